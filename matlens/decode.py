@@ -1,0 +1,159 @@
+"""The walk of `scipy.io.loadmat` output: records decoded by their dtype's field names.
+
+SciPy returns a struct array as a structured NumPy array, an element of it as a
+`numpy.void`, and a cell as an object array, each wrapped in as many brackets as MATLAB
+has dimensions. `decode` turns all of it into dictionaries, lists, texts and arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["char_dims", "decode", "fields_of", "is_record", "kind_of"]
+
+
+def decode(value: Any) -> Any:
+    """Decode what `scipy.io.loadmat` returned, or any part of it, to plain Python and arrays.
+
+    Parameters
+    ----------
+    value : object
+        A dictionary of variables, a structured array, a `numpy.void`, an object array, a
+        text array, a number array, under any of loadmat's options.
+
+    Returns
+    -------
+    object
+        =========================================  ======================================
+        one record (``numpy.void``, 1x1 struct)    dict, by ``dtype.names``
+        struct array of n records                  list of n dicts, column-major
+        cell                                       list, column-major
+        char row, char matrix                      str, list of str
+        numbers, logicals, sparse matrices         returned as they are
+        function handle, object                    dict of what is stored
+        =========================================  ======================================
+
+    Examples
+    --------
+    >>> marks = np.array([("Sarah", (8.0, 7.0)), ("John", (6.0, 7.0))],
+    ...                  dtype=[("name", "U16"), ("grades", "f8", (2,))])
+    >>> decode(marks[1])
+    {'name': 'John', 'grades': array([6., 7.])}
+    >>> [student["name"] for student in decode(marks)]
+    ['Sarah', 'John']
+    """
+    kind = kind_of(value)
+    if isinstance(value, Mapping):
+        return {name: decode(item) for name, item in value.items()}
+    if kind in ("struct", "object", "function", "opaque"):
+        return _decode_records(value)
+    if kind == "cell":
+        items = value if isinstance(value, list | tuple) else value.ravel(order="F")
+        return [decode(item) for item in items]
+    if kind == "char":
+        return _decode_text(value)
+    return value
+
+
+def kind_of(value: Any) -> str:
+    """Which MATLAB kind a loadmat value holds: struct, cell, char, sparse, object … or number.
+
+    Examples
+    --------
+    >>> kind_of(np.array([["abc"]])), kind_of(np.zeros(3)), kind_of(np.empty((1, 2), object))
+    ('char', 'number', 'cell')
+    """
+    name = type(value).__name__
+    if name in ("MatlabObject", "MatlabFunction", "MatlabOpaque"):
+        return name[len("Matlab") :].lower()
+    if isinstance(value, Mapping) or hasattr(value, "_fieldnames"):
+        return "struct"
+    if isinstance(value, str | bytes | np.str_ | np.bytes_):
+        return "char"
+    if isinstance(value, list | tuple) or value is None:
+        return "cell" if value is not None else "number"
+    if hasattr(value, "tocsc"):
+        return "sparse"
+    dtype = np.asarray(value).dtype
+    if dtype.names is not None:
+        return "struct"
+    if dtype.kind in "US":
+        return "char"
+    if dtype.kind == "O":
+        return "struct" if _holds_structs(value) else "cell"
+    return "number"
+
+
+def _holds_structs(array: Any) -> bool:
+    """Whether an object array is a struct array read with ``struct_as_record=False``.
+
+    A struct without fields comes as an object array of None.
+    """
+    items = np.asarray(array, object).ravel().tolist()
+    if not items or all(item is None for item in items):
+        return bool(items)
+    fields = getattr(items[0], "_fieldnames", None)
+    return fields is not None and all(getattr(item, "_fieldnames", None) == fields for item in items)
+
+
+def is_record(value: Any) -> bool:
+    """Whether `value` is a single record rather than an array of them."""
+    return isinstance(value, np.void | Mapping) or hasattr(value, "_fieldnames")
+
+
+def fields_of(value: Any) -> tuple[str, ...]:
+    """Field names of a record or struct array, in stored order."""
+    if isinstance(value, Mapping):
+        return tuple(str(name) for name in value)
+    if hasattr(value, "_fieldnames"):
+        return tuple(value._fieldnames)
+    if getattr(value, "dtype", None) is not None and value.dtype.names is not None:
+        return tuple(value.dtype.names)
+    first = np.asarray(value, object).ravel()[:1].tolist()
+    return tuple(getattr(first[0], "_fieldnames", ())) if first else ()
+
+
+def char_dims(value: Any) -> tuple[int, ...]:
+    """MATLAB dims of a text value, whether or not its characters were joined to strings."""
+    array = np.asarray(value)
+    width = array.dtype.itemsize // (4 if array.dtype.kind == "U" else 1)
+    if array.ndim == 0:
+        text = array.item()
+        return (1, len(text)) if text else (0, 0)
+    if array.ndim >= 2 and width <= 1:
+        return tuple(array.shape)
+    if array.size == 0:
+        return (0, 0) if array.ndim == 1 else (array.shape[0], 0, *array.shape[1:])
+    return (array.shape[0], width, *array.shape[1:])
+
+
+def _decode_records(value: Any) -> Any:
+    fields = fields_of(value)
+    if is_record(value):
+        return {name: decode(_item(value, name)) for name in fields}
+    records = np.asarray(value).ravel(order="F")
+    decoded = [{name: decode(_item(record, name)) for name in fields} for record in records]
+    return decoded[0] if len(decoded) == 1 else decoded
+
+
+def _item(record: Any, name: str) -> Any:
+    return record[name] if isinstance(record, np.void) else getattr(record, name)
+
+
+def _decode_text(value: Any) -> Any:
+    array = np.asarray(value)
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "latin-1")
+    if array.ndim == 0:
+        return str(array)
+    if array.size == 0:
+        return ""
+    if array.ndim >= 2 and array.dtype.itemsize == 4:
+        rows = np.moveaxis(array, 1, -1).reshape(-1, array.shape[1])
+        texts = ["".join(row) for row in rows.tolist()]
+    else:
+        texts = [str(text) for text in array.ravel(order="F")]
+    return texts[0] if len(texts) == 1 else texts

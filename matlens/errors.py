@@ -1,0 +1,141 @@
+"""Every exception class of matlens.
+
+Each is a `MatlensError` and also the builtin that people already catch for that kind of
+failure, so that ``except ValueError`` around `scipy.io.loadmat` keeps working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from matlens.escape import safe_text
+
+__all__ = [
+    "AmbiguousConvention",
+    "CorruptFile",
+    "LimitExceeded",
+    "MatlensError",
+    "NoBoxesFound",
+    "NotAMatFile",
+    "OutputExists",
+    "PathError",
+    "ShapeMismatch",
+    "UnsafeFile",
+    "UnsupportedValue",
+    "error_context",
+]
+
+
+class MatlensError(Exception):
+    """Base of all errors; knows file, variable path and byte offset.
+
+    Parameters
+    ----------
+    message : str
+        What was expected and what was found.
+    file : str, optional
+        The file's name, without its folder.
+    variable : str, optional
+        MATLAB path of the value, such as ``s.x{3}``.
+    offset : int, optional
+        Byte offset in the file, or in the inflated data of a compressed variable.
+    position : tuple of int, optional
+        ``(segment, position)`` of the element at fault; the tree turns it into a path.
+
+    Examples
+    --------
+    >>> print(MatlensError("7 items stored, 2x4 declared", file="data.mat", variable="s.x{3}", offset=4128))
+    data.mat: s.x{3}: 7 items stored, 2x4 declared (at byte 4128)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        variable: str | None = None,
+        offset: int | None = None,
+        position: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.variable = variable
+        self.offset = offset
+        self.position = position
+
+    def __str__(self) -> str:
+        parts = [part for part in (self.file, self.variable) if part]
+        text = ": ".join([*parts, self.message])
+        if self.offset is not None:
+            text += f" (at byte {self.offset})"
+        return safe_text(text)
+
+
+class NotAMatFile(MatlensError, ValueError):
+    """The content is something else: HTML, a Git-LFS pointer, a zip, text, nothing."""
+
+
+class CorruptFile(MatlensError, ValueError):
+    """The bytes contradict the MAT-file format or each other."""
+
+
+class UnsupportedValue(MatlensError, NotImplementedError):
+    """A kind of value that matlens does not decode, or not to the asked-for form."""
+
+
+class LimitExceeded(MatlensError, MemoryError):
+    """Decoding would need more memory, depth or elements than the limits allow."""
+
+
+class UnsafeFile(MatlensError, OSError):
+    """A file asks its reader to follow a link or to read other files."""
+
+    def __str__(self) -> str:
+        return MatlensError.__str__(self)
+
+
+class PathError(MatlensError, KeyError, IndexError):
+    """A path, field or index that does not exist or does not parse."""
+
+    def __str__(self) -> str:
+        return MatlensError.__str__(self)
+
+
+class ShapeMismatch(MatlensError, ValueError):
+    """Arrays whose shapes do not go together."""
+
+
+class NoBoxesFound(MatlensError, LookupError):
+    """No bounding boxes in the file, or none at the given path."""
+
+
+class AmbiguousConvention(MatlensError, ValueError):
+    """Neither the names nor the values decide which box convention a file uses."""
+
+
+class OutputExists(MatlensError, FileExistsError):
+    """The output file exists and overwriting was not asked for."""
+
+    def __str__(self) -> str:
+        return MatlensError.__str__(self)
+
+
+@contextmanager
+def error_context(*, file: str | None = None, variable: str | None = None) -> Iterator[None]:
+    """Fill in the file and variable of any `MatlensError` that passes through.
+
+    Examples
+    --------
+    >>> with error_context(file="a.mat", variable="x"):
+    ...     raise CorruptFile("tag 99 is no MAT-file type", offset=128)
+    Traceback (most recent call last):
+    matlens.errors.CorruptFile: a.mat: x: tag 99 is no MAT-file type (at byte 128)
+    """
+    try:
+        yield
+    except MatlensError as error:
+        error.file = error.file or file
+        error.variable = error.variable or variable
+        raise

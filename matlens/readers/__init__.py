@@ -1,0 +1,92 @@
+"""Readers of every MAT-file version, behind one contract (`matlens.readers.base.Reader`)."""
+
+from __future__ import annotations
+
+import mmap
+import stat
+from pathlib import Path
+from typing import IO, Any
+
+from matlens.errors import NotAMatFile, UnsafeFile, error_context
+from matlens.readers.base import OpaqueValue, Reader
+from matlens.readers.sniff import sniff
+
+__all__ = ["OpaqueValue", "OpenedFile", "Reader", "open_reader"]
+
+
+class OpenedFile:
+    """A reader with its file: name, size, and what must be closed."""
+
+    def __init__(self, reader: Reader, name: str, path: Path | None, size: int, buffer: Any) -> None:
+        self.reader = reader
+        self.name = name
+        self.path = path
+        self.size = size
+        self._buffer = buffer
+
+    def close(self) -> None:
+        self.reader.close()
+        if isinstance(self._buffer, mmap.mmap):
+            try:
+                self._buffer.close()
+            except BufferError:
+                # Arrays that view the file are still in use; the map goes with the last of them.
+                self._buffer = None
+
+
+def open_reader(source: str | Path | bytes | IO[bytes]) -> OpenedFile:
+    """Open `source` with the reader that its content calls for.
+
+    Parameters
+    ----------
+    source : str, Path, bytes or binary file object
+        A file name, the content itself, or an open file, which is read from its start.
+
+    Raises
+    ------
+    NotAMatFile, CorruptFile
+        With the file's name, and what it is instead.
+    UnsafeFile
+        The name belongs to a directory, a pipe or a device.
+    """
+    if isinstance(source, str | Path):
+        path = Path(source)
+        with error_context(file=path.name):
+            buffer = _map(path)
+            return OpenedFile(_reader_of(buffer, str(path)), path.name, path, len(buffer), buffer)
+    if isinstance(source, bytes | bytearray | memoryview):
+        name, content = "<bytes>", bytes(source)
+    else:
+        name = Path(str(getattr(source, "name", "<stream>"))).name
+        if source.seekable():
+            source.seek(0)
+        content = source.read()
+    with error_context(file=name):
+        return OpenedFile(_reader_of(content, None), name, None, len(content), content)
+
+
+def _map(path: Path) -> Any:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = "directory" if stat.S_ISDIR(mode) else "pipe, socket or device"
+        raise UnsafeFile(f"a {kind}, not a file")
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            raise NotAMatFile("the file is empty")
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _reader_of(buffer: Any, path: str | None) -> Reader:
+    version = sniff(buffer)
+    if version == "4":
+        from matlens.readers.mat4 import Mat4Reader
+
+        return Mat4Reader(buffer)
+    if version == "5":
+        from matlens.readers.mat5 import Mat5Reader
+
+        return Mat5Reader(buffer)
+    from matlens.readers.mat73 import Mat73Reader
+    from matlens.readers.mat73_file import Storage
+
+    return Mat73Reader(Storage(buffer, path))

@@ -1,0 +1,401 @@
+"""Reader of v5 files, which MATLAB calls v6 (uncompressed) and v7 (compressed).
+
+Positions are byte offsets: segment 0 is the file itself, segment k > 0 the inflated
+bytes of the k-th compressed variable. Listing inflates only the first bytes of each.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections import Counter, OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.errors import CorruptFile, MatlensError
+from matlens.gather import counts_to_offsets
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
+from matlens.readers.base import OpaqueValue
+from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, ArrayHeader, Buffer, TagReader
+from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
+
+__all__ = ["Mat5Reader"]
+
+HEADER_BYTES = 128
+HEAD_BYTES = 4096
+CACHE_BYTES = 1 << 30
+OPAQUE_MARK = 0xDD000000
+
+
+class Mat5Reader:
+    """Reads a v5 file held in `buffer` (bytes or an mmap)."""
+
+    version = "5"
+
+    def __init__(self, buffer: Buffer) -> None:
+        self._file = buffer
+        mark = bytes(buffer[126:128])
+        self.byte_order = ">" if mark == b"MI" else "<"
+        self._tags = TagReader(self.byte_order)
+        self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0")
+        self.version_number = struct.unpack_from(self.byte_order + "H", buffer, 124)[0]
+        self.problems: list[MatlensError] = []
+        self.stats: Counter[str] = Counter()
+        self._streams: dict[int, tuple[int, int]] = {}
+        self._inflated: OrderedDict[int, bytes] = OrderedDict()
+        self._variables: list[Variable] | None = None
+        self.subsystem: Elements | None = None
+
+    def close(self) -> None:
+        self._inflated.clear()
+        self._file = b""
+
+    # --- variables -----------------------------------------------------------------
+
+    def variables(self) -> list[Variable]:
+        if self._variables is None:
+            self._variables = self._scan()
+        return self._variables
+
+    def _scan(self) -> list[Variable]:
+        found: list[Variable] = []
+        position, size = HEADER_BYTES, len(self._file)
+        subsystem = self._subsystem_offset()
+        while position < size:
+            try:
+                kind, nbytes, data = self._top_tag(position, size)
+            except CorruptFile as error:
+                self.problems.append(error)
+                break
+            if kind not in (MI_MATRIX, MI_COMPRESSED):
+                self.problems.append(
+                    CorruptFile(f"a variable is expected, element of type {kind} found", offset=position)
+                )
+                break
+            variable = self._variable(kind, position, data, min(nbytes, size - data))
+            if position == subsystem or not (variable.name or variable.headers.errors):
+                self.subsystem = variable.elements
+            else:
+                found.append(variable)
+            position = data + nbytes
+        return found
+
+    def _top_tag(self, position: int, size: int) -> tuple[int, int, int]:
+        if position + 8 > size:
+            raise CorruptFile(f"file ends after {size} bytes, inside a tag", offset=position)
+        word, nbytes = struct.unpack_from(self.byte_order + "II", self._file, position)
+        return word, nbytes, position + 8
+
+    def _subsystem_offset(self) -> int:
+        raw = bytes(self._file[116:124])
+        if raw == b" " * 8:
+            return 0
+        return int(struct.unpack(self.byte_order + "Q", raw)[0])
+
+    def _variable(self, kind: int, position: int, data: int, available: int) -> Variable:
+        if kind == MI_COMPRESSED:
+            segment = len(self._streams) + 1
+            self._streams[segment] = (data, available)
+            elements = Elements(segment, np.zeros(1, np.int64))
+        else:
+            elements = Elements(0, np.array([position], np.int64))
+        headers, parsed = self._top_header(elements, position)
+        return Variable(
+            parsed.name or (f"unreadable_{position}" if headers.errors else ""),
+            elements,
+            headers,
+            compressed=kind == MI_COMPRESSED,
+            stored_bytes=available,
+        )
+
+    def _top_header(self, elements: Elements, offset: int) -> tuple[Headers, ArrayHeader]:
+        """Header of a variable from its first bytes; what is wrong with it goes in the headers."""
+        parsed = ArrayHeader()
+        headers = Headers.empty(elements, max_ndim=32)
+        try:
+            parsed = self._parse_head(elements)
+            _store(headers, 0, parsed)
+            self._finish_opaque(headers, 0, parsed, elements)
+        except MatlensError as error:
+            error.offset = offset if error.offset is None else error.offset
+            headers.ok[0] = False
+            headers.errors[0] = error
+            parsed.name = parsed.name or self._name_of_damaged(elements)
+        return headers, parsed
+
+    def _parse_head(self, elements: Elements) -> ArrayHeader:
+        position = int(elements.positions[0])
+        if elements.segment == 0:
+            return self._tags.array_header(self._file, position, len(self._file))
+        try:
+            return self._tags.array_header(self._head(elements.segment), 0, HEAD_BYTES, partial=True)
+        except (struct.error, IndexError):
+            inflated = self._segment(elements.segment)
+            return self._tags.array_header(inflated, 0, len(inflated))
+
+    def _name_of_damaged(self, elements: Elements) -> str:
+        """Name of a variable whose header is readable though its data are not."""
+        start, buffer = int(elements.positions[0]), self._file
+        try:
+            if elements.segment:
+                buffer = self._head(elements.segment)
+            end = len(buffer)
+            tag = self._tags.tag(buffer, start + 8, end)
+            tag = self._tags.tag(buffer, tag.next, end)
+            return self._tags.text(buffer, self._tags.tag(buffer, tag.next, end))
+        except (MatlensError, struct.error):
+            return ""
+
+    # --- segments ------------------------------------------------------------------
+
+    def _head(self, segment: int) -> bytes:
+        start, size = self._streams[segment]
+        try:
+            return zlib.decompressobj().decompress(self._file[start : start + min(size, HEAD_BYTES)], HEAD_BYTES)
+        except zlib.error as error:
+            raise CorruptFile(f"compressed data are damaged: {error}", offset=start) from None
+
+    def _segment(self, segment: int) -> Buffer:
+        if segment == 0:
+            return self._file
+        if segment not in self._inflated:
+            self._inflated[segment] = self._inflate(segment)
+            while len(self._inflated) > 1 and sum(map(len, self._inflated.values())) > CACHE_BYTES:
+                self._inflated.popitem(last=False)
+        self._inflated.move_to_end(segment)
+        return self._inflated[segment]
+
+    def _inflate(self, segment: int) -> bytes:
+        start, size = self._streams[segment]
+        head = self._head(segment)
+        if len(head) < 8:
+            raise CorruptFile("compressed data hold no array", offset=start)
+        _, nbytes = struct.unpack_from(self.byte_order + "II", head)
+        inflater = zlib.decompressobj()
+        try:
+            # One byte more than declared, so that the stream's end and checksum are reached.
+            data = inflater.decompress(self._file[start : start + size], nbytes + 9)
+        except zlib.error as error:
+            raise CorruptFile(f"compressed data are damaged: {error}", offset=start) from None
+        if len(data) != nbytes + 8 or not inflater.eof:
+            found = f"more than {nbytes + 8}" if len(data) > nbytes + 8 else str(len(data))
+            raise CorruptFile(f"compressed data hold {found} bytes, {nbytes + 8} declared", offset=start)
+        self.stats["inflated bytes"] += len(data)
+        return data
+
+    # --- the contract --------------------------------------------------------------
+
+    def headers(self, elements: Elements) -> Headers:
+        headers = Headers.empty(elements, max_ndim=2)
+        if len(elements) == 0:
+            return headers
+        self.stats["own"] += len(elements)
+        try:
+            buffer = self._segment(elements.segment)
+        except CorruptFile as error:
+            headers.ok[:] = False
+            headers.errors.update(dict.fromkeys(range(len(elements)), error))
+            return headers
+        parsed: list[ArrayHeader] = []
+        end = len(buffer)
+        for i, position in enumerate(elements.positions.tolist()):
+            try:
+                parsed.append(self._tags.array_header(buffer, position, end))
+            except MatlensError as error:
+                headers.ok[i] = False
+                headers.errors[i] = error
+                parsed.append(ArrayHeader())
+        widest = max(len(header.dims) for header in parsed)
+        if widest > 2:
+            extra = np.ones((len(elements), widest - 2), np.int64)
+            headers = _with_dims(headers, np.hstack([headers.dims, extra]))
+        for i, header in enumerate(parsed):
+            _store(headers, i, header)
+            if header.cls == MatlabClass.OPAQUE:
+                self._finish_opaque(headers, i, header, elements)
+            elif header.cls == MatlabClass.OBJECT:
+                headers.class_names[i] = self._object_class(buffer, header)[0]
+        return headers
+
+    def children(self, headers: Headers) -> list[Children]:
+        headers.raise_first_error()
+        buffer = self._segment(headers.elements.segment)
+        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[int]]] = {}
+        for i in range(len(headers)):
+            fields, start, count = self._records(buffer, headers, i)
+            parents, counts, positions = by_fields.setdefault(fields, ([], [], []))
+            parents.append(i)
+            counts.append(count)
+            width = 1 if fields is None else len(fields)
+            positions += self._chase(buffer, headers, i, start, count * width)
+        segment = headers.elements.segment
+        return [
+            Children(
+                np.array(parents, np.int64),
+                fields,
+                Elements(segment, np.array(positions, np.int64)),
+                counts_to_offsets(counts),
+            )
+            for fields, (parents, counts, positions) in by_fields.items()
+        ]
+
+    def _records(self, buffer: Buffer, headers: Headers, i: int) -> tuple[tuple[str, ...] | None, int, int]:
+        """Field names, start of the first child and number of records of one parent."""
+        start, cls = int(headers.payload[i]), int(headers.cls[i])
+        if cls == MatlabClass.FUNCTION:
+            return None, start, 1
+        if cls == MatlabClass.CELL:
+            return None, start, int(headers.numel[i])
+        end = start + int(headers.nbytes[i])
+        if cls == MatlabClass.OBJECT:
+            start = self._tags.tag(buffer, start, end).next
+        if start >= end:
+            return (), start, int(headers.numel[i])
+        tag = self._tags.tag(buffer, start, end)
+        lengths = self._tags.values(buffer, tag, start)
+        if len(lengths) != 1:
+            raise CorruptFile("the length of field names is one number", offset=start)
+        length = int(lengths[0])
+        names = self._tags.tag(buffer, tag.next, end)
+        if names.nbytes and not 0 < length <= names.nbytes:
+            raise CorruptFile(f"field names have {names.nbytes} bytes, {length} each", offset=start)
+        raw = bytes(buffer[names.data : names.data + names.nbytes])
+        fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
+        return _unique([_field_name(name) for name in fields]), names.next, int(headers.numel[i])
+
+    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int) -> list[int]:
+        """Positions of `count` arrays that stand one after another."""
+        end = int(headers.payload[i] + headers.nbytes[i])
+        if count * 8 > max(end - start, 0):
+            raise CorruptFile(f"{count} elements declared in {max(end - start, 0)} bytes", offset=start)
+        positions = []
+        unpack = struct.Struct(self.byte_order + "II").unpack_from
+        for _ in range(count):
+            if start + 8 > end:
+                raise CorruptFile(f"{len(positions)} of {count} elements are there", offset=start)
+            kind, nbytes = unpack(buffer, start)
+            if kind != MI_MATRIX:
+                raise CorruptFile(f"an array is expected, element of type {kind} found", offset=start)
+            positions.append(start)
+            start += 8 + nbytes
+            if start > end:
+                raise CorruptFile(
+                    f"element declares {nbytes} bytes, {end - positions[-1] - 8} are there",
+                    offset=positions[-1],
+                )
+        return positions
+
+    def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
+        headers.raise_first_error()
+        buffer = self._segment(headers.elements.segment)
+        cls = MatlabClass(int(headers.cls[0])) if len(headers) else MatlabClass.DOUBLE
+        if cls == MatlabClass.CHAR:
+            parts = [char_units(self._tags, buffer, headers, i) for i in range(len(headers))]
+        else:
+            parts = [numbers(self._tags, buffer, headers, i) for i in range(len(headers))]
+        offsets = counts_to_offsets([len(part) for part in parts])
+        if not parts:
+            return np.zeros(0, CLASS_DTYPES.get(cls, np.dtype("u2"))), offsets
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if cls != MatlabClass.CHAR and not as_stored:
+            values = values.astype(_target_dtype(headers, cls), copy=False)
+        return values, offsets
+
+    def triplets(self, headers: Headers) -> Triplets:
+        headers.raise_first_error()
+        buffer = self._segment(headers.elements.segment)
+        parts = [sparse_triplets(self._tags, buffer, headers, i) for i in range(len(headers))]
+        return Triplets(
+            row=np.concatenate([p[0] for p in parts]),
+            col=np.concatenate([p[1] for p in parts]),
+            value=np.concatenate([p[2] for p in parts]),
+            offsets=counts_to_offsets([len(p[0]) for p in parts]),
+        )
+
+    # --- objects -------------------------------------------------------------------
+
+    def _object_class(self, buffer: Buffer, header: ArrayHeader) -> tuple[str, int]:
+        tag = self._tags.tag(buffer, header.payload, header.payload + header.nbytes)
+        return self._tags.text(buffer, tag), tag.next
+
+    def _finish_opaque(self, headers: Headers, i: int, header: ArrayHeader, elements: Elements) -> None:
+        """Class name, and the dims that an MCOS reference declares."""
+        if header.cls == MatlabClass.OBJECT:
+            buffer = self._head(elements.segment) if elements.segment else self._file
+            try:
+                headers.class_names[i] = self._object_class(buffer, header)[0]
+            except struct.error:
+                headers.class_names[i] = self._object_class(self._segment(elements.segment), header)[0]
+        if header.cls != MatlabClass.OPAQUE:
+            return
+        headers.class_names[i] = header.class_name or "unknown"
+        if header.type_system != "MCOS":
+            return
+        reference = self.opaque(headers, i).reference
+        if isinstance(reference, np.ndarray) and reference.dtype == np.uint32 and reference.size > 2:
+            words = reference.ravel(order="F")
+            ndim = int(words[1])
+            if words[0] == OPAQUE_MARK and 2 <= ndim <= min(len(words) - 2, headers.dims.shape[1]):
+                headers.set_dims(i, tuple(int(d) for d in words[2 : 2 + ndim]))
+
+    def opaque(self, headers: Headers, i: int) -> OpaqueValue:
+        buffer = self._segment(headers.elements.segment)
+        header = self._tags.array_header(buffer, int(headers.elements.positions[i]), len(buffer))
+        inner = Elements(headers.elements.segment, np.array([header.payload]))
+        found = self.headers(inner)
+        reference: Any = None
+        if found.ok[0] and int(found.cls[0]) in CLASS_DTYPES:
+            values, _ = self.gather(found)
+            reference = values.reshape(found.shape(0), order="F")
+        elif found.ok[0]:
+            reference = inner
+        return OpaqueValue(header.name, header.type_system, header.class_name or "", reference)
+
+
+def _store(headers: Headers, i: int, header: ArrayHeader) -> None:
+    headers.cls[i] = header.cls
+    headers.is_complex[i] = header.is_complex
+    headers.is_logical[i] = header.is_logical
+    headers.is_global[i] = header.is_global
+    headers.ndim[i] = len(header.dims)
+    headers.dims[i, : len(header.dims)] = header.dims
+    headers.numel[i] = header.numel
+    headers.storage[i] = header.storage
+    headers.payload[i] = header.payload
+    headers.nbytes[i] = header.nbytes
+
+
+def _with_dims(headers: Headers, dims: Int64s) -> Headers:
+    wide = Headers.empty(headers.elements, max_ndim=dims.shape[1])
+    wide.dims[:] = dims
+    wide.ok[:] = headers.ok
+    wide.errors.update(headers.errors)
+    return wide
+
+
+def _target_dtype(headers: Headers, cls: MatlabClass) -> np.dtype[Any]:
+    if headers.is_logical[0]:
+        return np.dtype(bool)
+    dtype = CLASS_DTYPES[cls]
+    if headers.is_complex[0]:
+        return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
+    return dtype
+
+
+def _field_name(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _unique(names: list[str]) -> tuple[str, ...]:
+    """Duplicate field names get a prefix ``_1_``, ``_2_``, as SciPy does."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        unique.append(f"_{seen[name]}_{name}" if seen[name] else name)
+        seen[name] += 1
+    return tuple(unique)

@@ -1,0 +1,411 @@
+"""Reader of v7.3 files: HDF5 in MATLAB's layout, through h5py's low-level interface.
+
+Positions are object addresses, as stored in object references. Nothing is read before it
+is asked for: a file of 500,000 references opens without following one of them. Segment 1
+marks a function handle seen as the struct that its group stores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5i, h5l, h5s, h5t
+from numpy.typing import NDArray
+
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile, UnsupportedValue
+from matlens.gather import counts_to_offsets
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
+from matlens.readers.base import OpaqueValue, check_sparse
+from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
+
+__all__ = ["Mat73Reader"]
+
+AS_STRUCT = 1
+OPAQUE_MARK = 0xDD000000
+PLAIN, EMPTY, ARRAY_OF_STRUCTS = 0, 1, 2
+_FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
+_CLASSES = {
+    b"cell": MatlabClass.CELL,
+    b"struct": MatlabClass.STRUCT,
+    b"char": MatlabClass.CHAR,
+    b"logical": MatlabClass.UINT8,
+    b"canonical empty": MatlabClass.DOUBLE,
+    b"function_handle": MatlabClass.FUNCTION,
+} | {cls.name.lower().encode(): cls for cls in map(MatlabClass, CLASS_DTYPES)}
+_BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
+
+
+class Mat73Reader:
+    """Reads an HDF5 file; `storage` owns the open file."""
+
+    version = "7.3"
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._book = AddressBook(storage.file_id)
+        self.header = storage.header
+        self.problems: list[MatlensError] = list(storage.problems)
+        self.stats: Counter[str] = Counter()
+
+    def close(self) -> None:
+        self._book.close()
+        self._storage.close()
+
+    # --- variables -----------------------------------------------------------------
+
+    def variables(self) -> list[Variable]:
+        root = h5g.open(self._storage.file_id, b"/")
+        found = []
+        for raw in self._link_names(root):
+            if raw.startswith(b"#"):
+                continue
+            name = raw.decode("utf-8", "surrogateescape")
+            try:
+                elements = Elements(0, np.array([self._child_address(root, raw)], np.int64))
+                headers = self.headers(elements)
+            except MatlensError as error:
+                headers = Headers.empty(Elements(0, np.zeros(1, np.int64)))
+                headers.ok[0] = False
+                headers.errors[0] = error
+            found.append(Variable(name, headers.elements, headers, *self._stored(headers)))
+        return found
+
+    def _stored(self, headers: Headers) -> tuple[bool, int | None]:
+        """Whether a data set is compressed, and how many bytes it takes in the file."""
+        if not headers.ok[0]:
+            return False, None
+        object_id = self._book.open(int(headers.elements.positions[0]))
+        if not isinstance(object_id, h5d.DatasetID):
+            return False, None
+        return object_id.get_create_plist().get_nfilters() > 0, object_id.get_storage_size()
+
+    def _link_names(self, group: Any) -> list[bytes]:
+        names: list[bytes] = []
+        try:
+            group.links.iterate(names.append)
+        except H5_ERRORS as error:
+            self.problems.append(CorruptFile(f"not all links are readable: {error}"))
+        return names
+
+    def _child_address(self, group: Any, name: bytes) -> int:
+        try:
+            info = group.links.get_info(name)
+        except H5_ERRORS:
+            raise CorruptFile(f"link {name.decode('utf-8', 'replace')!r} is missing or damaged") from None
+        if info.type != h5l.TYPE_HARD:
+            kind = "an external link" if info.type == h5l.TYPE_EXTERNAL else "a soft link"
+            raise UnsafeFile(f"{kind} is stored instead of a value, and links are not followed")
+        return int(info.u)
+
+    # --- headers -------------------------------------------------------------------
+
+    def headers(self, elements: Elements) -> Headers:
+        headers = Headers.empty(elements, max_ndim=32)
+        self.stats["h5py"] += len(elements)
+        for i, object_id in enumerate(self._book.open_all(elements.positions)):
+            try:
+                if isinstance(object_id, MatlensError):
+                    raise object_id
+                self._fill(headers, i, object_id)
+            except MatlensError as error:
+                headers.ok[i], headers.errors[i] = False, error
+            except H5_ERRORS as error:
+                headers.ok[i] = False
+                headers.errors[i] = CorruptFile(f"object is not readable: {error}", offset=self._offset(headers, i))
+        return headers
+
+    def _offset(self, headers: Headers, i: int) -> int:
+        return int(headers.elements.positions[i]) + self._storage.base
+
+    def _fill(self, headers: Headers, i: int, object_id: Any) -> None:
+        headers.payload[i] = headers.elements.positions[i]
+        headers.is_global[i] = _attribute(object_id, b"MATLAB_global") is not None
+        name = _attribute(object_id, b"MATLAB_class")
+        name = bytes(name) if name is not None else None
+        decode = int(_attribute(object_id, b"MATLAB_object_decode") or 0)
+        if headers.elements.segment == AS_STRUCT:
+            name, decode = b"struct", 0
+        if isinstance(object_id, h5g.GroupID):
+            self._fill_group(headers, i, object_id, name, decode)
+        elif isinstance(object_id, h5d.DatasetID):
+            self._fill_dataset(headers, i, object_id, name, decode)
+        else:
+            raise UnsupportedValue("an HDF5 named type is no MATLAB value", offset=self._offset(headers, i))
+
+    def _fill_group(self, headers: Headers, i: int, group: Any, name: bytes | None, decode: int) -> None:
+        rows = _attribute(group, b"MATLAB_sparse")
+        if rows is not None:
+            headers.cls[i] = MatlabClass.SPARSE
+            headers.is_logical[i] = name == b"logical"
+            columns = self._member(group, b"jc").shape
+            data = self._member(group, b"data", optional=True)
+            headers.is_complex[i] = data is not None and data.dtype.names is not None
+            headers.set_dims(i, (int(rows), int(math.prod(columns)) - 1))
+            return
+        headers.set_dims(i, (1, 1))
+        if decode == _OPAQUE:
+            headers.cls[i] = MatlabClass.OPAQUE
+            headers.class_names[i] = _text(name)
+            return
+        if decode == _FUNCTION:
+            headers.cls[i] = MatlabClass.FUNCTION
+            return
+        headers.cls[i] = MatlabClass.OBJECT if decode == _OLD_OBJECT else MatlabClass.STRUCT
+        if decode == _OLD_OBJECT:
+            headers.class_names[i] = _text(name)
+        names = self._fields(group)
+        first = self._member(group, names[0]) if names else None
+        if first is not None and _is_reference(first) and _attribute(first, b"MATLAB_class") is None:
+            headers.storage[i] = ARRAY_OF_STRUCTS
+            headers.set_dims(i, _dims(first))
+
+    def _fill_dataset(self, headers: Headers, i: int, dataset: Any, name: bytes | None, decode: int) -> None:
+        headers.set_dims(i, _dims(dataset))
+        headers.nbytes[i] = dataset.get_storage_size()
+        if decode == _OPAQUE:
+            self._fill_opaque(headers, i, dataset, _text(name))
+            return
+        if name is None:
+            headers.cls[i] = _class_of_dtype(dataset, self._offset(headers, i))
+        elif name in _CLASSES:
+            headers.cls[i] = _CLASSES[name]
+        else:
+            headers.cls[i] = MatlabClass.OBJECT
+            headers.class_names[i] = _text(name)
+        headers.is_logical[i] = name == b"logical"
+        if _attribute(dataset, b"MATLAB_empty"):
+            headers.storage[i] = EMPTY
+            dims = tuple(int(d) for d in self._read(dataset).ravel())
+            if not 2 <= len(dims) <= 32 or max(dims) >= 1 << 48:
+                raise CorruptFile(f"dims {list(dims)[:8]} of an empty array", offset=self._offset(headers, i))
+            headers.set_dims(i, dims)
+        elif _is_numeric(int(headers.cls[i])):
+            headers.is_complex[i] = _is_complex(dataset, self._offset(headers, i))
+        elif headers.cls[i] == MatlabClass.CELL and not _is_reference(dataset):
+            raise CorruptFile("a cell is stored without references", offset=self._offset(headers, i))
+        elif headers.cls[i] in (MatlabClass.STRUCT, MatlabClass.OBJECT):
+            raise CorruptFile("a struct is stored as a data set", offset=self._offset(headers, i))
+
+    def _fill_opaque(self, headers: Headers, i: int, dataset: Any, name: str) -> None:
+        headers.cls[i] = MatlabClass.OPAQUE
+        headers.class_names[i] = name
+        headers.set_dims(i, (1, 1))
+        words = self._read(dataset).ravel() if dataset.dtype == np.dtype("u4") else np.zeros(0, np.uint32)
+        if len(words) > 2 and words[0] == OPAQUE_MARK and 2 <= words[1] <= min(len(words) - 2, 32):
+            headers.set_dims(i, tuple(int(d) for d in words[2 : 2 + int(words[1])]))
+
+    def _fields(self, group: Any) -> list[bytes]:
+        stored = _attribute(group, b"MATLAB_fields")
+        if stored is None:
+            return sorted(self._link_names(group))
+        if isinstance(stored, h5py.Reference):
+            dataset = h5py.h5r.dereference(stored, self._storage.file_id)
+            stored = self._read(dataset)
+        return [b"".join(np.asarray(letters).ravel().tolist()) for letters in np.asarray(stored, object).ravel()]
+
+    def _member(self, group: Any, name: bytes, *, optional: bool = False) -> Any:
+        if optional and not group.links.exists(name):
+            return None
+        return self._book.open(self._child_address(group, name))
+
+    # --- children ------------------------------------------------------------------
+
+    def children(self, headers: Headers) -> list[Children]:
+        headers.raise_first_error()
+        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
+        for i in range(len(headers)):
+            try:
+                fields, count, positions = self._records(headers, i)
+            except H5_ERRORS as error:
+                raise CorruptFile(f"object is not readable: {error}", offset=self._offset(headers, i)) from None
+            parents, counts, parts = by_fields.setdefault(fields, ([], [], []))
+            parents.append(i)
+            counts.append(count)
+            parts.append(positions)
+        segment = AS_STRUCT if (headers.cls == MatlabClass.FUNCTION).all() and len(headers) else 0
+        return [
+            Children(
+                np.array(parents, np.int64),
+                fields,
+                Elements(segment, np.concatenate(parts).astype(np.int64)),
+                counts_to_offsets(counts),
+            )
+            for fields, (parents, counts, parts) in by_fields.items()
+        ]
+
+    def _records(self, headers: Headers, i: int) -> tuple[tuple[str, ...] | None, int, Int64s]:
+        address, cls = int(headers.elements.positions[i]), int(headers.cls[i])
+        if cls == MatlabClass.FUNCTION:
+            return None, 1, np.array([address])
+        source = self._book.open(address)
+        if cls == MatlabClass.CELL:
+            if headers.storage[i] == EMPTY:
+                return None, 0, np.zeros(0, np.int64)
+            references = self._references(source)
+            return None, len(references), references
+        names = self._fields(source)
+        fields = tuple(name.decode("utf-8", "replace") for name in names)
+        if headers.storage[i] == EMPTY:
+            return fields, int(headers.numel[i]) if not fields else 0, np.zeros(0, np.int64)
+        if headers.storage[i] == ARRAY_OF_STRUCTS:
+            columns = [self._references(self._member(source, name)) for name in names]
+            if any(len(column) != headers.numel[i] for column in columns):
+                raise CorruptFile("the fields of a struct array differ in size", offset=self._offset(headers, i))
+            return fields, int(headers.numel[i]), np.stack(columns, axis=1).ravel()
+        return fields, 1, np.array([self._child_address(source, name) for name in names], np.int64)
+
+    def _references(self, dataset: Any) -> Int64s:
+        if not isinstance(dataset, h5d.DatasetID) or not _is_reference(dataset):
+            raise CorruptFile("references are expected")
+        self._storage.check(dataset)
+        addresses = np.empty(dataset.shape, np.uint64)
+        dataset.read(h5s.ALL, h5s.ALL, addresses, mtype=h5t.STD_REF_OBJ)
+        return addresses.ravel().astype(np.int64)
+
+    # --- values --------------------------------------------------------------------
+
+    def _read(self, dataset: Any) -> NDArray[Any]:
+        self._storage.check(dataset)
+        values = np.empty(dataset.shape, dataset.dtype)
+        dataset.read(h5s.ALL, h5s.ALL, values)
+        return values
+
+    def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
+        headers.raise_first_error()
+        parts = []
+        for i in range(len(headers)):
+            if headers.numel[i] == 0 or headers.storage[i] == EMPTY:
+                parts.append(np.zeros(0, _target_dtype(headers, i)))
+                continue
+            try:
+                parts.append(self._values(headers, i))
+            except H5_ERRORS as error:
+                raise CorruptFile(f"values are not readable: {error}", offset=self._offset(headers, i)) from None
+        return np.concatenate(parts), counts_to_offsets([len(part) for part in parts])
+
+    def _values(self, headers: Headers, i: int) -> NDArray[Any]:
+        # HDF5 stores the axes reversed, so that its row-major order is MATLAB's column-major.
+        values = self._read(self._book.open(int(headers.payload[i]))).ravel()
+        if values.dtype.names:
+            return _join_complex(values, _target_dtype(headers, i))
+        if values.dtype.kind not in "iufb":
+            raise CorruptFile(f"numbers are expected, {values.dtype} found", offset=self._offset(headers, i))
+        return values.astype(_target_dtype(headers, i), copy=False)
+
+    def triplets(self, headers: Headers) -> Triplets:
+        headers.raise_first_error()
+        parts = []
+        for i in range(len(headers)):
+            try:
+                parts.append(self._sparse(headers, i))
+            except H5_ERRORS as error:
+                raise CorruptFile(f"values are not readable: {error}", offset=self._offset(headers, i)) from None
+        return Triplets(
+            np.concatenate([p[0] for p in parts]),
+            np.concatenate([p[1] for p in parts]),
+            np.concatenate([p[2] for p in parts]),
+            counts_to_offsets([len(p[0]) for p in parts]),
+        )
+
+    def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
+        group = self._book.open(int(headers.payload[i]))
+        starts = self._read(self._member(group, b"jc")).ravel().astype(np.int64)
+        row, value = np.zeros(0, np.int64), np.zeros(0)
+        if len(starts) and starts[-1]:
+            row = self._read(self._member(group, b"ir")).ravel().astype(np.int64)
+            value = self._read(self._member(group, b"data")).ravel()
+        parts = [value["real"], value["imag"]] if value.dtype.names else [value]
+        rows, cols = headers.shape(i)
+        return check_sparse(row, starts, parts, rows, cols, bool(headers.is_logical[i]), self._offset(headers, i))
+
+    def opaque(self, headers: Headers, i: int) -> OpaqueValue:
+        object_id = self._book.open(int(headers.elements.positions[i]))
+        reference: Any = None
+        if isinstance(object_id, h5d.DatasetID):
+            values = self._read(object_id)
+            reference = values.transpose() if values.dtype.kind in "iu" else None
+        name = h5i.get_name(object_id) or b""
+        return OpaqueValue(
+            name.rsplit(b"/")[-1].decode("utf-8", "replace"), "MCOS", headers.class_names.get(i, ""), reference
+        )
+
+
+def _attribute(object_id: Any, name: bytes) -> Any:
+    """Value of an attribute, or None where there is none."""
+    if not h5a.exists(object_id, name):
+        return None
+    attribute = h5a.open(object_id, name)
+    if math.prod(attribute.shape) > 1 << 20:
+        raise LimitExceeded(f"attribute {name.decode()} declares {attribute.shape} values")
+    values = np.empty(attribute.shape, attribute.dtype)
+    attribute.read(values)
+    return values[()] if attribute.shape == () else values.item() if values.size == 1 and not _is_vlen(values) else values
+
+
+def _is_vlen(values: NDArray[Any]) -> bool:
+    return values.dtype == object and h5py.check_ref_dtype(values.dtype) is None
+
+
+def _text(raw: bytes | None) -> str:
+    return raw.decode("utf-8", "replace") if raw else "unknown"
+
+
+def _dims(dataset: Any) -> tuple[int, ...]:
+    shape = tuple(int(d) for d in dataset.shape)
+    if math.prod(shape) >= 1 << 62:
+        raise LimitExceeded(f"dims {'x'.join(map(str, shape[::-1]))} are beyond any memory")
+    if len(shape) < 2:
+        # A vector of plain HDF5 is a column, as h5read of MATLAB returns it.
+        return (shape[0] if shape else 1, 1)
+    return shape[::-1]
+
+
+def _is_reference(object_id: Any) -> bool:
+    return isinstance(object_id, h5d.DatasetID) and isinstance(object_id.get_type(), h5t.TypeReferenceID)
+
+
+def _is_numeric(cls: int) -> bool:
+    return cls in CLASS_DTYPES
+
+
+def _is_complex(dataset: Any, offset: int) -> bool:
+    names = dataset.dtype.names
+    if names is None:
+        return False
+    if names != ("real", "imag"):
+        raise UnsupportedValue(f"a compound of {', '.join(names)} is no MATLAB value", offset=offset)
+    return True
+
+
+def _class_of_dtype(dataset: Any, offset: int) -> int:
+    """Class of a data set that does not name it: inside sparse groups, or not from MATLAB."""
+    if _is_reference(dataset):
+        return MatlabClass.CELL
+    dtype = dataset.dtype
+    if dtype.names == ("real", "imag"):
+        dtype = dtype["real"]
+    found = _BY_DTYPE.get(dtype.newbyteorder("="))
+    if found is None:
+        raise UnsupportedValue(f"HDF5 type {dtype} is no MATLAB value", offset=offset)
+    return found
+
+
+def _target_dtype(headers: Headers, i: int) -> np.dtype[Any]:
+    if headers.is_logical[i]:
+        return np.dtype(bool)
+    cls = int(headers.cls[i])
+    if cls == MatlabClass.CHAR:
+        return np.dtype(np.uint16)
+    if headers.is_complex[i]:
+        return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
+    return CLASS_DTYPES[cls]
+
+
+def _join_complex(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    joined = np.empty(values.shape, dtype)
+    joined.real, joined.imag = values["real"], values["imag"]
+    return joined
