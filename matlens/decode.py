@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["char_dims", "decode", "fields_of", "is_record", "kind_of"]
+__all__ = ["decode", "fields_of", "is_record", "kind_of", "letters"]
 
 
 def decode(value: Any) -> Any:
@@ -116,18 +116,31 @@ def fields_of(value: Any) -> tuple[str, ...]:
     return tuple(getattr(first[0], "_fieldnames", ())) if first else ()
 
 
-def char_dims(value: Any) -> tuple[int, ...]:
-    """MATLAB dims of a text value, whether or not its characters were joined to strings."""
+def letters(value: Any) -> Any:
+    """A text value as an array of single characters with its MATLAB dims.
+
+    loadmat joins the last dimension to strings unless ``chars_as_strings=False``; a
+    string that is shorter than its neighbours is filled up with blanks.
+
+    Examples
+    --------
+    >>> letters(np.array(["ab", "c"])).tolist()
+    [['a', 'b'], ['c', ' ']]
+    """
     array = np.asarray(value)
-    width = array.dtype.itemsize // (4 if array.dtype.kind == "U" else 1)
-    if array.ndim == 0:
-        text = array.item()
-        return (1, len(text)) if text else (0, 0)
-    if array.ndim >= 2 and width <= 1:
-        return tuple(array.shape)
-    if array.size == 0:
-        return (0, 0) if array.ndim == 1 else (array.shape[0], 0, *array.shape[1:])
-    return (array.shape[0], width, *array.shape[1:])
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "latin-1")
+    if array.size == 0 or array.dtype.itemsize == 0:
+        return np.zeros((0, 0) if array.ndim < 2 else array.shape, "U1")
+    if array.ndim >= 2 and array.dtype.itemsize == 4:
+        return array
+    width = array.dtype.itemsize // 4
+    rows = np.ascontiguousarray(array).reshape(array.shape or (1,))
+    points = rows.view(np.uint32).reshape((*rows.shape, width))
+    if rows.size == 1:
+        points = points[..., : len(str(rows.item()))]
+    points = np.where(points == 0, ord(" "), points).astype(np.uint32)
+    return points.view("U1") if points.size else np.zeros((0, 0), "U1")
 
 
 def _decode_records(value: Any) -> Any:
@@ -144,16 +157,15 @@ def _item(record: Any, name: str) -> Any:
 
 
 def _decode_text(value: Any) -> Any:
-    array = np.asarray(value)
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "latin-1")
-    if array.ndim == 0:
-        return str(array)
+    if isinstance(value, str):
+        return str(value)
+    array = letters(value)
     if array.size == 0:
         return ""
-    if array.ndim >= 2 and array.dtype.itemsize == 4:
-        rows = np.moveaxis(array, 1, -1).reshape(-1, array.shape[1])
-        texts = ["".join(row) for row in rows.tolist()]
-    else:
-        texts = [str(text) for text in array.ravel(order="F")]
+    rows = np.moveaxis(array, 1, -1)
+    texts = ["".join(rows[index].tolist()) for index in _column_major(rows.shape[:-1])]
     return texts[0] if len(texts) == 1 else texts
+
+
+def _column_major(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return [index[::-1] for index in np.ndindex(*shape[::-1])]

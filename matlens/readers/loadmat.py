@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.decode import char_dims, fields_of, is_record, kind_of
+from matlens.decode import fields_of, is_record, kind_of, letters
 from matlens.errors import MatlensError, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
@@ -136,7 +136,7 @@ def _fill(headers: Headers, i: int, value: Any) -> None:
             headers.set_dims(i, (1, len(value)))
     elif kind == "char":
         headers.cls[i] = MatlabClass.CHAR
-        headers.set_dims(i, char_dims(value))
+        headers.set_dims(i, letters(value).shape)
     elif kind == "sparse":
         headers.cls[i] = MatlabClass.SPARSE
         headers.set_dims(i, tuple(value.shape))
@@ -191,19 +191,8 @@ def _field(record: Any, name: str) -> Any:
 
 
 def _units(value: Any) -> NDArray[Any]:
-    """Code points of a char value, column-major; rows of unequal length are padded with blanks."""
-    rows, cols, *pages = char_dims(value)
-    if rows * cols * int(np.prod(pages, dtype=np.int64)) == 0:
+    """Code points of a text value, column-major."""
+    array = letters(value)
+    if array.size == 0:
         return np.zeros(0, np.uint16)
-    texts = np.asarray(value)
-    if texts.dtype.kind == "S":
-        texts = np.char.decode(texts, "latin-1")
-    if texts.ndim >= 2 and texts.dtype.itemsize == 4:
-        points = np.ascontiguousarray(texts).view(np.uint32)
-    else:
-        flat = np.ascontiguousarray(texts).reshape(texts.shape or (1,))
-        points = flat.view(np.uint32).reshape((*flat.shape, -1))
-        # SciPy keeps the rows first and makes the columns the text: (rows, pages) of strings.
-        points = np.moveaxis(points, -1, 1) if points.ndim > 2 else points
-        points = np.where(points == 0, ord(" "), points)
-    return points.ravel(order="F").astype(np.uint32)
+    return np.asarray(np.ascontiguousarray(array.T).view(np.uint32).ravel())

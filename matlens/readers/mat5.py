@@ -151,11 +151,21 @@ class Mat5Reader:
     # --- segments ------------------------------------------------------------------
 
     def _head(self, segment: int) -> bytes:
+        """The first inflated bytes of a variable, as many as can be had."""
         start, size = self._streams[segment]
-        try:
-            return zlib.decompressobj().decompress(self._file[start : start + min(size, HEAD_BYTES)], HEAD_BYTES)
-        except zlib.error as error:
-            raise CorruptFile(f"compressed data are damaged: {error}", offset=start) from None
+        inflater, head = zlib.decompressobj(), b""
+        # In small steps, so that damage further on does not hide what comes before it.
+        for position in range(start, start + min(size, HEAD_BYTES), 128):
+            stop = min(position + 128, start + size)
+            try:
+                head += inflater.decompress(self._file[position:stop], HEAD_BYTES - len(head))
+            except zlib.error as error:
+                if not head:
+                    raise CorruptFile(f"compressed data are damaged: {error}", offset=start) from None
+                break
+            if len(head) == HEAD_BYTES or inflater.eof:
+                break
+        return head
 
     def _segment(self, segment: int) -> Buffer:
         if segment == 0:

@@ -176,8 +176,9 @@ class TagReader:
         itemsize = self.dtype(tag.type, start).itemsize
         header.storage = tag.type
         stored = tag.nbytes // itemsize
-        is_utf8 = header.cls == MatlabClass.CHAR and tag.type in (MI_UTF8, MI_UTF16, MI_UTF32)
-        if stored != header.numel and not (is_utf8 and stored >= header.numel):
+        if header.cls == MatlabClass.CHAR and (stored == 0 or tag.type in (MI_UTF8, MI_UTF16, MI_UTF32)):
+            return
+        if stored != header.numel:
             shape = "x".join(map(str, header.dims))
             raise CorruptFile(f"{stored} items stored, {shape} declared", offset=start)
 

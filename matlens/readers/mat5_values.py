@@ -57,6 +57,9 @@ def char_units(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> NDA
     units = _payload_tags(tags, buffer, headers, i, 1)[0]
     if storage in (MI_UTF8, MI_UTF32):
         return _decoded_units(tags, units.tobytes(), storage, count, start)
+    if len(units) == 0:
+        # MATLAB may leave out the data of a char that is all blanks.
+        return np.full(count, ord(" "), np.uint16)
     if len(units) != count:
         raise CorruptFile(f"{len(units)} characters stored, {count} declared", offset=start)
     return (units.view(np.uint8) if units.dtype.itemsize == 1 else units).astype(np.uint16)
@@ -75,6 +78,16 @@ def _decoded_units(tags: TagReader, raw: bytes, storage: int, count: int, start:
     raise CorruptFile(f"{len(text)} characters stored, {count} declared", offset=start)
 
 
+def _logical_bytes(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> NDArray[Any]:
+    """Non-zeros of a logical sparse matrix: one byte each under a tag that says double."""
+    position = int(headers.payload[i])
+    end = position + int(headers.nbytes[i])
+    for _ in range(2):
+        position = tags.tag(buffer, position, end).next
+    tag = tags.tag(buffer, position, end)
+    return np.frombuffer(buffer, np.uint8, tag.nbytes, tag.data)
+
+
 def sparse_triplets(
     tags: TagReader, buffer: Buffer, headers: Headers, i: int
 ) -> tuple[Int64s, Int64s, NDArray[Any]]:
@@ -82,4 +95,6 @@ def sparse_triplets(
     rows, cols = headers.shape(i)[:2]
     arrays = _payload_tags(tags, buffer, headers, i, 4 if headers.is_complex[i] else 3)
     row, starts = arrays[0].astype(np.int64), arrays[1].astype(np.int64)
+    if headers.is_logical[i] and arrays[2].nbytes < len(row) * arrays[2].itemsize:
+        arrays[2] = _logical_bytes(tags, buffer, headers, i)
     return check_sparse(row, starts, arrays[2:], rows, cols, bool(headers.is_logical[i]), int(headers.payload[i]))

@@ -199,13 +199,17 @@ class Mat73Reader:
             headers.set_dims(i, tuple(int(d) for d in words[2 : 2 + int(words[1])]))
 
     def _fields(self, group: Any) -> list[bytes]:
-        stored = _attribute(group, b"MATLAB_fields")
+        """Field names in MATLAB's order; those listed without a value are no fields."""
+        links = self._link_names(group)
+        stored = _attribute(group, b"MATLAB_fields") if len(links) > 1 else None
         if stored is None:
-            return sorted(self._link_names(group))
+            return links
         if isinstance(stored, h5py.Reference):
             dataset = h5py.h5r.dereference(stored, self._storage.file_id)
             stored = self._read(dataset)
-        return [b"".join(np.asarray(letters).ravel().tolist()) for letters in np.asarray(stored, object).ravel()]
+        listed = _joined(stored)
+        present = set(links)
+        return [name for name in listed if name in present] + sorted(present.difference(listed))
 
     def _member(self, group: Any, name: bytes, *, optional: bool = False) -> Any:
         if optional and not group.links.exists(name):
@@ -247,10 +251,12 @@ class Mat73Reader:
                 return None, 0, np.zeros(0, np.int64)
             references = self._references(source)
             return None, len(references), references
-        names = self._fields(source)
-        fields = tuple(name.decode("utf-8", "replace") for name in names)
         if headers.storage[i] == EMPTY:
-            return fields, int(headers.numel[i]) if not fields else 0, np.zeros(0, np.int64)
+            stored = _attribute(source, b"MATLAB_fields")
+            fields = () if stored is None else tuple(map(_text, _joined(stored)))
+            return fields, 0 if fields else int(headers.numel[i]), np.zeros(0, np.int64)
+        names = self._fields(source)
+        fields = tuple(map(_text, names))
         if headers.storage[i] == ARRAY_OF_STRUCTS:
             columns = [self._references(self._member(source, name)) for name in names]
             if any(len(column) != headers.numel[i] for column in columns):
@@ -344,6 +350,11 @@ def _attribute(object_id: Any, name: bytes) -> Any:
     values = np.empty(attribute.shape, attribute.dtype)
     attribute.read(values)
     return values[()] if attribute.shape == () else values.item() if values.size == 1 and not _is_vlen(values) else values
+
+
+def _joined(letters: Any) -> list[bytes]:
+    """Names stored as variable-length lists of single characters."""
+    return [b"".join(np.asarray(name).ravel().tolist()) for name in np.asarray(letters, object).ravel()]
 
 
 def _is_vlen(values: NDArray[Any]) -> bool:

@@ -1,0 +1,232 @@
+"""Paths to values: MATLAB's form, 1-based, and Python's, 0-based.
+
+``annotations(3).bbox_x1``, ``faces{1}{2}``, ``x(1:10,:)``, ``x(end-1)``, ``s.("odd name")``
+and ``["annotations"][2]["bbox_x1"]``, ``x[0, -1]``, ``x[0:10]``. Parentheses and braces
+count from 1, square brackets from 0.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from matlens.errors import PathError
+from matlens.model import Int64s
+
+__all__ = ["Field", "Index", "Selection", "field_suffix", "parse_path", "python_field", "select", "subscript"]
+
+_NAME = re.compile(r"[^\W\d]\w*")
+_DYNAMIC = re.compile(r"""\(\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\s*\)""")
+_KEY = re.compile(r"""\[\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*\]""")
+_CLOSING = {"(": ")", "{": "}", "[": "]"}
+_MAX_LENGTH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A step to a variable or field by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A step by position: ``()`` keeps the container, ``{}`` and ``[]`` go into it.
+
+    `text` is what stands between the brackets, for messages and evaluation.
+    """
+
+    bracket: str
+    text: str
+
+
+class Selection(NamedTuple):
+    """Elements picked by subscripts: 0-based column-major positions, and their dims."""
+
+    linear: Int64s
+    dims: tuple[int, ...]
+    is_scalar: bool
+
+
+def parse_path(path: str) -> list[Field | Index]:
+    """Split a path into its steps.
+
+    Raises
+    ------
+    PathError
+        With the column at which the path stops making sense.
+
+    Examples
+    --------
+    >>> parse_path("annotations(3).bbox_x1")
+    [Field(name='annotations'), Index(bracket='(', text='3'), Field(name='bbox_x1')]
+    >>> parse_path('["annotations"][2]')
+    [Field(name='annotations'), Index(bracket='[', text='2')]
+    """
+    if len(path) > _MAX_LENGTH:
+        raise PathError(f"path of {len(path)} characters")
+    steps: list[Field | Index] = []
+    at = 0
+    while at < len(path):
+        at, step = _next_step(path, at, first=not steps)
+        steps.append(step)
+    if not steps:
+        raise PathError("the path is empty")
+    return steps
+
+
+def _next_step(path: str, at: int, *, first: bool) -> tuple[int, Field | Index]:
+    key = _KEY.match(path, at)
+    if key:
+        text = key.group(1) if key.group(1) is not None else key.group(2)
+        return key.end(), Field(re.sub(r"\\(.)", r"\1", text))
+    if path[at] in _CLOSING:
+        bracket = path[at]
+        end = path.find(_CLOSING[bracket], at)
+        if end < 0:
+            raise PathError(f"{path!r}: no closing {_CLOSING[bracket]!r} for column {at + 1}")
+        return end + 1, Index(bracket, path[at + 1 : end].strip())
+    if path[at] == ".":
+        at += 1
+        dynamic = _DYNAMIC.match(path, at)
+        if dynamic:
+            double, single = dynamic.groups()
+            name = double.replace('""', '"') if double is not None else single.replace("''", "'")
+            return dynamic.end(), Field(name)
+    elif not first:
+        raise PathError(f"{path!r}: expected '.', '(', '{{' or '[' at column {at + 1}, found {path[at]!r}")
+    name_match = _NAME.match(path, at)
+    if not name_match:
+        found = repr(path[at]) if at < len(path) else "the end"
+        raise PathError(f"{path!r}: expected a name at column {at + 1}, found {found}")
+    return name_match.end(), Field(name_match.group())
+
+
+def _evaluate(text: str, size: int, base: int) -> int:
+    """A single subscript: a number, ``end`` or ``end-1``, or a negative Python index."""
+    match = re.fullmatch(r"(end)?\s*([-+]?\s*\d+)?", text.strip())
+    if not match or not text.strip():
+        raise PathError(f"subscript {text!r} is no number, range, ':' or 'end'")
+    if len(text) > 20:
+        raise PathError(f"subscript {text!r} is out of range")
+    number = int(match.group(2).replace(" ", "")) if match.group(2) else 0
+    if match.group(1):
+        return size - 1 + number
+    if base == 0 and number < 0:
+        return size + number
+    return number - base
+
+
+def _subscript(text: str, size: int, base: int) -> tuple[Int64s, bool]:
+    """0-based positions along one dimension, and whether it is a single one."""
+    text = text.strip()
+    if text == ":":
+        return np.arange(size, dtype=np.int64), False
+    parts = text.split(":")
+    if len(parts) == 1:
+        position = _evaluate(text, size, base)
+        positions, single = np.array([position], np.int64), True
+    else:
+        positions, single = _range(parts, size, base), False
+    if len(positions) and not (positions.min() >= 0 and positions.max() < size):
+        bad = int(positions.max() if positions.max() >= size else positions.min()) + base
+        raise PathError(f"index {bad} is out of range, {base} to {size - 1 + base} exist")
+    return positions, single
+
+
+def _range(parts: Sequence[str], size: int, base: int) -> Int64s:
+    if len(parts) > 3:
+        raise PathError(f"range {':'.join(parts)!r} has too many parts")
+    if base == 0:
+        numbers = [int(part) if re.fullmatch(r"\s*-?\d{1,18}\s*", part) else None for part in parts]
+        return np.arange(*slice(*numbers).indices(size), dtype=np.int64)
+    start = _evaluate(parts[0], size, base)
+    stop = _evaluate(parts[-1], size, base)
+    step = _evaluate(parts[1], size, 0) if len(parts) == 3 else 1
+    if step == 0:
+        raise PathError("a range of step 0")
+    if max(start, stop) >= size and (stop - start) * step >= 0:
+        raise PathError(f"index {max(start, stop) + 1} is out of range, 1 to {size} exist")
+    return np.arange(start, stop + (1 if step > 0 else -1), step, dtype=np.int64)
+
+
+def select(index: Index, dims: tuple[int, ...]) -> Selection:
+    """Evaluate the subscripts of one step against the dims of an array.
+
+    Fewer subscripts than dimensions fold the remaining ones into the last, as in MATLAB.
+
+    Examples
+    --------
+    >>> select(Index("(", "2,:"), (3, 4)).linear
+    array([ 1,  4,  7, 10])
+    >>> select(Index("(", "end"), (3, 4))
+    Selection(linear=array([11]), dims=(1, 1), is_scalar=True)
+    """
+    base = 0 if index.bracket == "[" else 1
+    parts = index.text.split(",")
+    count = len(parts)
+    if count > len(dims):
+        dims = dims + (1,) * (count - len(dims))
+    sizes = [*dims[: count - 1], math.prod(dims[count - 1 :])]
+    picked = [_subscript(text, size, base) for text, size in zip(parts, sizes, strict=True)]
+    is_scalar = all(single for _, single in picked)
+    if count == 1:
+        positions = picked[0][0]
+        as_column = parts[0].strip() == ":" or (len(dims) == 2 and dims[1] == 1 and dims[0] != 1)
+        shape = (len(positions), 1) if as_column else (1, len(positions))
+        return Selection(positions, shape, is_scalar)
+    linear = np.zeros(1, np.int64)
+    stride = 1
+    for (positions, _), size in zip(picked, sizes, strict=True):
+        linear = (positions[:, None] * stride + linear[None, :]).ravel()
+        stride *= size
+    return Selection(linear, tuple(len(positions) for positions, _ in picked), is_scalar)
+
+
+def field_suffix(name: str) -> str:
+    """How MATLAB appends a field name to a path.
+
+    Examples
+    --------
+    >>> field_suffix("bbox"), field_suffix("odd name")
+    ('.bbox', '.("odd name")')
+    """
+    if _NAME.fullmatch(name):
+        return f".{name}"
+    return '.("' + name.replace('"', '""') + '")'
+
+
+def python_field(name: str) -> str:
+    """How Python appends a field name to an expression.
+
+    Examples
+    --------
+    >>> python_field("bbox")
+    '["bbox"]'
+    """
+    return '["' + name.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+
+
+def subscript(position: int, dims: tuple[int, ...], brackets: str) -> str:
+    """Text of the subscript of the element at a 0-based column-major position.
+
+    Vectors get one number, matrices one for each dimension.
+
+    Examples
+    --------
+    >>> subscript(2, (1, 5), "()"), subscript(2, (1, 5), "[]"), subscript(2, (2, 2), "{}")
+    ('(3)', '[2]', '{1,2}')
+    """
+    base = 0 if brackets == "[]" else 1
+    if len(dims) == 2 and 1 in dims:
+        return f"{brackets[0]}{position + base}{brackets[1]}"
+    numbers = []
+    for size in dims:
+        position, rest = divmod(position, size)
+        numbers.append(str(rest + base))
+    return f"{brackets[0]}{', '.join(numbers) if base == 0 else ','.join(numbers)}{brackets[1]}"

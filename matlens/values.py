@@ -1,0 +1,197 @@
+"""Values in the form of `scipy.io.loadmat`, decoded level by level for all elements at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.gather import decode_rows
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
+from matlens.readers.base import Reader
+from matlens.walk import Walk, kinds
+
+__all__ = ["LoadmatOptions", "char_values", "decode_values", "number_arrays", "sparse_arrays"]
+
+_STRUCTS = (MatlabClass.STRUCT, MatlabClass.OBJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadmatOptions:
+    """Options of `scipy.io.loadmat` that change the form of values."""
+
+    mat_dtype: bool = True
+    squeeze_me: bool = False
+    chars_as_strings: bool = True
+    struct_as_record: bool = True
+
+
+def decode_values(
+    reader: Reader, elements: Elements, options: LoadmatOptions | None = None
+) -> NDArray[np.object_]:
+    """Decode all `elements`, nested values included, to an object array of n values."""
+    return _Decoder(Walk(reader), options or LoadmatOptions()).decode(elements)
+
+
+def number_arrays(reader: Reader, headers: Headers, *, as_stored: bool = False) -> list[NDArray[Any]]:
+    """Numeric arrays with their dims, column-major as MATLAB keeps them."""
+    values, offsets = reader.gather(headers, as_stored=as_stored)
+    bounds = offsets.tolist()
+    return [
+        values[bounds[i] : bounds[i + 1]].reshape(headers.shape(i), order="F") for i in range(len(headers))
+    ]
+
+
+def sparse_arrays(reader: Reader, headers: Headers) -> list[Any]:
+    """Sparse matrices as `scipy.sparse.csc_array`."""
+    from scipy.sparse import coo_array
+
+    triplets = reader.triplets(headers)
+    bounds = triplets.offsets.tolist()
+    arrays = []
+    for i in range(len(headers)):
+        part = slice(bounds[i], bounds[i + 1])
+        coordinates = (triplets.row[part], triplets.col[part])
+        arrays.append(coo_array((triplets.value[part], coordinates), shape=headers.shape(i)[:2]).tocsc())
+    return arrays
+
+
+def char_values(reader: Reader, headers: Headers) -> list[str | NDArray[Any]]:
+    """A `str` for each char row and empty char, an array of rows for each char matrix."""
+    units, offsets = reader.gather(headers)
+    bounds = offsets.tolist()
+    texts: list[str | NDArray[Any]] = []
+    for i in range(len(headers)):
+        dims = headers.shape(i)
+        if headers.numel[i] == 0:
+            texts.append("")
+            continue
+        rows = decode_rows(units[bounds[i] : bounds[i + 1]], dims)
+        if len(rows) == 1 and len(dims) == 2:
+            texts.append(rows[0])
+        else:
+            pages = (*dims[2:][::-1], dims[0])
+            texts.append(np.array(rows).reshape(pages).transpose(len(pages) - 1, *range(len(pages) - 1)[::-1]))
+    return texts
+
+
+class _Decoder:
+    def __init__(self, walk: Walk, options: LoadmatOptions) -> None:
+        self._walk = walk
+        self._reader = walk.reader
+        self._options = options
+
+    def decode(self, elements: Elements, owner: Int64s | None = None) -> NDArray[np.object_]:
+        headers = self._walk.enter(elements, owner)
+        headers.raise_first_error()
+        values = np.empty(len(elements), object)
+        for (cls, *_), index in kinds(headers, as_stored=not self._options.mat_dtype):
+            part = headers.take(index)
+            for i, value in zip(index.tolist(), self._decode_kind(cls, part, index), strict=True):
+                values[i] = self._squeeze(value)
+        self._walk.leave()
+        return values
+
+    def _decode_kind(self, cls: int, headers: Headers, index: Int64s) -> list[Any]:
+        if cls in CLASS_DTYPES:
+            arrays = number_arrays(self._reader, headers, as_stored=not self._options.mat_dtype)
+            return [array if array.flags.writeable else array.copy(order="F") for array in arrays]
+        if cls == MatlabClass.CHAR:
+            return self._chars(headers)
+        if cls == MatlabClass.SPARSE:
+            return sparse_arrays(self._reader, headers)
+        if cls == MatlabClass.OPAQUE:
+            return [self._opaque(headers, i) for i in range(len(headers))]
+        values: list[Any] = [None] * len(headers)
+        for group in self._reader.children(headers):
+            counts = np.diff(group.offsets) * group.width
+            items = self.decode(group.elements, index[np.repeat(group.parents, counts)])
+            for k, parent in enumerate(group.parents.tolist()):
+                start, stop = (group.offsets[k : k + 2] * group.width).tolist()
+                values[parent] = self._container(cls, headers, parent, group, items[start:stop])
+        return values
+
+    def _container(
+        self, cls: int, headers: Headers, i: int, group: Children, items: NDArray[np.object_]
+    ) -> Any:
+        dims = headers.shape(i)
+        if cls == MatlabClass.CELL:
+            return items.reshape(dims, order="F")
+        if cls == MatlabClass.FUNCTION:
+            from scipy.io.matlab import MatlabFunction
+
+            return MatlabFunction(items[0])
+        structs = self._structs(group.fields or (), dims, items)
+        if cls == MatlabClass.OBJECT:
+            from scipy.io.matlab import MatlabObject
+
+            return MatlabObject(structs, headers.class_name(i))
+        return structs
+
+    def _structs(self, fields: tuple[str, ...], dims: tuple[int, ...], items: NDArray[np.object_]) -> Any:
+        if not self._options.struct_as_record:
+            return self._mat_structs(fields, dims, items)
+        if not fields:
+            return np.full(dims, None, object)
+        structs = np.empty(dims, dtype=[(name, object) for name in fields], order="F")
+        for j, name in enumerate(fields):
+            structs[name] = items[j :: len(fields)].reshape(dims, order="F")
+        return structs
+
+    def _mat_structs(self, fields: tuple[str, ...], dims: tuple[int, ...], items: NDArray[np.object_]) -> Any:
+        from scipy.io.matlab import mat_struct
+
+        count = int(np.prod(dims, dtype=np.int64))
+        structs = np.empty(count, object)
+        for k in range(count):
+            structs[k] = record = mat_struct()
+            record._fieldnames = list(fields)
+            record.__dict__.update(zip(fields, items[k * len(fields) :], strict=False))
+        return structs.reshape(dims, order="F")
+
+    def _chars(self, headers: Headers) -> list[Any]:
+        units, offsets = self._reader.gather(headers)
+        bounds = offsets.tolist()
+        return [
+            self._char_array(units[bounds[i] : bounds[i + 1]], headers.shape(i)) for i in range(len(headers))
+        ]
+
+    def _char_array(self, units: NDArray[Any], dims: tuple[int, ...]) -> NDArray[Any]:
+        if self._options.chars_as_strings and len(dims) == 2 and len(units):
+            return np.array(decode_rows(units, dims))
+        letters = units.astype(np.uint32).view("U1").reshape(dims, order="F")
+        if not self._options.chars_as_strings:
+            return letters
+        if len(units) == 0:
+            return np.zeros(0, "U1")
+        return np.ascontiguousarray(letters).view(f"U{dims[-1]}").reshape(dims[:-1])
+
+    def _opaque(self, headers: Headers, i: int) -> Any:
+        from scipy.io.matlab import MatlabOpaque
+
+        stored = self._reader.opaque(headers, i)
+        reference = stored.reference
+        if isinstance(reference, Elements):
+            reference = self.decode(reference, np.zeros(len(reference), np.int64))[0]
+        dtype = [("s0", object), ("s1", object), ("s2", object), ("arr", object)]
+        record = np.empty(1, dtype)
+        record[0] = (
+            stored.name.encode(),
+            stored.type_system.encode(),
+            stored.class_name.encode(),
+            reference,
+        )
+        return MatlabOpaque(record)
+
+    def _squeeze(self, value: Any) -> Any:
+        # SciPy leaves opaque objects as they are, and functions and old objects as arrays.
+        if not self._options.squeeze_me or type(value).__name__ in ("MatlabOpaque", "csc_array"):
+            return value
+        if value.size == 0:
+            return np.array([], value.dtype)
+        squeezed = np.squeeze(value)
+        if type(squeezed) is np.ndarray and squeezed.ndim == 0 and squeezed.dtype.kind in "biufcUO":
+            return squeezed.item()
+        return squeezed

@@ -1,0 +1,62 @@
+"""Bookkeeping of a walk down nested values, so that hostile nesting ends in an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from matlens.errors import CorruptFile, LimitExceeded
+from matlens.gather import groups
+from matlens.model import Elements, Headers, Int64s
+from matlens.readers.base import Reader
+
+__all__ = ["Walk", "kinds"]
+
+MAX_DEPTH = 64
+MAX_ELEMENTS = 100_000_000
+
+
+class Walk:
+    """One walk: the elements of every level above, and how many were visited.
+
+    v7.3 references may form cycles, or share values so often that expanding them never
+    ends. A value that contains itself is found by its position among its own ancestors.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._levels: list[tuple[Int64s, Int64s]] = []
+        self._visited = 0
+
+    def enter(self, elements: Elements, owner: Int64s | None = None) -> Headers:
+        """Go down to `elements`, whose parents are the elements `owner` of the level above."""
+        owner = np.zeros(len(elements), np.int64) if owner is None else owner
+        position = elements.positions
+        self._visited += len(position)
+        if len(self._levels) >= MAX_DEPTH:
+            raise LimitExceeded(f"values are nested deeper than {MAX_DEPTH} levels")
+        if self._visited > MAX_ELEMENTS:
+            raise LimitExceeded(f"more than {MAX_ELEMENTS} elements")
+        if elements.segment == 0:
+            self._refuse_cycles(position, owner)
+        self._levels.append((position, owner))
+        return self.reader.headers(elements)
+
+    def leave(self) -> None:
+        self._levels.pop()
+
+    def _refuse_cycles(self, position: Int64s, owner: Int64s) -> None:
+        for above, next_owner in reversed(self._levels):
+            same = above[owner] == position
+            if same.any():
+                at = int(position[np.argmax(same)])
+                raise CorruptFile("the value contains itself", offset=at, position=(0, at))
+            owner = next_owner[owner]
+
+
+def kinds(headers: Headers, *, as_stored: bool = False) -> Iterator[tuple[tuple[Any, ...], Int64s]]:
+    """Groups of one class, complexity and logical flag, for one `Reader.gather` each."""
+    keys = [headers.cls, headers.is_complex, headers.is_logical]
+    return groups(*keys, headers.storage) if as_stored else groups(*keys)
