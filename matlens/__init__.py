@@ -1,1 +1,54 @@
-"""matlens."""
+"""matlens: MATLAB's MAT-files as typed trees, Arrow tables and bounding boxes.
+
+>>> import matlens
+>>> file = matlens.open("fixtures/annotations_v7.mat")
+>>> file.get("annotations(3).fname").value
+'00003.jpg'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matlens import boxes as boxes
+    from matlens import errors as errors
+    from matlens.compat import loadmat as loadmat
+    from matlens.decode import decode as decode
+    from matlens.errors import MatlensError as MatlensError
+    from matlens.nodes import Node as Node
+    from matlens.tree import MatFile as MatFile
+    from matlens.tree import from_loadmat as from_loadmat
+    from matlens.tree import open_file as open
+
+__version__ = "0.1.0"
+
+__all__ = ["MatFile", "MatlensError", "Node", "boxes", "decode", "errors", "from_loadmat", "loadmat", "open"]
+
+# Names are imported at their first use, so that `import matlens` costs nothing.
+_SOURCES = {
+    "MatFile": ("matlens.tree", "MatFile"),
+    "MatlensError": ("matlens.errors", "MatlensError"),
+    "Node": ("matlens.nodes", "Node"),
+    "boxes": ("matlens.boxes", ""),
+    "decode": ("matlens.decode", "decode"),
+    "errors": ("matlens.errors", ""),
+    "from_loadmat": ("matlens.tree", "from_loadmat"),
+    "loadmat": ("matlens.compat", "loadmat"),
+    "open": ("matlens.tree", "open_file"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _SOURCES:
+        raise AttributeError(f"module 'matlens' has no attribute {name!r}")
+    module, attribute = _SOURCES[name]
+    loaded = import_module(module)
+    value = getattr(loaded, attribute) if attribute else loaded
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

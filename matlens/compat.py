@@ -101,9 +101,7 @@ def _with_suffix(file_name: Any) -> Any:
     return file_name
 
 
-def _load(
-    opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool
-) -> dict[str, Any]:
+def _load(opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool) -> dict[str, Any]:
     reader = opened.reader
     loaded: dict[str, Any] = {}
     if reader.version != "4":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["decode", "fields_of", "is_record", "kind_of", "letters"]
+__all__ = ["decode", "fields_of", "is_record", "kind_of", "letters", "plain"]
 
 
 def decode(value: Any) -> Any:
@@ -56,6 +56,33 @@ def decode(value: Any) -> Any:
     if kind == "char":
         return _decode_text(value)
     return value
+
+
+def plain(value: Any) -> Any:
+    """Builtin Python objects only, by the rules of MATLAB's ``jsonencode``.
+
+    1x1 numbers become scalars, vectors flat lists, matrices lists of rows, complex
+    numbers ``complex``, sparse matrices what their full form gives.
+
+    Examples
+    --------
+    >>> plain(np.array([[5.0]])), plain(np.array([[1, 2]])), plain(np.array([[1, 2], [3, 4]]))
+    (5.0, [1, 2], [[1, 2], [3, 4]])
+    """
+    value = decode(value)
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if hasattr(value, "toarray"):
+        value = value.toarray()
+    if not isinstance(value, np.ndarray):
+        return value.item() if isinstance(value, np.generic) else value
+    if value.size == 1:
+        return value.item()
+    if value.ndim == 2 and 1 in value.shape:
+        value = value.ravel()
+    return value.tolist() if value.size else []
 
 
 def kind_of(value: Any) -> str:

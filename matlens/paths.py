@@ -46,11 +46,16 @@ class Index:
 
 
 class Selection(NamedTuple):
-    """Elements picked by subscripts: 0-based column-major positions, and their dims."""
+    """Elements picked by subscripts: 0-based column-major positions, and their dims.
+
+    `matlab` and `python` are the subscripts as text, in either form.
+    """
 
     linear: Int64s
     dims: tuple[int, ...]
     is_scalar: bool
+    matlab: str
+    python: str
 
 
 def parse_path(path: str) -> list[Field | Index]:
@@ -155,6 +160,22 @@ def _range(parts: Sequence[str], size: int, base: int) -> Int64s:
     return np.arange(start, stop + (1 if step > 0 else -1), step, dtype=np.int64)
 
 
+def _axis_text(positions: Int64s, size: int, base: int) -> str:
+    """The subscript that picks `positions`, which have a constant step, counted from `base`."""
+    if len(positions) == 1:
+        return str(int(positions[0]) + base)
+    if len(positions) == 0:
+        return "1:0" if base else "0:0"
+    first, last, step = int(positions[0]), int(positions[-1]), int(positions[1] - positions[0])
+    if (first, last, step) == (0, size - 1, 1):
+        return ":"
+    if base:
+        return f"{first + 1}:{last + 1}" if step == 1 else f"{first + 1}:{step}:{last + 1}"
+    stop = last + (1 if step > 0 else -1)
+    end = "" if stop < 0 else str(stop)
+    return f"{first}:{end}" if step == 1 else f"{first}:{end}:{step}"
+
+
 def select(index: Index, dims: tuple[int, ...]) -> Selection:
     """Evaluate the subscripts of one step against the dims of an array.
 
@@ -164,8 +185,8 @@ def select(index: Index, dims: tuple[int, ...]) -> Selection:
     --------
     >>> select(Index("(", "2,:"), (3, 4)).linear
     array([ 1,  4,  7, 10])
-    >>> select(Index("(", "end"), (3, 4))
-    Selection(linear=array([11]), dims=(1, 1), is_scalar=True)
+    >>> select(Index("[", "0:2, -1"), (3, 4)).matlab
+    '(1:2,4)'
     """
     base = 0 if index.bracket == "[" else 1
     parts = index.text.split(",")
@@ -175,17 +196,20 @@ def select(index: Index, dims: tuple[int, ...]) -> Selection:
     sizes = [*dims[: count - 1], math.prod(dims[count - 1 :])]
     picked = [_subscript(text, size, base) for text, size in zip(parts, sizes, strict=True)]
     is_scalar = all(single for _, single in picked)
+    axes = [positions for positions, _ in picked]
+    matlab = "(" + ",".join(_axis_text(a, n, 1) for a, n in zip(axes, sizes, strict=True)) + ")"
+    python = "[" + ", ".join(_axis_text(a, n, 0) for a, n in zip(axes, sizes, strict=True)) + "]"
     if count == 1:
         positions = picked[0][0]
         as_column = parts[0].strip() == ":" or (len(dims) == 2 and dims[1] == 1 and dims[0] != 1)
         shape = (len(positions), 1) if as_column else (1, len(positions))
-        return Selection(positions, shape, is_scalar)
+        return Selection(positions, shape, is_scalar, matlab, python)
     linear = np.zeros(1, np.int64)
     stride = 1
     for (positions, _), size in zip(picked, sizes, strict=True):
         linear = (positions[:, None] * stride + linear[None, :]).ravel()
         stride *= size
-    return Selection(linear, tuple(len(positions) for positions, _ in picked), is_scalar)
+    return Selection(linear, tuple(map(len, axes)), is_scalar, matlab, python)
 
 
 def field_suffix(name: str) -> str:

@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matlens.decode import decode
 from matlens.gather import decode_rows
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.readers.base import Reader
 from matlens.walk import Walk, kinds
 
-__all__ = ["LoadmatOptions", "char_values", "decode_values", "number_arrays", "sparse_arrays"]
+__all__ = [
+    "LoadmatOptions",
+    "char_values",
+    "decode_values",
+    "function_texts",
+    "number_arrays",
+    "sparse_arrays",
+]
 
 _STRUCTS = (MatlabClass.STRUCT, MatlabClass.OBJECT)
 
@@ -28,9 +36,7 @@ class LoadmatOptions:
     struct_as_record: bool = True
 
 
-def decode_values(
-    reader: Reader, elements: Elements, options: LoadmatOptions | None = None
-) -> NDArray[np.object_]:
+def decode_values(reader: Reader, elements: Elements, options: LoadmatOptions | None = None) -> NDArray[np.object_]:
     """Decode all `elements`, nested values included, to an object array of n values."""
     return _Decoder(Walk(reader), options or LoadmatOptions()).decode(elements)
 
@@ -39,9 +45,7 @@ def number_arrays(reader: Reader, headers: Headers, *, as_stored: bool = False) 
     """Numeric arrays with their dims, column-major as MATLAB keeps them."""
     values, offsets = reader.gather(headers, as_stored=as_stored)
     bounds = offsets.tolist()
-    return [
-        values[bounds[i] : bounds[i + 1]].reshape(headers.shape(i), order="F") for i in range(len(headers))
-    ]
+    return [values[bounds[i] : bounds[i + 1]].reshape(headers.shape(i), order="F") for i in range(len(headers))]
 
 
 def sparse_arrays(reader: Reader, headers: Headers) -> list[Any]:
@@ -113,9 +117,7 @@ class _Decoder:
                 values[parent] = self._container(cls, headers, parent, group, items[start:stop])
         return values
 
-    def _container(
-        self, cls: int, headers: Headers, i: int, group: Children, items: NDArray[np.object_]
-    ) -> Any:
+    def _container(self, cls: int, headers: Headers, i: int, group: Children, items: NDArray[np.object_]) -> Any:
         dims = headers.shape(i)
         if cls == MatlabClass.CELL:
             return items.reshape(dims, order="F")
@@ -154,9 +156,7 @@ class _Decoder:
     def _chars(self, headers: Headers) -> list[Any]:
         units, offsets = self._reader.gather(headers)
         bounds = offsets.tolist()
-        return [
-            self._char_array(units[bounds[i] : bounds[i + 1]], headers.shape(i)) for i in range(len(headers))
-        ]
+        return [self._char_array(units[bounds[i] : bounds[i + 1]], headers.shape(i)) for i in range(len(headers))]
 
     def _char_array(self, units: NDArray[Any], dims: tuple[int, ...]) -> NDArray[Any]:
         if self._options.chars_as_strings and len(dims) == 2 and len(units):
@@ -175,6 +175,7 @@ class _Decoder:
         reference = stored.reference
         if isinstance(reference, Elements):
             reference = self.decode(reference, np.zeros(len(reference), np.int64))[0]
+        reference = self._squeeze(reference)
         dtype = [("s0", object), ("s1", object), ("s2", object), ("arr", object)]
         record = np.empty(1, dtype)
         record[0] = (
@@ -192,6 +193,21 @@ class _Decoder:
         if value.size == 0:
             return np.array([], value.dtype)
         squeezed = np.squeeze(value)
-        if type(squeezed) is np.ndarray and squeezed.ndim == 0 and squeezed.dtype.kind in "biufcUO":
+        is_function = type(squeezed).__name__ == "MatlabFunction"
+        if squeezed.ndim == 0 and squeezed.dtype.kind in "biufcUO" and not is_function:
             return squeezed.item()
         return squeezed
+
+
+def function_texts(reader: Reader, headers: Headers) -> list[str]:
+    """Text of each function handle, such as ``@(x)x.^2`` or ``sin``."""
+    return [_function_text(value) for value in decode_values(reader, headers.elements)]
+
+
+def _function_text(value: Any) -> str:
+    stored = decode(value)
+    while isinstance(stored, dict):
+        if isinstance(stored.get("function"), str):
+            return str(stored["function"])
+        stored = stored.get("function_handle")
+    return str(stored) if isinstance(stored, str) else ""

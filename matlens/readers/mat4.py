@@ -129,9 +129,7 @@ class Mat4Reader:
         headers.cls[i] = (MatlabClass.DOUBLE, MatlabClass.CHAR, MatlabClass.SPARSE)[matrix.kind]
         if matrix.next > len(self._file):
             stored = max(len(self._file) - matrix.data, 0) // matrix.dtype.itemsize
-            raise CorruptFile(
-                f"{stored} items stored, {matrix.rows}x{matrix.cols} declared", offset=matrix.data
-            )
+            raise CorruptFile(f"{stored} items stored, {matrix.rows}x{matrix.cols} declared", offset=matrix.data)
         if matrix.kind == _SPARSE:
             headers.set_dims(i, self._sparse_dims(matrix))
             headers.is_complex[i] = matrix.cols == 4

@@ -107,9 +107,7 @@ class TagReader:
             return Tag(word & 0xFFFF, nbytes, position + 4, position + 8)
         data = position + 8
         if data + nbytes > end:
-            raise CorruptFile(
-                f"element declares {nbytes} bytes, {max(end - data, 0)} are there", offset=position
-            )
+            raise CorruptFile(f"element declares {nbytes} bytes, {max(end - data, 0)} are there", offset=position)
         # The last element of a parent is not always padded.
         return Tag(word, nbytes, data, min(data + (nbytes + 7) // 8 * 8, end))
 

@@ -41,9 +41,7 @@ def numbers(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> NDArra
     parts = _payload_tags(tags, buffer, headers, i, 2 if is_complex else 1)
     for part in parts:
         if len(part) != count:
-            raise CorruptFile(
-                f"{len(part)} items stored, {count} declared", offset=int(headers.payload[i])
-            )
+            raise CorruptFile(f"{len(part)} items stored, {count} declared", offset=int(headers.payload[i]))
     if is_complex:
         return combine_complex(parts[0], parts[1], single=headers.cls[i] == MatlabClass.SINGLE)
     return parts[0].astype(parts[0].dtype.newbyteorder("="), copy=False)
@@ -88,9 +86,7 @@ def _logical_bytes(tags: TagReader, buffer: Buffer, headers: Headers, i: int) ->
     return np.frombuffer(buffer, np.uint8, tag.nbytes, tag.data)
 
 
-def sparse_triplets(
-    tags: TagReader, buffer: Buffer, headers: Headers, i: int
-) -> tuple[Int64s, Int64s, NDArray[Any]]:
+def sparse_triplets(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
     """Row, column and value of the non-zeros of a sparse matrix, checked against its dims."""
     rows, cols = headers.shape(i)[:2]
     arrays = _payload_tags(tags, buffer, headers, i, 4 if headers.is_complex[i] else 3)

@@ -336,7 +336,10 @@ class Mat73Reader:
             reference = values.transpose() if values.dtype.kind in "iu" else None
         name = h5i.get_name(object_id) or b""
         return OpaqueValue(
-            name.rsplit(b"/")[-1].decode("utf-8", "replace"), "MCOS", headers.class_names.get(i, ""), reference
+            name.rsplit(b"/")[-1].decode("utf-8", "replace"),
+            "MCOS",
+            headers.class_names.get(i, ""),
+            reference,
         )
 
 
@@ -349,7 +352,9 @@ def _attribute(object_id: Any, name: bytes) -> Any:
         raise LimitExceeded(f"attribute {name.decode()} declares {attribute.shape} values")
     values = np.empty(attribute.shape, attribute.dtype)
     attribute.read(values)
-    return values[()] if attribute.shape == () else values.item() if values.size == 1 and not _is_vlen(values) else values
+    return (
+        values[()] if attribute.shape == () else values.item() if values.size == 1 and not _is_vlen(values) else values
+    )
 
 
 def _joined(letters: Any) -> list[bytes]:

@@ -47,9 +47,9 @@ def sniff(buffer: Any) -> str:
             return "7.3"
         offset = offset * 2 or 512
     mark = bytes(buffer[124:128])
+    if mark in (b"\x00\x02IM", b"\x02\x00MI"):
+        raise NotAMatFile("a v7.3 header without the HDF5 signature that belongs after it")
     if mark in (b"\x00\x01IM", b"\x01\x00MI") or (mark[2:] in (b"IM", b"MI") and bytes(buffer[:6]) == b"MATLAB"):
-        if mark in (b"\x00\x02IM", b"\x02\x00MI"):
-            raise NotAMatFile("a v7.3 header without the HDF5 signature that belongs after it")
         return "5"
     head = bytes(buffer[:512])
     if looks_like_v4(buffer):

@@ -1,0 +1,274 @@
+"""The node: a value of a file, known by its header and read on demand."""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from matlens.decode import plain
+from matlens.errors import MatlensError, PathError
+from matlens.escape import safe_text, shorten
+from matlens.model import CLASS_DTYPES, Elements, Headers, MatlabClass
+from matlens.paths import Index, Selection, select
+from matlens.readers.base import Reader
+from matlens.values import decode_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Node", "Owner", "find_name"]
+
+
+class Owner(Protocol):
+    """What nodes need of their file."""
+
+    name: str
+    reader: Reader
+
+    def guard(self, node: Node) -> AbstractContextManager[None]:
+        """Name the file and the path of the value in any error raised inside."""
+        ...
+
+
+class Node:
+    """One value of a file.
+
+    Attributes
+    ----------
+    name : str
+        Variable or field name; empty for elements of cells and struct arrays.
+    path, python_path : str
+        Where the value is, in MATLAB (1-based) and in Python (0-based).
+    dims : tuple of int
+        As MATLAB's ``size``.
+    """
+
+    kind: ClassVar[str] = "value"
+
+    def __init__(
+        self,
+        owner: Owner,
+        headers: Headers,
+        name: str,
+        path: str,
+        python_path: str,
+        selection: Selection | None = None,
+        whole: Node | None = None,
+    ) -> None:
+        self._owner = owner
+        self._headers = headers
+        self._selection = selection
+        self.name = name
+        self.path = path
+        self.python_path = python_path
+        self._whole = whole or self
+        self.dims: tuple[int, ...] = selection.dims if selection else headers.shape(0)
+
+    # --- what the header tells -----------------------------------------------------
+
+    @property
+    def matlab_class(self) -> str:
+        """MATLAB's name of the class: ``double``, ``struct``, ``cell``, ``datetime`` …"""
+        return self._headers.class_name(0)
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        return math.prod(self.dims)
+
+    @property
+    def is_complex(self) -> bool:
+        return bool(self._headers.is_complex[0])
+
+    @property
+    def is_global(self) -> bool:
+        return bool(self._headers.is_global[0])
+
+    @property
+    def is_sparse(self) -> bool:
+        return bool(self._headers.cls[0] == MatlabClass.SPARSE)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value in memory for numbers and text, in the file for anything else."""
+        cls = int(self._headers.cls[0])
+        if cls == MatlabClass.CHAR:
+            return 2 * self.numel
+        if cls in CLASS_DTYPES:
+            return CLASS_DTYPES[cls].itemsize * self.numel * (2 if self.is_complex else 1)
+        return int(self._headers.nbytes[0])
+
+    @property
+    def error(self) -> MatlensError | None:
+        """Why the value cannot be read, where its header tells so already."""
+        return self._headers.errors.get(0)
+
+    @property
+    def elements(self) -> Elements:
+        """Position of the stored value, for `Reader` calls."""
+        return self._headers.elements
+
+    @property
+    def owner(self) -> Owner:
+        return self._owner
+
+    # --- values --------------------------------------------------------------------
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        """Nodes below this one, all or those from `start` to before `stop`."""
+        return []
+
+    @property
+    def child_count(self) -> int:
+        """How many nodes `children` gives."""
+        return 0
+
+    @property
+    def value(self) -> Any:
+        """The value in its natural Python form; read anew at each access."""
+        with self._owner.guard(self):
+            return self._value()
+
+    def _value(self) -> Any:
+        raise NotImplementedError
+
+    def to_numpy(self) -> Any:
+        """The value in the form of `scipy.io.loadmat`: arrays, structured arrays, object arrays."""
+        with self._owner.guard(self):
+            value = decode_values(self._owner.reader, self.elements)[0]
+            return self._pick(value)
+
+    def _pick(self, value: Any) -> Any:
+        if self._selection is None:
+            return value
+        return value.ravel(order="F")[self._selection.linear].reshape(self.dims, order="F")
+
+    def to_python(self) -> Any:
+        """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
+        return plain(self.to_numpy())
+
+    def to_arrow(self) -> pa.Table:
+        """An Arrow table: one row for each record of structs, row of matrices, element of cells."""
+        with self._owner.guard(self):
+            return self._table(self.about())
+
+    def _table(self, about: dict[str, Any]) -> pa.Table:
+        from matlens.tables import array_table
+
+        return array_table(self._value(), about)
+
+    def about(self) -> dict[str, Any]:
+        """What tables made of this node say of it in their metadata."""
+        return {
+            "source": self._owner.name,
+            "variable": self.path,
+            "class": self.matlab_class,
+            "dims": list(self.dims),
+        }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """`to_arrow` as a pandas DataFrame."""
+        return self.to_arrow().to_pandas()
+
+    # --- going down ----------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Node:
+        """A field by its name, or elements by 0-based position, slice or tuple of them."""
+        if isinstance(key, str):
+            return self.field(key)
+        parts = key if isinstance(key, tuple) else (key,)
+        return self.index(Index("[", ",".join(map(_index_text, parts))))
+
+    def field(self, name: str) -> Node:
+        raise PathError(f"{self.path}: a {self.matlab_class} has no fields, {name!r} asked for")
+
+    def index(self, step: Index) -> Node:
+        """The node that the subscripts of one path step select."""
+        if step.bracket == "{":
+            raise PathError(f"{self.path}: braces go into a cell, this is a {self.matlab_class}")
+        return self._narrow(select(step, self.dims))
+
+    def _narrow(self, chosen: Selection) -> Node:
+        if self._selection is not None:
+            chosen = chosen._replace(linear=self._selection.linear[chosen.linear])
+        return type(self)(
+            self._owner,
+            self._headers,
+            self.name,
+            self.path + chosen.matlab,
+            self.python_path + chosen.python,
+            chosen,
+            self._whole,
+        )
+
+    # --- display -------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Class and dims in a few words, such as ``1x8144 struct``."""
+        flags = "".join(f"{word} " for word, on in (("sparse", self.is_sparse), ("complex", self.is_complex)) if on)
+        return f"{'x'.join(map(str, self.dims))} {flags}{self.matlab_class}"
+
+    def preview(self, width: int = 60) -> str:
+        """A short text of the value, escaped, at most `width` characters; never raises."""
+        try:
+            with self._owner.guard(self):
+                return shorten(safe_text(self._preview()), width)
+        except MatlensError as error:
+            return shorten(f"<{safe_text(error.message)}>", width)
+
+    def _preview(self) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"<{type(self).__name__} {safe_text(self.path)}: {safe_text(self.summary())}>"]
+        shown = self.children(0, 20)
+        lines += [f"  {safe_text(child.label)}: {child.one_line(70)}" for child in shown]
+        if self.child_count > len(shown):
+            lines.append(f"  … {self.child_count - len(shown)} more")
+        if not shown:
+            text = self.preview()
+            lines[0] = lines[0][:-1] + (f" = {text}>" if text else ">")
+        return "\n".join(lines)
+
+    def one_line(self, width: int) -> str:
+        """Class, dims and preview in one escaped line."""
+        text = self.preview(width)
+        return safe_text(self.summary()) + (f"  {text}" if text else "")
+
+    @property
+    def label(self) -> str:
+        """What distinguishes the node from its siblings: its name, or its subscript."""
+        return self.name or _last_step(self.path)
+
+    def _repr_html_(self) -> str:
+        from matlens.nodes.html import node_html
+
+        return node_html(self)
+
+
+def find_name(name: str, names: tuple[str, ...], where: str) -> int:
+    """Position of `name` among `names`; an unknown one raises with the nearest."""
+    if name in names:
+        return names.index(name)
+    import difflib
+
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(names[:20]) or 'none'}"
+    raise PathError(f"{where}: no {name!r}{hint}" if where else f"no variable {name!r}{hint}")
+
+
+def _index_text(part: Any) -> str:
+    if isinstance(part, slice):
+        texts = ["" if bound is None else str(int(bound)) for bound in (part.start, part.stop, part.step)]
+        return ":" if texts == ["", "", ""] else ":".join(texts if texts[2] else texts[:2])
+    try:
+        return str(part.__index__())
+    except AttributeError:
+        raise PathError(f"index of type {type(part).__name__}; use integers, slices or names") from None
+
+
+def _last_step(path: str) -> str:
+    starts = [path.rfind(bracket) for bracket in "({"]
+    return path[max(starts) :] if max(starts) > 0 else path

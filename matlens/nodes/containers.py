@@ -1,0 +1,353 @@
+"""Nodes with nodes below them: cells, structs and struct arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from matlens.errors import PathError
+from matlens.model import Elements, Headers, Int64s, MatlabClass
+from matlens.nodes.base import Node, Owner, find_name
+from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, OpaqueNode, SparseNode
+from matlens.paths import Index, Selection, field_suffix, python_field, select, subscript
+from matlens.readers.base import Reader
+from matlens.values import char_values, decode_values, number_arrays
+
+__all__ = ["CellNode", "FieldNode", "ObjectNode", "StructArrayNode", "StructNode", "make_node", "make_nodes"]
+
+
+class _Container(Node):
+    """A node with stored children; finds them once."""
+
+    _found: tuple[tuple[str, ...] | None, Elements] | None = None
+
+    def _stored(self) -> tuple[tuple[str, ...] | None, Elements]:
+        """Field names and all elements, element-major."""
+        if self._found is None:
+            groups = self._owner.reader.children(self._headers)
+            self._found = (groups[0].fields, groups[0].elements) if groups else (None, self.elements.take([]))
+        return self._found
+
+    def _positions(self, start: int, stop: int | None) -> Int64s:
+        """0-based column-major positions of the elements `start` to `stop` of this node."""
+        if self._selection is None:
+            return np.arange(start, self.numel if stop is None else min(stop, self.numel), dtype=np.int64)
+        return self._selection.linear[start:stop]
+
+
+class CellNode(_Container):
+    """A cell array: children are its elements; `value` is a list, or an object array with dims."""
+
+    kind = "cell"
+
+    @property
+    def child_count(self) -> int:
+        return self.numel
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        with self._owner.guard(self):
+            positions = self._positions(start, stop)
+            elements = self._stored()[1].take(positions)
+            dims = self._headers.shape(0)
+            path, python = self._whole.path, self._whole.python_path
+            labels = [
+                ("", path + subscript(p, dims, "{}"), python + subscript(p, dims, "[]")) for p in positions.tolist()
+            ]
+            return make_nodes(self._owner, elements, labels)
+
+    def index(self, step: Index) -> Node:
+        chosen = select(step, self.dims)
+        if step.bracket != "(" and chosen.is_scalar:
+            return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
+        if step.bracket == "{":
+            raise PathError(f"{self.path}{{{step.text}}} is several values: use parentheses for a cell of them")
+        return self._narrow(chosen)
+
+    def _value(self) -> Any:
+        nodes = self.children()
+        values = np.empty(len(nodes), object)
+        for index, decoded in _leaf_values(self._owner.reader, nodes):
+            values[index] = decoded
+        for i, node in enumerate(nodes):
+            if isinstance(node, _Container | StructNode | OpaqueNode):
+                values[i] = node if isinstance(node, OpaqueNode) else node.value
+        if len(self.dims) == 2 and (1 in self.dims or 0 in self.dims):
+            return values.tolist()
+        return values.reshape(self.dims, order="F")
+
+    def _table(self, about: dict[str, Any]) -> Any:
+        from matlens.tables import cell_table
+
+        elements = self._stored()[1].take(self._positions(0, None))
+        return cell_table(self._owner.reader, elements, self.name or "value", about)
+
+    def _preview(self) -> str:
+        nodes = self.children(0, 5)
+        inner = ", ".join(node.preview(20) or node.summary() for node in nodes)
+        return "{" + inner + (", …" if self.numel > 5 else "") + "}" if self.numel <= 10_000 else ""
+
+
+class FieldNode(CellNode):
+    """One field of all elements of a struct array, as the cell ``{s.field}``."""
+
+    kind = "field"
+
+    def __init__(self, owner: Owner, parent: StructArrayNode, name: str, elements: Elements) -> None:
+        headers = parent._headers
+        path = parent.path + field_suffix(name)
+        python = f"[record{python_field(name)} for record in {parent.python_path}]"
+        super().__init__(owner, headers, name, path, python)
+        self.dims = parent.dims
+        self.field_elements = elements
+        self._parent = parent
+
+    @property
+    def matlab_class(self) -> str:
+        return "cell"
+
+    @property
+    def nbytes(self) -> int:
+        return self._parent.nbytes
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        with self._owner.guard(self):
+            elements = self.field_elements.take(slice(start, stop))
+            records = self._parent.element_paths(start, stop)
+            suffix = (field_suffix(self.name), python_field(self.name))
+            labels = [("", path + suffix[0], python + suffix[1]) for path, python in records]
+            return make_nodes(self._owner, elements, labels)
+
+    def index(self, step: Index) -> Node:
+        chosen = select(step, self.dims)
+        if not chosen.is_scalar:
+            raise PathError(f"{self.path}: select one element, or elements before the field")
+        return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
+
+    def _table(self, about: dict[str, Any]) -> Any:
+        from matlens.tables import field_table
+
+        return field_table(self._owner.reader, [self.name], [self.field_elements], about)
+
+    def to_numpy(self) -> Any:
+        with self._owner.guard(self):
+            return decode_values(self._owner.reader, self.field_elements).reshape(self.dims, order="F")
+
+
+class StructNode(Node):
+    """A 1x1 struct, or one record of a struct array: a mapping of field names to nodes."""
+
+    kind = "struct"
+
+    def __init__(
+        self,
+        owner: Owner,
+        headers: Headers,
+        name: str,
+        path: str,
+        python_path: str,
+        selection: Selection | None = None,
+        whole: Node | None = None,
+        record: tuple[tuple[str, ...], Elements] | None = None,
+    ) -> None:
+        super().__init__(owner, headers, name, path, python_path)
+        self._record = record
+        self.is_record = record is not None
+        if record is not None:
+            self.dims = (1, 1)
+
+    def stored(self) -> tuple[tuple[str, ...], Elements]:
+        """Field names, and the element of each field."""
+        if self._record is None:
+            with self._owner.guard(self):
+                groups = self._owner.reader.children(self._headers)
+                self._record = (groups[0].fields or (), groups[0].elements)
+        return self._record
+
+    def keys(self) -> tuple[str, ...]:
+        """Field names, in stored order."""
+        return self.stored()[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self.is_record else super().nbytes
+
+    @property
+    def child_count(self) -> int:
+        return len(self.keys())
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        with self._owner.guard(self):
+            fields, elements = self.stored()
+            labels = [
+                (name, self.path + field_suffix(name), self.python_path + python_field(name))
+                for name in fields[start:stop]
+            ]
+            return make_nodes(self._owner, elements.take(slice(start, stop)), labels)
+
+    def field(self, name: str) -> Node:
+        position = find_name(name, self.keys(), self.path)
+        return self.children(position, position + 1)[0]
+
+    def index(self, step: Index) -> Node:
+        select(step, self.dims)
+        return self
+
+    def _value(self) -> StructNode:
+        return self
+
+    def to_numpy(self) -> Any:
+        if not self.is_record:
+            return super().to_numpy()
+        fields, elements = self.stored()
+        with self._owner.guard(self):
+            values = decode_values(self._owner.reader, elements)
+        record = np.empty((1, 1), [(name, object) for name in fields])
+        for name, value in zip(fields, values, strict=True):
+            record[name][0, 0] = value
+        return record
+
+    def _table(self, about: dict[str, Any]) -> Any:
+        from matlens.tables import field_table
+
+        fields, elements = self.stored()
+        columns = [elements.take(slice(k, k + 1)) for k in range(len(fields))]
+        return field_table(self._owner.reader, fields, columns, about)
+
+    def _preview(self) -> str:
+        return "{" + ", ".join(self.keys()[:12]) + ("…" if len(self) > 12 else "") + "}"
+
+
+class ObjectNode(StructNode):
+    """An object of an old-style class (``@class`` folder): its fields are what was stored."""
+
+    kind = "object"
+
+
+class StructArrayNode(_Container):
+    """A struct array: children are its records; a field name gives the field of all of them."""
+
+    kind = "struct array"
+
+    def keys(self) -> tuple[str, ...]:
+        """Field names, in stored order."""
+        with self._owner.guard(self):
+            return self._stored()[0] or ()
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.children())
+
+    def __len__(self) -> int:
+        return self.numel
+
+    @property
+    def child_count(self) -> int:
+        return self.numel
+
+    def element_paths(self, start: int, stop: int | None) -> list[tuple[str, str]]:
+        """MATLAB and Python paths of the records from `start` to before `stop`."""
+        dims = self._headers.shape(0)
+        path, python = self._whole.path, self._whole.python_path
+        return [
+            (path + subscript(p, dims, "()"), python + subscript(p, dims, "[]"))
+            for p in self._positions(start, stop).tolist()
+        ]
+
+    def field_elements(self, name: str) -> Elements:
+        """The elements of one field, for the records of this node."""
+        fields, elements = self._stored()
+        position = find_name(name, fields or (), self.path)
+        return elements.take(self._positions(0, None) * len(fields or ()) + position)
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        with self._owner.guard(self):
+            fields, elements = self._stored()
+            names = fields or ()
+            nodes: list[Node] = []
+            for position, (path, python) in zip(
+                self._positions(start, stop).tolist(), self.element_paths(start, stop), strict=True
+            ):
+                first = position * len(names)
+                record = (names, elements.take(slice(first, first + len(names))))
+                nodes.append(StructNode(self._owner, self._headers, "", path, python, record=record))
+            return nodes
+
+    def field(self, name: str) -> Node:
+        with self._owner.guard(self):
+            return FieldNode(self._owner, self, name, self.field_elements(name))
+
+    def index(self, step: Index) -> Node:
+        if step.bracket == "{":
+            raise PathError(f"{self.path}: braces go into a cell, this is a {self.matlab_class}")
+        chosen = select(step, self.dims)
+        if chosen.is_scalar:
+            return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
+        return self._narrow(chosen)
+
+    def _value(self) -> StructArrayNode:
+        return self
+
+    def _table(self, about: dict[str, Any]) -> Any:
+        from matlens.tables import field_table
+
+        names = self.keys()
+        return field_table(self._owner.reader, names, [self.field_elements(name) for name in names], about)
+
+    def _preview(self) -> str:
+        names = self.keys()
+        return "fields " + ", ".join(names[:12]) + ("…" if len(names) > 12 else "") if names else ""
+
+
+_LEAVES: dict[int, type[Node]] = {
+    MatlabClass.CHAR: CharNode,
+    MatlabClass.CELL: CellNode,
+    MatlabClass.SPARSE: SparseNode,
+    MatlabClass.FUNCTION: FunctionNode,
+    MatlabClass.OPAQUE: OpaqueNode,
+}
+
+
+def make_nodes(owner: Owner, elements: Elements, labels: list[tuple[str, str, str]]) -> list[Node]:
+    """Nodes for `elements`; `labels` holds name, MATLAB path and Python path of each."""
+    headers = owner.reader.headers(elements)
+    return [make_node(owner, headers.take([i]), *label) for i, label in enumerate(labels)]
+
+
+def make_node(owner: Owner, headers: Headers, name: str, path: str, python_path: str) -> Node:
+    """The node of the kind that one header calls for."""
+    cls = int(headers.cls[0])
+    node_type: type[Node] = NumericNode
+    if not headers.ok[0]:
+        node_type = DamagedNode
+    elif cls in (MatlabClass.STRUCT, MatlabClass.OBJECT):
+        single = ObjectNode if cls == MatlabClass.OBJECT else StructNode
+        node_type = single if headers.numel[0] == 1 else StructArrayNode
+    elif cls in _LEAVES:
+        node_type = _LEAVES[cls]
+    return node_type(owner, headers, name, path, python_path)
+
+
+def _leaf_values(reader: Reader, nodes: list[Node]) -> Iterator[tuple[int, Any]]:
+    """Index and value of the nodes without children, decoded in batches of one kind."""
+    batches: dict[Any, list[int]] = {}
+    for i, node in enumerate(nodes):
+        if isinstance(node, NumericNode | CharNode):
+            key = (type(node), node.matlab_class, node.is_complex)
+            batches.setdefault(key, []).append(i)
+        elif not isinstance(node, _Container | StructNode | OpaqueNode):
+            yield i, node.value
+    for (node_type, _, _), index in batches.items():
+        positions = np.concatenate([nodes[i].elements.positions for i in index])
+        headers = reader.headers(Elements(nodes[index[0]].elements.segment, positions))
+        decode = char_values if node_type is CharNode else number_arrays
+        yield from zip(index, decode(reader, headers), strict=True)

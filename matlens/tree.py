@@ -1,0 +1,255 @@
+"""A MAT-file as a tree of typed nodes."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from matlens.decode import kind_of
+from matlens.errors import MatlensError, PathError
+from matlens.escape import safe_text
+from matlens.model import Variable
+from matlens.nodes import Node, find_name, make_node
+from matlens.paths import Field, field_suffix, parse_path, python_field
+from matlens.readers import OpenedFile, Reader, open_reader
+from matlens.readers.loadmat import LoadmatReader
+
+__all__ = ["MatFile", "from_loadmat", "open_file"]
+
+_SEARCH_LIMIT = 100_000
+
+
+class MatFile(Mapping[str, Node]):
+    """An open MAT-file: a mapping of variable names to nodes, and a context manager.
+
+    Attributes
+    ----------
+    name : str
+        File name without its folder.
+    version : str
+        ``"4"``, ``"5"`` (MATLAB's v6 and v7), ``"7.3"`` or ``"loadmat"``.
+    header : str
+        The text that the writer left at the start of the file.
+    problems : list of MatlensError
+        Damage that belongs to no variable, such as a file that is cut off.
+    """
+
+    def __init__(self, opened: OpenedFile) -> None:
+        self._opened = opened
+        self.name = opened.name
+        self.path = opened.path
+        self.size = opened.size
+        self.reader: Reader = opened.reader
+        self.version = opened.reader.version
+        self.header = opened.reader.header
+        self._nodes: dict[str, Node] | None = None
+        self._variables: dict[str, Variable] = {}
+
+    # --- life ----------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the file; nodes that were not read yet cannot be read afterwards."""
+        self._opened.close()
+
+    def __enter__(self) -> MatFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- variables -----------------------------------------------------------------
+
+    @property
+    def problems(self) -> list[MatlensError]:
+        self._variable_nodes()
+        for problem in self.reader.problems:
+            problem.file = problem.file or self.name
+        return self.reader.problems
+
+    @property
+    def stats(self) -> Counter[str]:
+        """How many elements took which decoding route so far."""
+        return self.reader.stats
+
+    def _variable_nodes(self) -> dict[str, Node]:
+        if self._nodes is None:
+            self._nodes = {}
+            for variable in self.reader.variables():
+                name = self._free_name(variable.name)
+                path = name if field_suffix(name) == f".{name}" else python_field(name)
+                self._nodes[name] = make_node(self, variable.headers, name, path, f"file{python_field(name)}")
+                self._variables[name] = variable
+        return self._nodes
+
+    def _free_name(self, name: str) -> str:
+        """A name that no variable has yet: files may hold several of the same name."""
+        count, free = 1, name
+        while self._nodes and free in self._nodes:
+            count += 1
+            free = f"{name}#{count}"
+        return free
+
+    def variable(self, name: str) -> Variable:
+        """What the file's directory says of a variable: its position, compression, stored size."""
+        self._variable_nodes()
+        return self._variables[name]
+
+    def __getitem__(self, name: str) -> Node:
+        nodes = self._variable_nodes()
+        if name not in nodes:
+            with self._named():
+                find_name(name, tuple(nodes), "")
+        return nodes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variable_nodes())
+
+    def __len__(self) -> int:
+        return len(self._variable_nodes())
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """The node at `path`, such as ``annotations(3).bbox_x1`` or ``["annotations"][2]["bbox_x1"]``.
+
+        Parentheses and braces count from 1, square brackets from 0.
+
+        Raises
+        ------
+        PathError
+            If the path leads nowhere and no `default` is given; names the nearest field.
+        """
+        if path in self._variable_nodes():
+            return self[path]
+        try:
+            with self._named():
+                return self._follow(path)
+        except PathError:
+            if default is not None:
+                return default
+            raise
+
+    def _follow(self, path: str) -> Node:
+        steps = parse_path(path)
+        first = steps[0]
+        if not isinstance(first, Field):
+            raise PathError(f"{path!r}: a path begins with the name of a variable")
+        node = self[first.name]
+        for step in steps[1:]:
+            node = node.field(step.name) if isinstance(step, Field) else node.index(step)
+        return node
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except MatlensError as error:
+            error.file = error.file or self.name
+            raise
+
+    # --- errors --------------------------------------------------------------------
+
+    @contextmanager
+    def guard(self, node: Node) -> Iterator[None]:
+        """Name the file and the path of the value in any `MatlensError` raised inside."""
+        try:
+            yield
+        except MatlensError as error:
+            if error.variable is None:
+                error.variable = self._locate(node, error) or node.path
+            error.file = error.file or self.name
+            raise
+
+    def _locate(self, node: Node, error: MatlensError) -> str | None:
+        """Path of the element that an error below `node` is about, found by its position."""
+        if error.position is None or _position(node) == error.position:
+            return None
+        error.variable = node.path
+        waiting, seen = [node], 0
+        while waiting and seen < _SEARCH_LIMIT:
+            try:
+                children = waiting.pop().children()
+            except MatlensError:
+                continue
+            for child in children:
+                if _position(child) == error.position:
+                    error.variable = None
+                    return child.path
+            seen += len(children)
+            waiting += [child for child in children if child.child_count]
+        error.variable = None
+        return None
+
+    # --- display -------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        lines = [f"<MatFile {safe_text(self.name)}: version {self.version}, {len(self)} variables>"]
+        lines += [f"  {safe_text(name)}: {node.one_line(60)}" for name, node in self.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        items = "".join(f"<li>{node._repr_html_()}</li>" for node in self.values())
+        return f"<b>{html.escape(safe_text(self.name))}</b> version {self.version}<ul>{items}</ul>"
+
+
+def _position(node: Node) -> tuple[int, int] | None:
+    if len(node.elements) != 1 or getattr(node, "is_record", False):
+        return None
+    return node.elements.segment, int(node.elements.positions[0])
+
+
+def open_file(source: str | Path | bytes | IO[bytes]) -> MatFile:
+    """Open a MAT-file of any version; exported as `matlens.open`.
+
+    Parameters
+    ----------
+    source : str, Path, bytes or binary file object
+
+    Returns
+    -------
+    MatFile
+
+    Raises
+    ------
+    NotAMatFile
+        Says what the content is instead.
+    CorruptFile, UnsafeFile
+    FileNotFoundError
+
+    Examples
+    --------
+    >>> import matlens
+    >>> with matlens.open("fixtures/annotations_v7.mat") as file:
+    ...     file.get("annotations(3).bbox_x1").value
+    array([[39.]])
+    """
+    return MatFile(open_reader(source))
+
+
+def from_loadmat(data: Any) -> MatFile:
+    """Typed nodes of what `scipy.io.loadmat` returned, under any of its options.
+
+    Parameters
+    ----------
+    data : mapping, ndarray, numpy.void or list
+        The dictionary of variables; or any part of it, or any structured array, which
+        becomes the single variable ``value``.
+
+    Examples
+    --------
+    >>> marks = np.array([("Sarah", (8.0, 7.0)), ("John", (6.0, 7.0))],
+    ...                  dtype=[("name", "U16"), ("grades", "f8", (2,))])
+    >>> from_loadmat(marks).get("value(2).name").value
+    'John'
+    >>> from_loadmat(marks).get("value(2)").to_python()
+    {'name': 'John', 'grades': [6.0, 7.0]}
+    """
+    variables = data if isinstance(data, Mapping) and kind_of(data) == "struct" else {"value": data}
+    return MatFile(OpenedFile(LoadmatReader(variables), "<loadmat>", None, 0, np.zeros(0)))
