@@ -28,7 +28,7 @@ from matlens.unify import (
 from matlens.values import char_values, decode_values, function_texts
 from matlens.walk import Walk, kinds
 
-__all__ = ["ColumnBuilder", "ColumnInfo", "leaf_array"]
+__all__ = ["ColumnBuilder", "ColumnInfo", "json_safe", "leaf_array"]
 
 _INT32_MAX = 2**31 - 1
 
@@ -300,17 +300,17 @@ def _printable(text: str) -> str:
 
 
 def _json_text(value: Any) -> str:
-    return json.dumps(_json_safe(plain(value)), ensure_ascii=False)
+    return json.dumps(json_safe(plain(value)), ensure_ascii=False)
 
 
-def _json_safe(value: Any) -> Any:
+def json_safe(value: Any) -> Any:
     """Values that JSON knows: no NaN or infinity, complex as two numbers."""
     if isinstance(value, dict):
-        return {_printable(key): _json_safe(item) for key, item in value.items()}
+        return {_printable(key): json_safe(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_json_safe(item) for item in value]
+        return [json_safe(item) for item in value]
     if isinstance(value, complex):
-        return {"real": _json_safe(value.real), "imag": _json_safe(value.imag)}
+        return {"real": json_safe(value.real), "imag": json_safe(value.imag)}
     if isinstance(value, float) and not np.isfinite(value):
         return None
     if isinstance(value, bytes):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from matlens.model import Variable
 from matlens.nodes import Node, find_name, make_node
 from matlens.paths import Field, field_suffix, parse_path, python_field
 from matlens.readers import OpenedFile, Reader, open_reader
-from matlens.readers.loadmat import LoadmatReader
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]
 
@@ -195,8 +193,9 @@ class MatFile(Mapping[str, Node]):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        items = "".join(f"<li>{node._repr_html_()}</li>" for node in self.values())
-        return f"<b>{html.escape(safe_text(self.name))}</b> version {self.version}<ul>{items}</ul>"
+        from matlens.nodes.html import file_html
+
+        return file_html(f"{self.name}, version {self.version}", list(self.values()))
 
 
 def _position(node: Node) -> tuple[int, int] | None:
@@ -251,5 +250,7 @@ def from_loadmat(data: Any) -> MatFile:
     >>> from_loadmat(marks).get("value(2)").to_python()
     {'name': 'John', 'grades': [6.0, 7.0]}
     """
+    from matlens.readers.loadmat import LoadmatReader
+
     variables = data if isinstance(data, Mapping) and kind_of(data) == "struct" else {"value": data}
     return MatFile(OpenedFile(LoadmatReader(variables), "<loadmat>", None, 0, np.zeros(0)))

@@ -46,6 +46,10 @@ class CellNode(_Container):
     def child_count(self) -> int:
         return self.numel
 
+    def cell_elements(self) -> Elements:
+        """The stored elements of this cell, column-major."""
+        return self._stored()[1].take(self._positions(0, None))
+
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
         with self._owner.guard(self):
             positions = self._positions(start, stop)
@@ -80,8 +84,7 @@ class CellNode(_Container):
     def _table(self, about: dict[str, Any]) -> Any:
         from matlens.tables import cell_table
 
-        elements = self._stored()[1].take(self._positions(0, None))
-        return cell_table(self._owner.reader, elements, self.name or "value", about)
+        return cell_table(self._owner.reader, self.cell_elements(), self.name or "value", about)
 
     def _preview(self) -> str:
         nodes = self.children(0, 5)
@@ -100,8 +103,11 @@ class FieldNode(CellNode):
         python = f"[record{python_field(name)} for record in {parent.python_path}]"
         super().__init__(owner, headers, name, path, python)
         self.dims = parent.dims
-        self.field_elements = elements
+        self._field_elements = elements
         self._parent = parent
+
+    def cell_elements(self) -> Elements:
+        return self._field_elements
 
     @property
     def matlab_class(self) -> str:
@@ -113,7 +119,7 @@ class FieldNode(CellNode):
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
         with self._owner.guard(self):
-            elements = self.field_elements.take(slice(start, stop))
+            elements = self._field_elements.take(slice(start, stop))
             records = self._parent.element_paths(start, stop)
             suffix = (field_suffix(self.name), python_field(self.name))
             labels = [("", path + suffix[0], python + suffix[1]) for path, python in records]
@@ -128,11 +134,11 @@ class FieldNode(CellNode):
     def _table(self, about: dict[str, Any]) -> Any:
         from matlens.tables import field_table
 
-        return field_table(self._owner.reader, [self.name], [self.field_elements], about)
+        return field_table(self._owner.reader, [self.name], [self._field_elements], about)
 
     def to_numpy(self) -> Any:
         with self._owner.guard(self):
-            return decode_values(self._owner.reader, self.field_elements).reshape(self.dims, order="F")
+            return decode_values(self._owner.reader, self._field_elements).reshape(self.dims, order="F")
 
 
 class StructNode(Node):
@@ -225,7 +231,8 @@ class StructNode(Node):
         return field_table(self._owner.reader, fields, columns, about)
 
     def _preview(self) -> str:
-        return "{" + ", ".join(self.keys()[:12]) + ("…" if len(self) > 12 else "") + "}"
+        shown = [f"{node.name}: {node.preview(16) or node.summary()}" for node in self.children(0, 8)]
+        return ", ".join(shown) + (", …" if len(self) > 8 else "")
 
 
 class ObjectNode(StructNode):
@@ -239,7 +246,7 @@ class StructArrayNode(_Container):
 
     kind = "struct array"
 
-    def keys(self) -> tuple[str, ...]:
+    def fields(self) -> tuple[str, ...]:
         """Field names, in stored order."""
         with self._owner.guard(self):
             return self._stored()[0] or ()
@@ -300,11 +307,11 @@ class StructArrayNode(_Container):
     def _table(self, about: dict[str, Any]) -> Any:
         from matlens.tables import field_table
 
-        names = self.keys()
+        names = self.fields()
         return field_table(self._owner.reader, names, [self.field_elements(name) for name in names], about)
 
     def _preview(self) -> str:
-        names = self.keys()
+        names = self.fields()
         return "fields " + ", ".join(names[:12]) + ("…" if len(names) > 12 else "") if names else ""
 
 

@@ -7,7 +7,7 @@ import html
 from matlens.escape import safe_text
 from matlens.nodes.base import Node
 
-__all__ = ["node_html"]
+__all__ = ["file_html", "node_html"]
 
 MAX_CHILDREN = 20
 
@@ -26,6 +26,11 @@ def node_html(node: Node, depth: int = 2) -> str:
         items += f"<li>… {node.child_count - len(children)} more</li>"
     opened = " open" if depth > 1 else ""
     return f"<details{opened}><summary>{head}</summary><ul>{items}</ul></details>"
+
+
+def file_html(title: str, nodes: list[Node]) -> str:
+    """HTML of a file: its title and its variables."""
+    return f"<b>{_text(title)}</b><ul>{''.join(f'<li>{node_html(node)}</li>' for node in nodes)}</ul>"
 
 
 def _text(text: str) -> str:

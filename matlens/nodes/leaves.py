@@ -56,7 +56,11 @@ class CharNode(Node):
         if self.numel > 1_000_000:
             return ""
         value = self._value()
-        return f"'{value}'" if isinstance(value, str) else "[" + "; ".join(map(repr, value.ravel()[:5])) + "]"
+        return (
+            f"'{value}'"
+            if isinstance(value, str)
+            else "[" + "; ".join(f"'{row}'" for row in value.ravel(order="F")[:5]) + "]"
+        )
 
 
 class SparseNode(Node):

@@ -1,0 +1,5 @@
+"""``python -m matlens``."""
+
+from matlens.cli import main
+
+main()

@@ -1,0 +1,7 @@
+"""Bounding boxes: found in any shape, converted between conventions, as one canonical table."""
+
+from matlens.boxes.conventions import CONVENTIONS, convert
+from matlens.boxes.evidence import Evidence
+from matlens.boxes.sources import BoxSource, find, merge, read
+
+__all__ = ["CONVENTIONS", "BoxSource", "Evidence", "convert", "find", "merge", "read"]

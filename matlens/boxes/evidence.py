@@ -1,0 +1,154 @@
+"""Which convention the boxes of a source follow: decided by names and by all rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.errors import AmbiguousConvention
+
+__all__ = ["Evidence", "judge"]
+
+ENOUGH_ROWS = 8
+"""Rows that must agree before they tell corners from sizes: by chance, few of them do so."""
+TOLERATED = 0.01
+"""Share of rows that may violate a convention: annotations contain slips."""
+
+_LAYOUT_IN_NAME = (
+    (re.compile(r"cxcywh|xcycwh|center_?size"), "cxcywh"),
+    (re.compile(r"yolo"), "yolo"),
+    (re.compile(r"xyxy|x1y1x2y2|ltrb"), "xyxy"),
+    (re.compile(r"xxyy|x1x2y1y2"), "xxyy"),
+    (re.compile(r"yxyx|tlbr|rowcol"), "rowcol"),
+    (re.compile(r"xywh|ltwh|(^|_|\b)rects?($|_|\b)"), "xywh"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for a convention.
+
+    Attributes
+    ----------
+    rows : int
+        Boxes looked at, without those that hold NaN.
+    violations : dict of str to int
+        For each candidate layout, the rows that contradict it.
+    layout : str or None
+        Order of the four numbers; None if neither names nor values decide it.
+    convention : str or None
+        The layout with its origin; None if the layout is undecided.
+    reasons : list of str
+        In the order of the decision, for people to read.
+    """
+
+    rows: int
+    violations: dict[str, int]
+    layout: str | None
+    convention: str | None
+    reasons: list[str]
+
+    def require(self) -> str:
+        """The convention; raises `AmbiguousConvention` where there is none."""
+        if self.convention is None:
+            counts = ", ".join(f"{name} {count}" for name, count in self.violations.items())
+            raise AmbiguousConvention(
+                f"{self.rows} boxes do not decide the convention (rows that contradict it: {counts}); "
+                "name it with --convention or convention=…"
+            )
+        return self.convention
+
+
+def judge(boxes: NDArray[np.float64], name: str, *, layout: str | None = None) -> Evidence:
+    """Infer the convention of `boxes` from their name and from all their rows.
+
+    Parameters
+    ----------
+    boxes : ndarray of float64, shape (n, 4)
+    name : str
+        Field or variable name.
+    layout : str, optional
+        Known from the names of four separate fields.
+
+    Examples
+    --------
+    >>> corners = np.array([[x, x, x + 30, x + 20] for x in range(1, 40)], float)
+    >>> judge(corners, "bbox").convention
+    'xyxy1'
+    """
+    rows = boxes[np.isfinite(boxes).all(axis=1)]
+    violations = _violations(rows)
+    reasons: list[str] = []
+    if layout is not None:
+        reasons.append("order: given by the field names")
+    elif name.rsplit(".")[-1] == "BoundingBox":
+        reasons.append("name BoundingBox: regionprops")
+        return Evidence(len(rows), violations, "xywh", "matlab", reasons)
+    else:
+        layout = _layout_by_name(name, reasons) or _layout_by_values(len(rows), violations, reasons)
+    convention = None if layout is None else _origin(rows, layout, reasons)
+    return Evidence(len(rows), violations, layout, convention, reasons)
+
+
+def _violations(rows: NDArray[np.float64]) -> dict[str, int]:
+    a, b, c, d = rows.T if len(rows) else np.zeros((4, 0))
+    return {
+        "xyxy": int(((c <= a) | (d <= b)).sum()),
+        "xywh": int(((c <= 0) | (d <= 0)).sum()),
+        "xxyy": int(((b <= a) | (d <= c)).sum()),
+    }
+
+
+def _layout_by_name(name: str, reasons: list[str]) -> str | None:
+    for pattern, layout in _LAYOUT_IN_NAME:
+        if pattern.search(name.lower()):
+            reasons.append(f"order: {layout}, named so")
+            return layout
+    return None
+
+
+def _layout_by_values(count: int, violations: dict[str, int], reasons: list[str]) -> str | None:
+    """Corners satisfy their order in all rows; sizes do so only by chance."""
+    allowed = int(count * TOLERATED)
+    possible = [name for name, broken in violations.items() if broken <= allowed]
+    ordered = [name for name in possible if name != "xywh"]
+    if count == 0 or len(ordered) == 2:
+        reasons.append("order: undecided, the values fit several")
+        return None
+    if not ordered:
+        if "xywh" not in possible:
+            reasons.append("order: undecided, no candidate fits")
+            return None
+        reasons.append(f"order: xywh, the only candidate that all but {violations['xywh']} rows fit")
+        return "xywh"
+    if count < ENOUGH_ROWS:
+        reasons.append(f"order: undecided, {count} rows fit {ordered[0]} but may do so by chance")
+        return None
+    reasons.append(f"order: {ordered[0]}, fits {count - violations[ordered[0]]} of {count} rows")
+    return ordered[0]
+
+
+def _origin(rows: NDArray[np.float64], layout: str, reasons: list[str]) -> str:
+    """The convention of a layout whose coordinates count from 0, 1 or the half-pixel."""
+    if layout == "cxcywh" and len(rows) and rows.max() <= 1.0 and rows.min() >= 0.0:
+        reasons.append("scale: all values lie in 0 to 1, relative to the image")
+        return "yolo"
+    if layout not in ("xyxy", "xywh") or not len(rows):
+        return layout
+    corner = rows[:, :2]
+    smallest = float(corner.min())
+    if layout == "xywh" and (corner % 1 == 0.5).all():
+        reasons.append("origin: all corners lie on half-pixels, as regionprops gives them")
+        return "matlab"
+    if smallest < 1:
+        reasons.append(f"origin: 0, the smallest coordinate is {smallest:g}")
+        return layout
+    if (rows % 1 != 0).any():
+        reasons.append("origin: 0 assumed, fractional coordinates do not tell")
+        return layout
+    word = "is 1 and none is 0" if smallest == 1 else f"is {smallest:g}: assumed, as MATLAB counts from 1"
+    reasons.append(f"origin: 1, the smallest coordinate {word}")
+    return layout + "1"

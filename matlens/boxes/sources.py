@@ -1,0 +1,260 @@
+"""Box sources of a file, and the canonical table made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from matlens.boxes.conventions import convert
+from matlens.boxes.detect import BoxColumns, box_columns, image_column, label_column
+from matlens.boxes.evidence import Evidence, judge
+from matlens.boxes.levels import is_list
+from matlens.boxes.search import levels_of
+from matlens.errors import MatlensError, NoBoxesFound, PathError
+from matlens.tables import with_metadata
+from matlens.tree import MatFile
+
+__all__ = ["BoxSource", "find", "read"]
+
+CANONICAL = ("source", "image", "label", "xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(slots=True)
+class BoxSource:
+    """Boxes of one field, or of four fields together, and what stands beside them.
+
+    Attributes
+    ----------
+    path : str
+        Where the first box is.
+    fields : tuple of str
+        Field names of the numbers.
+    image, label : str or None
+        The columns taken for the image name and the label.
+    evidence : Evidence
+        Convention, and what speaks for it.
+    """
+
+    file: str
+    path: str
+    fields: tuple[str, ...]
+    image: str | None
+    label: str | None
+    evidence: Evidence
+    columns: BoxColumns = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.columns.record)
+
+    @property
+    def layout(self) -> str | None:
+        """Order of the four numbers, without their origin: ``xyxy``, ``xywh``, ``xxyy`` …"""
+        return self.evidence.layout
+
+    @property
+    def convention(self) -> str | None:
+        """Name of the inferred convention, None if it is undecided."""
+        return self.evidence.convention
+
+    def to_arrow(self, convention: str | None = None, image_size: Any = None) -> pa.Table:
+        """The canonical table: one row for each box.
+
+        Parameters
+        ----------
+        convention : str, optional
+            Overrides the inferred one.
+        image_size : array_like, shape (2,), optional
+            Width and height in pixels, for ``yolo``.
+
+        Raises
+        ------
+        AmbiguousConvention
+            If it is neither given nor decided by the data.
+        """
+        used = convention or self.evidence.require()
+        boxes = convert(self.columns.values, used, "xyxy", image_size)
+        record = pa.array(self.columns.record)
+        columns: dict[str, pa.Array] = {"source": pa.array(self.columns.paths(), pa.string())}
+        level = self.columns.level
+        columns["image"] = _taken(level.column(self.image), record) if self.image else _nulls(len(self))
+        columns["label"] = _as_label(_taken(level.column(self.label), record)) if self.label else _nulls(len(self))
+        columns |= {name: pa.array(boxes[:, k]) for k, name in enumerate(CANONICAL[3:])}
+        for name in level.names():
+            array = level.column(name)
+            if name not in (*self.fields, self.image, self.label) and not _is_ragged(array.type):
+                columns[_free(name, columns)] = _taken(array, record)
+        for name, values in self.columns.extras.items():
+            columns[_free(name, columns)] = pa.array(values)
+        about = {"source": self.file, "variable": self.path, "boxes": self._about(used)}
+        return with_metadata(pa.table(columns), about)
+
+    def _about(self, convention: str) -> dict[str, Any]:
+        return {
+            "convention": convention,
+            "inferred": convention == self.convention,
+            "fields": list(self.fields),
+            "image_field": self.image,
+            "label_field": self.label,
+            "evidence": self.evidence.reasons,
+            "violations": self.evidence.violations,
+            "stored_as": "xyxy: 0-based half-open pixel edges",
+        }
+
+
+def find(
+    file: MatFile,
+    path: str | None = None,
+    *,
+    image_field: str | None = None,
+    label_field: str | None = None,
+) -> list[BoxSource]:
+    """Find the bounding boxes of a file.
+
+    Parameters
+    ----------
+    file : MatFile
+    path : str, optional
+        Look only at this value, and take any four numbers in it for boxes.
+    image_field, label_field : str, optional
+        Field with the image name, and with the label, instead of the ones that are found.
+
+    Returns
+    -------
+    list of BoxSource
+        Empty if there are none.
+
+    Examples
+    --------
+    >>> import matlens
+    >>> file = matlens.open("fixtures/annotations_v7.mat")
+    >>> [(source.path, len(source), source.convention) for source in find(file)]
+    [('annotations(1)', 70, 'xyxy1')]
+    """
+    nodes = list(file.values()) if path is None else [file.get(path)]
+    return [
+        _source(file, columns, image_field, label_field)
+        for level in levels_of(nodes)
+        for columns in box_columns(level, named=path is None)
+        if len(columns.record)
+    ]
+
+
+def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | None) -> BoxSource:
+    names = columns.level.names()
+    for wanted in (image, label):
+        if wanted is not None and wanted not in names:
+            raise PathError(f"no field {wanted!r} beside the boxes; there are {', '.join(names)}", file=file.name)
+    image = image or image_column(columns.level, columns.fields)
+    label = label or label_column(columns.level, (*columns.fields, image or ""))
+    evidence = judge(columns.values, columns.name, layout=columns.layout)
+    first = columns.level.paths(columns.fields[0] if len(columns.fields) == 1 else "", columns.record[:1])[0]
+    return BoxSource(file.name, first, columns.fields, image, label, evidence, columns)
+
+
+def read(
+    file: MatFile,
+    path: str | None = None,
+    *,
+    convention: str | None = None,
+    image_field: str | None = None,
+    label_field: str | None = None,
+    image_size: Any = None,
+) -> pa.Table:
+    """All boxes of a file as one canonical table.
+
+    Parameters
+    ----------
+    file : MatFile
+    path, image_field, label_field
+        As for `find`.
+    convention : str, optional
+        Instead of the inferred one.
+    image_size : array_like, shape (2,), optional
+        Width and height in pixels, for ``yolo``.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``source, image, label, xmin, ymin, xmax, ymax`` (0-based, half-open), then all
+        further columns.
+
+    Raises
+    ------
+    NoBoxesFound, AmbiguousConvention
+
+    Examples
+    --------
+    >>> import matlens
+    >>> table = read(matlens.open("fixtures/annotations_v7.mat"))
+    >>> table.select(["image", "xmin", "ymin", "xmax", "ymax"]).slice(0, 1).to_pylist()
+    [{'image': '00001.jpg', 'xmin': 12.0, 'ymin': 23.0, 'xmax': 43.0, 'ymax': 74.0}]
+    """
+    sources = find(file, path, image_field=image_field, label_field=label_field)
+    return merge(file.name, sources, path, convention, image_size)
+
+
+def merge(
+    file: str,
+    sources: Sequence[BoxSource],
+    path: str | None = None,
+    convention: str | None = None,
+    image_size: Any = None,
+) -> pa.Table:
+    """One table of several sources, one after another."""
+    if not sources:
+        raise NoBoxesFound(f"no bounding boxes in {path or 'any variable'}", file=file)
+    tables = []
+    for source in sources:
+        try:
+            tables.append(source.to_arrow(convention, image_size))
+        except MatlensError as error:
+            error.file, error.variable = error.file or file, error.variable or source.path
+            raise
+    if len(tables) == 1:
+        return tables[0]
+    joined = pa.concat_tables([_plain_label(t, tables) for t in tables], promote_options="permissive")
+    about = {"source": file, "boxes": [source._about(convention or source.evidence.require()) for source in sources]}
+    return with_metadata(joined, about)
+
+
+def _plain_label(table: pa.Table, tables: Sequence[pa.Table]) -> pa.Table:
+    """Labels as text where some sources have names and others numbers."""
+    kinds = {str(t.schema.field("label").type) for t in tables} - {"null"}
+    if len(kinds) < 2 or "string" not in kinds:
+        return table
+    position = table.schema.get_field_index("label")
+    return table.set_column(position, "label", table["label"].cast(pa.string()))
+
+
+def _taken(array: pa.Array, record: pa.Array) -> pa.Array:
+    return array.take(record)
+
+
+def _nulls(count: int) -> pa.Array:
+    return pa.nulls(count, pa.string())
+
+
+def _as_label(array: pa.Array) -> pa.Array:
+    """Class numbers that MATLAB kept as doubles become integers."""
+    if pa.types.is_floating(array.type) and len(array):
+        values = np.asarray(pc.fill_null(array, 0).to_numpy(zero_copy_only=False))
+        if np.isfinite(values).all() and (values == np.floor(values)).all() and np.abs(values).max() < 2**53:
+            return array.cast(pa.int64())
+    return array
+
+
+def _is_ragged(kind: Any) -> bool:
+    return bool(is_list(kind) and not pa.types.is_fixed_size_list(kind))
+
+
+def _free(name: str, taken: dict[str, Any]) -> str:
+    count, free = 1, name
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    return free

@@ -1,0 +1,210 @@
+"""What all commands share: exit codes, messages, colour, inputs, columns of text."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from matlens.errors import AmbiguousConvention, MatlensError, OutputExists, PathError, UnsafeFile
+from matlens.escape import safe_text, shorten
+
+if TYPE_CHECKING:
+    from matlens.tree import MatFile
+
+__all__ = [
+    "Outcome",
+    "columns_text",
+    "expand",
+    "json_options",
+    "message",
+    "open_input",
+    "print_json",
+    "run",
+    "style",
+]
+
+FINE, DATA_FAULT, CALL_FAULT, INTERRUPTED = 0, 1, 2, 130
+_CALL_ERRORS = (PathError, OutputExists, AmbiguousConvention)
+_STDIN = "-"
+
+
+class Outcome:
+    """Exit code of a command over many files: the worst of them."""
+
+    def __init__(self) -> None:
+        self.code = FINE
+
+    @contextmanager
+    def each(self) -> Iterator[None]:
+        """Report an error of one file and go on with the next."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except (MatlensError, OSError) as error:
+            self.note(error)
+
+    def note(self, error: Exception) -> None:
+        """Report an error and remember its exit code."""
+        message(_error_text(error), error=True)
+        self.code = max(self.code, _exit_code(error))
+
+    def leave(self) -> None:
+        """End the program with the code."""
+        if self.code:
+            raise SystemExit(self.code)
+
+
+def run(command: click.Command) -> int:
+    """Run a command; no traceback for faults of data or call, no noise for a closed pipe."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names from files may hold anything; what a terminal cannot show is escaped, not fatal.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        command.main(prog_name="matlens", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        return int(error.exit_code)
+    except click.ClickException as error:
+        error.message = safe_text(error.message)
+        error.show()
+        return CALL_FAULT
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return FINE
+    except (MatlensError, OSError) as error:
+        message(_error_text(error), error=True)
+        return _exit_code(error)
+    except SystemExit as error:
+        return int(error.code or 0)
+    return FINE
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from failing at exit when it flushes into a closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, MatlensError):
+        return CALL_FAULT if isinstance(error, _CALL_ERRORS) else DATA_FAULT
+    return CALL_FAULT if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError) else DATA_FAULT
+
+
+def _error_text(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, MatlensError | UnsafeFile):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return str(error)
+
+
+def message(text: str, *, error: bool = False) -> None:
+    """A line of words on stderr."""
+    prefix = style("error: ", "red", sys.stderr) if error else ""
+    click.echo(prefix + safe_text(text), err=True)
+
+
+# --- colour ------------------------------------------------------------------------------
+
+_colour = "auto"
+
+
+def set_colour(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Callback of ``--color``."""
+    global _colour
+    _colour = value
+    return value
+
+
+def style(text: str, colour: str, stream: IO[str] | None = None) -> str:
+    """`text` in a colour where colours are wanted: by ``--color``, ``NO_COLOR`` and the terminal."""
+    stream = stream or sys.stdout
+    wanted = _colour == "always" or (_colour == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
+    return click.style(text, fg=colour) if wanted else text
+
+
+def json_options(function: Any) -> Any:
+    """The options ``--json`` and ``--color`` of a command."""
+    function = click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        callback=set_colour,
+        expose_value=False,
+        help="Colours; NO_COLOR is respected.",
+    )(function)
+    return click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")(function)
+
+
+def print_json(data: Any) -> None:
+    """JSON with `schema_version` on stdout; controls are escaped by JSON itself."""
+    click.echo(json.dumps({"schema_version": 1} | data, indent=2, default=str))
+
+
+# --- inputs ------------------------------------------------------------------------------
+
+
+def expand(names: Sequence[str]) -> list[str]:
+    """File names with ``*``, ``?`` and ``**`` expanded, as shells without ``**`` leave them."""
+    import glob
+
+    files: list[str] = []
+    for name in names:
+        if name != _STDIN and not Path(name).exists() and glob.has_magic(name):
+            found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
+            if not found:
+                raise click.UsageError(f"no file matches {name!r}")
+            files += [path for path in found if not Path(path).is_dir()]
+        else:
+            files.append(name)
+    return files
+
+
+@contextmanager
+def open_input(name: str) -> Iterator[MatFile]:
+    """Open a file, or standard input for ``-``, spooled to a temporary file."""
+    from matlens.tree import open_file
+
+    if name != _STDIN:
+        with open_file(name) as file:
+            yield file
+        return
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(prefix="matlens-", suffix=".mat") as spool:
+        while chunk := sys.stdin.buffer.read(1 << 20):
+            spool.write(chunk)
+        spool.flush()
+        with open_file(spool.name) as file:
+            file.name, file.path = "<stdin>", None
+            yield file
+
+
+# --- text --------------------------------------------------------------------------------
+
+
+def columns_text(
+    rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), widths: int = 60, indent: str = "  "
+) -> list[str]:
+    """Aligned lines; every cell is escaped and cut to `widths` characters."""
+    cells = [[shorten(safe_text(cell), widths) for cell in row] for row in rows]
+    if not cells:
+        return []
+    sizes = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
+    lines = []
+    for row in cells:
+        parts = [
+            cell.rjust(size) if k in right else cell.ljust(size)
+            for k, (cell, size) in enumerate(zip(row, sizes, strict=True))
+        ]
+        lines.append((indent + "  ".join(parts)).rstrip())
+    return lines

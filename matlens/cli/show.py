@@ -1,0 +1,118 @@
+"""``matlens show``: one value, as text or JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matlens.cli.output import Outcome, columns_text, expand, json_options, open_input, print_json, style
+from matlens.escape import safe_text
+
+if TYPE_CHECKING:
+    from matlens.nodes import Node
+
+MAX_COLUMNS = 12
+
+
+@click.command("show")
+@click.argument("file")
+@click.argument("path", required=False)
+@click.option("--rows", default=20, show_default=True, type=click.IntRange(0), help="Rows to print; 0 for all.")
+@json_options
+def command(file: str, path: str | None, rows: int, as_json: bool) -> None:
+    """Print the value at PATH of FILE; all variables if there is no PATH.
+
+    PATH is MATLAB's, counted from 1, such as "annotations(3).bbox_x1" or "x(1:10,:)", or
+    Python's, such as '["annotations"][2]["bbox_x1"]'.
+    """
+    outcome = Outcome()
+    for name in expand([file]):
+        with open_input(name) as opened:
+            nodes = [opened.get(path)] if path else list(opened.values())
+            shown = []
+            for node in nodes:
+                with outcome.each():
+                    if as_json:
+                        shown.append(_as_dict(node))
+                    else:
+                        _print(node, rows)
+            if as_json:
+                print_json({"file": name, "values": shown})
+            for problem in opened.problems:
+                outcome.note(problem)
+    outcome.leave()
+
+
+def _as_dict(node: Node) -> dict[str, Any]:
+    from matlens.columns import json_safe
+    from matlens.describe import describe_node
+
+    return describe_node(node) | {"value": json_safe(node.to_python())}
+
+
+def _print(node: Node, rows: int) -> None:
+    if node.error is not None:
+        node.value  # noqa: B018 - raises with file and path
+    click.echo(f"{style(safe_text(node.path), 'green')}  {safe_text(node.summary())}    {safe_text(node.python_path)}")
+    limit = rows or max(node.child_count, node.dims[0])
+    for line in _lines(node, limit):
+        click.echo(line)
+
+
+def _lines(node: Node, limit: int) -> list[str]:
+    if node.kind == "numeric":
+        return _matrix(node, limit)
+    if node.kind == "char":
+        value = node.value
+        texts = [value] if isinstance(value, str) else [str(row) for row in value.ravel(order="F")]
+        return [f"  {safe_text(text)}" for text in texts[:limit]] + _more(len(texts) - limit)
+    if node.kind == "struct array":
+        return _records(node, limit)
+    if node.child_count:
+        children = node.children(0, limit)
+        table = [(child.label, child.summary(), child.preview(80)) for child in children]
+        return columns_text(table, widths=80) + _more(node.child_count - len(children))
+    if node.kind == "sparse":
+        return _sparse(node, limit)
+    return [f"  {safe_text(str(node.value))}"] if node.numel else []
+
+
+def _matrix(node: Node, limit: int) -> list[str]:
+    if node.numel == 0:
+        return ["  (empty)"]
+    value = node.value
+    table = value.reshape(value.shape[0], -1, order="F") if value.ndim > 2 else value
+    wide = table.shape[0] == 1
+    columns = limit if wide else MAX_COLUMNS
+    lines = columns_text([[_number(x) for x in row] for row in table[:limit, :columns].tolist()], right=range(columns))
+    left_out = [f"{table.shape[0] - limit:,} more rows"] if table.shape[0] > limit else []
+    left_out += [f"{table.shape[1] - columns:,} more columns"] if table.shape[1] > columns else []
+    return lines + ([f"  … {' and '.join(left_out)}"] if left_out else [])
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return f"{value:.6g}" if isinstance(value, float | complex) else str(value)
+
+
+def _records(node: Any, limit: int) -> list[str]:
+    names = node.fields()
+    records = node.children(0, limit)
+    table = [["", *names]]
+    table += [
+        [record.label, *(child.preview(24) or child.summary() for child in record.children())] for record in records
+    ]
+    return columns_text(table, widths=24) + _more(node.child_count - len(records))
+
+
+def _sparse(node: Node, limit: int) -> list[str]:
+    coo = node.value.tocoo()
+    entries = zip(coo.coords[0].tolist(), coo.coords[1].tolist(), coo.data.tolist(), strict=True)
+    table = [(f"({row + 1},{col + 1})", _number(value)) for row, col, value in list(entries)[:limit]]
+    return columns_text(table, right=(1,)) + _more(coo.nnz - limit)
+
+
+def _more(count: int) -> list[str]:
+    return [f"  … {count:,} more"] if count > 0 else []

@@ -1,0 +1,1 @@
+"""Writing tables to files, one module for each format."""
