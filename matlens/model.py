@@ -89,7 +89,7 @@ _CLASS_NAMES = {int(cls): cls.name.lower() for cls in MatlabClass} | {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Elements:
     """Stored values of one segment: a file, or one inflated variable."""
 
@@ -103,7 +103,7 @@ class Elements:
         return Elements(self.segment, self.positions[index])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Headers:
     """What is known of n elements without reading their values: a struct of arrays.
 
@@ -197,7 +197,7 @@ class Headers:
             raise error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Children:
     """The children of those parents of a batch that have one set of fields.
 
@@ -222,7 +222,7 @@ class Children:
         return self.elements.take(slice(field_index, None, self.width))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Triplets:
     """Non-zeros of n sparse matrices: 0-based `row` and `col`, and `value`, one after another.
 
@@ -235,7 +235,7 @@ class Triplets:
     offsets: Int64s
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Variable:
     """A named value at the top of a file."""
 

@@ -12,8 +12,11 @@ from matlens.errors import AmbiguousConvention
 
 __all__ = ["Evidence", "judge"]
 
-ENOUGH_ROWS = 8
-"""Rows that must agree before they tell corners from sizes: by chance, few of them do so."""
+ENOUGH_ROWS = {"xyxy": 8, "xxyy": 100}
+"""Rows that must agree before they tell corners from sizes: by chance, few of them do so.
+
+``xxyy`` needs more: sizes of upright objects in the lower half of an image fit it as well.
+"""
 TOLERATED = 0.01
 """Share of rows that may violate a convention: annotations contain slips."""
 
@@ -124,7 +127,7 @@ def _layout_by_values(count: int, violations: dict[str, int], reasons: list[str]
             return None
         reasons.append(f"order: xywh, the only candidate that all but {violations['xywh']} rows fit")
         return "xywh"
-    if count < ENOUGH_ROWS:
+    if count < ENOUGH_ROWS[ordered[0]]:
         reasons.append(f"order: undecided, {count} rows fit {ordered[0]} but may do so by chance")
         return None
     reasons.append(f"order: {ordered[0]}, fits {count - violations[ordered[0]]} of {count} rows")

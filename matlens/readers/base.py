@@ -15,7 +15,7 @@ from matlens.model import Children, Elements, Headers, Int64s, Triplets, Variabl
 __all__ = ["OpaqueValue", "Reader", "check_sparse", "combine_complex"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OpaqueValue:
     """An object of a MATLAB class as stored: the reference into the subsystem, undecoded."""
 

@@ -62,7 +62,7 @@ class Tag(NamedTuple):
     next: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ArrayHeader:
     """Header of one array: what `Headers` holds of it, plus its name."""
 
