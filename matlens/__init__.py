@@ -2,7 +2,7 @@
 
 >>> import matlens
 >>> file = matlens.open("fixtures/annotations_v7.mat")
->>> file.get("annotations(3).fname").value
+>>> file.get("annotations(3).image").value
 '00003.jpg'
 """
 
@@ -11,11 +11,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# Not lazily: the function has the name of its module, which any import would put in its place.
+from matlens.decode import decode
+
 if TYPE_CHECKING:
     from matlens import boxes as boxes
     from matlens import errors as errors
     from matlens.compat import loadmat as loadmat
-    from matlens.decode import decode as decode
     from matlens.errors import MatlensError as MatlensError
     from matlens.nodes import Node as Node
     from matlens.tree import MatFile as MatFile
@@ -26,13 +28,12 @@ __version__ = "0.1.0"
 
 __all__ = ["MatFile", "MatlensError", "Node", "boxes", "decode", "errors", "from_loadmat", "loadmat", "open"]
 
-# Names are imported at their first use, so that `import matlens` costs nothing.
+# Other names are imported at their first use, so that `import matlens` costs NumPy alone.
 _SOURCES = {
     "MatFile": ("matlens.tree", "MatFile"),
     "MatlensError": ("matlens.errors", "MatlensError"),
     "Node": ("matlens.nodes", "Node"),
     "boxes": ("matlens.boxes", ""),
-    "decode": ("matlens.decode", "decode"),
     "errors": ("matlens.errors", ""),
     "from_loadmat": ("matlens.tree", "from_loadmat"),
     "loadmat": ("matlens.compat", "loadmat"),

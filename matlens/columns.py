@@ -202,9 +202,8 @@ class ColumnBuilder:
                 targets.append(ragged_ranges(starts[group.parents], counts))
                 positions.append(group.column((group.fields or ()).index(name)).positions)
                 owners.append(index[np.repeat(group.parents, counts)])
-            target, order = np.concatenate(targets), slice(None)
-            if len(groups) > 1:
-                order = np.argsort(target, kind="stable")
+            target = np.concatenate(targets)
+            order: Any = np.argsort(target, kind="stable") if len(groups) > 1 else slice(None)
             elements = Elements(headers.elements.segment, np.concatenate(positions)[order])
             column_path = f"{path}.{name}" if path else name
             array = self.build(elements, column_path, np.concatenate(owners)[order])

@@ -61,7 +61,8 @@ def loadmat(
     Returns
     -------
     dict
-        ``__header__``, ``__version__``, ``__globals__`` and the variables.
+        The variables, and for all versions but v4 ``__header__``, ``__version__`` and
+        ``__globals__``.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def loadmat(
     Examples
     --------
     >>> import matlens
-    >>> data = matlens.loadmat("fixtures/kinds_v7.mat", variable_names=["integers"])
+    >>> data = matlens.loadmat("fixtures/kinds_v73.mat", variable_names=["integers"])
     >>> data["integers"]["u8"][0, 0]
     array([[  0, 255]], dtype=uint8)
     """
@@ -107,10 +108,7 @@ def _load(opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, 
     if reader.version != "4":
         loaded["__header__"] = reader.header.encode("latin-1")
         loaded["__version__"] = "2.0" if reader.version == "7.3" else "1.0"
-    else:
-        loaded["__header__"] = b"MATLAB 4.0 MAT-file"
-        loaded["__version__"] = "1.0"
-    loaded["__globals__"] = []
+        loaded["__globals__"] = []
     with error_context(file=opened.name):
         for variable in reader.variables():
             if wanted is not None and variable.name not in wanted:

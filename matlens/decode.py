@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["decode", "fields_of", "is_record", "kind_of", "letters", "plain"]
+__all__ = ["decode", "field_of", "fields_of", "is_record", "kind_of", "letters", "plain"]
 
 
 def decode(value: Any) -> Any:
@@ -100,8 +100,10 @@ def kind_of(value: Any) -> str:
         return "struct"
     if isinstance(value, str | bytes | np.str_ | np.bytes_):
         return "char"
-    if isinstance(value, list | tuple) or value is None:
-        return "cell" if value is not None else "number"
+    if value is None:
+        return "number"
+    if isinstance(value, list | tuple):
+        return "struct" if _are_records(value) else "cell"
     if hasattr(value, "tocsc"):
         return "sparse"
     dtype = np.asarray(value).dtype
@@ -126,6 +128,12 @@ def _holds_structs(array: Any) -> bool:
     return fields is not None and all(getattr(item, "_fieldnames", None) == fields for item in items)
 
 
+def _are_records(items: Any) -> bool:
+    """Whether a list is what ``simplify_cells`` makes of a struct array."""
+    fields = list(items[0]) if items and isinstance(items[0], Mapping) else None
+    return fields is not None and all(isinstance(item, Mapping) and list(item) == fields for item in items)
+
+
 def is_record(value: Any) -> bool:
     """Whether `value` is a single record rather than an array of them."""
     return isinstance(value, np.void | Mapping) or hasattr(value, "_fieldnames")
@@ -139,8 +147,8 @@ def fields_of(value: Any) -> tuple[str, ...]:
         return tuple(value._fieldnames)
     if getattr(value, "dtype", None) is not None and value.dtype.names is not None:
         return tuple(value.dtype.names)
-    first = np.asarray(value, object).ravel()[:1].tolist()
-    return tuple(getattr(first[0], "_fieldnames", ())) if first else ()
+    first = next(iter(np.asarray(value, object).ravel()), None)
+    return tuple(first) if isinstance(first, Mapping) else tuple(getattr(first, "_fieldnames", ()))
 
 
 def letters(value: Any) -> Any:
@@ -173,14 +181,15 @@ def letters(value: Any) -> Any:
 def _decode_records(value: Any) -> Any:
     fields = fields_of(value)
     if is_record(value):
-        return {name: decode(_item(value, name)) for name in fields}
+        return {name: decode(field_of(value, name)) for name in fields}
     records = np.asarray(value).ravel(order="F")
-    decoded = [{name: decode(_item(record, name)) for name in fields} for record in records]
+    decoded = [{name: decode(field_of(record, name)) for name in fields} for record in records]
     return decoded[0] if len(decoded) == 1 else decoded
 
 
-def _item(record: Any, name: str) -> Any:
-    return record[name] if isinstance(record, np.void) else getattr(record, name)
+def field_of(record: Any, name: str) -> Any:
+    """One field of a record of any form."""
+    return record[name] if isinstance(record, np.void | Mapping) else getattr(record, name)
 
 
 def _decode_text(value: Any) -> Any:

@@ -37,7 +37,7 @@ def ragged_ranges(starts: Any, counts: Any) -> Int64s:
     """
     starts, counts = np.asarray(starts, np.int64), np.asarray(counts, np.int64)
     offsets = counts_to_offsets(counts)
-    return np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], counts)
+    return np.asarray(np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], counts))
 
 
 def groups(*keys: NDArray[Any]) -> Iterator[tuple[tuple[Any, ...], Int64s]]:

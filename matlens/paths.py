@@ -152,9 +152,10 @@ def _range(parts: Sequence[str], size: int, base: int) -> Int64s:
         return np.arange(*slice(*numbers).indices(size), dtype=np.int64)
     start = _evaluate(parts[0], size, base)
     stop = _evaluate(parts[-1], size, base)
-    step = _evaluate(parts[1], size, 0) if len(parts) == 3 else 1
-    if step == 0:
-        raise PathError("a range of step 0")
+    step_text = parts[1].strip() if len(parts) == 3 else "1"
+    if not re.fullmatch(r"[-+]?0*[1-9]\d{0,17}", step_text):
+        raise PathError(f"{step_text!r} is no step of a range")
+    step = int(step_text)
     if max(start, stop) >= size and (stop - start) * step >= 0:
         raise PathError(f"index {max(start, stop) + 1} is out of range, 1 to {size} exist")
     return np.arange(start, stop + (1 if step > 0 else -1), step, dtype=np.int64)

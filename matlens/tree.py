@@ -226,8 +226,8 @@ def open_file(source: str | Path | bytes | IO[bytes]) -> MatFile:
     --------
     >>> import matlens
     >>> with matlens.open("fixtures/annotations_v7.mat") as file:
-    ...     file.get("annotations(3).bbox_x1").value
-    array([[39.]])
+    ...     file.get("annotations(3).boxes(1,:)").value
+    array([[165., 119., 218., 176.]])
     """
     return MatFile(open_reader(source))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,6 +209,7 @@ def _function_text(value: Any) -> str:
     stored = decode(value)
     while isinstance(stored, dict):
         if isinstance(stored.get("function"), str):
-            return str(stored["function"])
+            # Anonymous functions are stored behind a mark such as "sf%0".
+            return re.sub(r"^sf%\d+(?=@)", "", stored["function"])
         stored = stored.get("function_handle")
     return str(stored) if isinstance(stored, str) else ""

@@ -6,8 +6,6 @@ torchvision's ``xyxy`` and the bounds of `skimage.measure.regionprops`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -30,7 +28,6 @@ CONVENTIONS = {
 
 _CORNER_SHIFT = {"xywh": 0.0, "xywh1": 1.0, "matlab": 0.5}
 """What the corner of a corner-and-size convention lies beyond the canonical one."""
-_NEEDS_SIZE = ("yolo",)
 
 
 def convert(
@@ -85,7 +82,7 @@ def convert(
     for name in (source, target):
         if name not in CONVENTIONS:
             raise UnsupportedValue(f"no box convention {name!r}; there are {', '.join(CONVENTIONS)}")
-    scale = _scale(image_size) if {source, target} & set(_NEEDS_SIZE) else None
+    scale = _scale(image_size) if "yolo" in (source, target) else np.ones(4)
     return _from_canonical(_to_canonical(boxes, source, scale), target, scale)
 
 
@@ -96,20 +93,20 @@ def _scale(image_size: ArrayLike | None) -> NDArray[np.float64]:
     return np.concatenate([size, size], axis=-1)
 
 
-def _to_canonical(boxes: NDArray[np.float64], source: str, scale: NDArray[np.float64] | None) -> NDArray[np.float64]:
+def _to_canonical(boxes: NDArray[np.float64], source: str, scale: NDArray[np.float64]) -> NDArray[np.float64]:
     if source in ("cxcywh", "yolo"):
         scaled = boxes if source == "cxcywh" else boxes * scale
         centre, size = scaled[..., :2], scaled[..., 2:]
         return np.concatenate([centre - size / 2, centre + size / 2], axis=-1)
     if source in _CORNER_SHIFT:
         corner = boxes[..., :2] - _CORNER_SHIFT[source]
-        return np.concatenate([corner, corner + boxes[..., 2:]], axis=-1)
+        return np.asarray(np.concatenate([corner, corner + boxes[..., 2:]], axis=-1))
     if source == "xyxy1":
-        return boxes - np.array([1.0, 1.0, 0.0, 0.0])
-    return boxes[..., _REORDER.get(source, [0, 1, 2, 3])]
+        return np.asarray(boxes - _INCLUSIVE)
+    return np.asarray(boxes[..., _REORDER.get(source, [0, 1, 2, 3])])
 
 
-def _from_canonical(boxes: NDArray[np.float64], target: str, scale: Any) -> NDArray[np.float64]:
+def _from_canonical(boxes: NDArray[np.float64], target: str, scale: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = boxes[..., :2], boxes[..., 2:]
     if target in ("cxcywh", "yolo"):
         centred = np.concatenate([(low + high) / 2, high - low], axis=-1)
@@ -117,9 +114,11 @@ def _from_canonical(boxes: NDArray[np.float64], target: str, scale: Any) -> NDAr
     if target in _CORNER_SHIFT:
         return np.concatenate([low + _CORNER_SHIFT[target], high - low], axis=-1)
     if target == "xyxy1":
-        return boxes + np.array([1.0, 1.0, 0.0, 0.0])
-    return boxes[..., _REORDER.get(target, [0, 1, 2, 3])]
+        return np.asarray(boxes + _INCLUSIVE)
+    return np.asarray(boxes[..., _REORDER.get(target, [0, 1, 2, 3])])
 
 
+_INCLUSIVE = np.array([1.0, 1.0, 0.0, 0.0])
+"""What 1-based inclusive corners lie beyond canonical ones: the end is the same number."""
 _REORDER = {"xxyy": [0, 2, 1, 3], "rowcol": [1, 0, 3, 2]}
 """Orders that are their own inverse."""

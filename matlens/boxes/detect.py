@@ -95,7 +95,7 @@ def box_columns(level: Level, *, named: bool = True) -> Iterator[BoxColumns]:
 
     With `named` false, any numeric column of four or more counts, whatever its name.
     """
-    used = set()
+    used: set[str] = set()
     for found in _scalar_fields(level):
         used.update(found.fields)
         yield found

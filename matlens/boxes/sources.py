@@ -133,7 +133,7 @@ def find(
     >>> import matlens
     >>> file = matlens.open("fixtures/annotations_v7.mat")
     >>> [(source.path, len(source), source.convention) for source in find(file)]
-    [('annotations(1)', 70, 'xyxy1')]
+    [('annotations(1).boxes(1,:)', 140, 'xyxy1')]
     """
     nodes = list(file.values()) if path is None else [file.get(path)]
     return [
@@ -192,7 +192,7 @@ def read(
     >>> import matlens
     >>> table = read(matlens.open("fixtures/annotations_v7.mat"))
     >>> table.select(["image", "xmin", "ymin", "xmax", "ymax"]).slice(0, 1).to_pylist()
-    [{'image': '00001.jpg', 'xmin': 12.0, 'ymin': 23.0, 'xmax': 43.0, 'ymax': 74.0}]
+    [{'image': '00001.jpg', 'xmin': 90.0, 'ymin': 60.0, 'xmax': 130.0, 'ymax': 96.0}]
     """
     sources = find(file, path, image_field=image_field, label_field=label_field)
     return merge(file.name, sources, path, convention, image_size)

@@ -74,8 +74,9 @@ def run(command: click.Command) -> int:
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except click.ClickException as error:
-        error.message = safe_text(error.message)
-        error.show()
+        message(error.format_message(), error=True)
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(f"Try 'matlens --help' or '{error.ctx.command_path} --help'.", err=True)
         return CALL_FAULT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED

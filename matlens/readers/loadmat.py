@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.decode import fields_of, is_record, kind_of, letters
+from matlens.decode import field_of, fields_of, is_record, kind_of, letters
 from matlens.errors import MatlensError, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
@@ -127,13 +127,11 @@ def _dims_of(value: Any) -> tuple[int, ...]:
 
 def _fill(headers: Headers, i: int, value: Any) -> None:
     kind = kind_of(value)
-    headers.set_dims(i, _dims_of(value))
+    headers.set_dims(i, (1, len(value)) if isinstance(value, list | tuple) else _dims_of(value))
     if kind == "struct":
         headers.cls[i] = MatlabClass.STRUCT
     elif kind == "cell":
         headers.cls[i] = MatlabClass.CELL
-        if isinstance(value, list | tuple):
-            headers.set_dims(i, (1, len(value)))
     elif kind == "char":
         headers.cls[i] = MatlabClass.CHAR
         headers.set_dims(i, letters(value).shape)
@@ -150,8 +148,7 @@ def _fill(headers: Headers, i: int, value: Any) -> None:
         headers.set_dims(i, (1, 1))
     elif kind == "opaque":
         headers.cls[i] = MatlabClass.OPAQUE
-        names = value.dtype.names or ()
-        headers.class_names[i] = _ascii(value.ravel()[0][names[2]]) if len(names) > 2 else "unknown"
+        headers.class_names[i] = _ascii(value.ravel()[0][2]) if value.dtype.names else "unknown"
         headers.set_dims(i, (1, 1))
     else:
         _fill_number(headers, i, np.asarray(value))
@@ -179,15 +176,9 @@ def _records(value: Any, cls: int) -> tuple[tuple[str, ...] | None, list[Any]]:
         return None, list(value) if isinstance(value, list | tuple) else list(value.ravel(order="F"))
     fields = fields_of(value)
     if is_record(value):
-        return fields, [_field(value, name) for name in fields]
+        return fields, [field_of(value, name) for name in fields]
     records = np.asarray(value).ravel(order="F")
-    return fields, [_field(record, name) for record in records for name in fields]
-
-
-def _field(record: Any, name: str) -> Any:
-    if isinstance(record, Mapping):
-        return record[name]
-    return record[name] if isinstance(record, np.void) else getattr(record, name)
+    return fields, [field_of(record, name) for record in records for name in fields]
 
 
 def _units(value: Any) -> NDArray[Any]:

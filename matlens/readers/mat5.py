@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import Counter, OrderedDict
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Mat5Reader:
     def __init__(self, buffer: Buffer) -> None:
         self._file = buffer
         mark = bytes(buffer[126:128])
-        self.byte_order = ">" if mark == b"MI" else "<"
+        self.byte_order: Literal["<", ">"] = ">" if mark == b"MI" else "<"
         self._tags = TagReader(self.byte_order)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0")
         self.version_number = struct.unpack_from(self.byte_order + "H", buffer, 124)[0]
@@ -280,7 +280,7 @@ class Mat5Reader:
         end = int(headers.payload[i] + headers.nbytes[i])
         if count * 8 > max(end - start, 0):
             raise CorruptFile(f"{count} elements declared in {max(end - start, 0)} bytes", offset=start)
-        positions = []
+        positions: list[int] = []
         unpack = struct.Struct(self.byte_order + "II").unpack_from
         for _ in range(count):
             if start + 8 > end:

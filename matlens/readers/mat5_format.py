@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ Buffer = Any
 MI_INT8, MI_UINT16, MI_INT32, MI_UINT32 = 1, 4, 5, 6
 MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18
 MI_MATRIX, MI_COMPRESSED = 14, 15
-STORAGE_DTYPES = {
+STORAGE_DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype("i1"),
     2: np.dtype("u1"),
     3: np.dtype("i2"),
@@ -83,8 +83,8 @@ class ArrayHeader:
 class TagReader:
     """Reads tags and array headers of one byte order from any buffer."""
 
-    def __init__(self, byte_order: str) -> None:
-        self.byte_order = byte_order
+    def __init__(self, byte_order: Literal["<", ">"]) -> None:
+        self.byte_order: Literal["<", ">"] = byte_order
         self._word = struct.Struct(byte_order + "I").unpack_from
         self._pair = struct.Struct(byte_order + "II").unpack_from
 

@@ -320,7 +320,8 @@ class Mat73Reader:
     def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
         group = self._book.open(int(headers.payload[i]))
         starts = self._read(self._member(group, b"jc")).ravel().astype(np.int64)
-        row, value = np.zeros(0, np.int64), np.zeros(0)
+        row = np.zeros(0, np.int64)
+        value: NDArray[Any] = np.zeros(0)
         if len(starts) and starts[-1]:
             row = self._read(self._member(group, b"ir")).ravel().astype(np.int64)
             value = self._read(self._member(group, b"data")).ravel()

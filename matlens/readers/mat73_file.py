@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import struct
 from collections import OrderedDict
@@ -111,6 +112,10 @@ class Storage:
         return 0
 
 
+_scratch_names = itertools.count()
+"""Files in memory need names of their own, too: HDF5 opens no name twice."""
+
+
 class AddressBook:
     """Opens HDF5 objects by their address.
 
@@ -149,7 +154,7 @@ class AddressBook:
         if not addresses:
             return []
         if self._scratch is None:
-            self._scratch = h5py.File("matlens-addresses", "w", driver="core", backing_store=False)
+            self._scratch = h5py.File(f"matlens-{next(_scratch_names)}", "w", driver="core", backing_store=False)
         name = b"references"
         space = h5s.create_simple((len(addresses),))
         dataset = h5d.create(self._scratch.id, name, h5t.STD_REF_OBJ, space)
@@ -157,7 +162,7 @@ class AddressBook:
         references = np.empty(len(addresses), dtype=h5py.ref_dtype)
         dataset.read(h5s.ALL, h5s.ALL, references)
         self._scratch.id.unlink(name)
-        return references.tolist()
+        return list(references)
 
     def _dereference(self, reference: Any) -> Any:
         try:
