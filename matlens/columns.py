@@ -110,9 +110,9 @@ class ColumnBuilder:
             rows = _fixed_list(leaf_array(values), plan.dims[0])
             return _list(rows, np.where(null, 0, headers.dims[:, 0]), null)
         info.notes.append("dims vary: stored as row-major data and shape")
-        shapes = pa.array(headers.dims[ragged_ndim(headers)].ravel())
+        stored = headers.dims[_stored_dims(headers) & ~null[:, None]]
         data = _list(leaf_array(values), counts, null)
-        shape = _list(shapes, headers.ndim, null)
+        shape = _list(pa.array(stored), headers.ndim, null)
         return pa.StructArray.from_arrays([data, shape], ["data", "shape"], mask=pa.array(null))
 
     def _gather(self, headers: Headers, info: ColumnInfo) -> NDArray[Any] | None:
@@ -231,7 +231,7 @@ class ColumnBuilder:
         return pa.StructArray.from_arrays(columns, ["row", "col", "value", "shape"])
 
 
-def ragged_ndim(headers: Headers) -> NDArray[np.bool_]:
+def _stored_dims(headers: Headers) -> NDArray[np.bool_]:
     """Mask of the dims that are stored, over the padded dims of a batch."""
     return np.asarray(np.arange(headers.dims.shape[1])[None, :] < headers.ndim[:, None])
 

@@ -21,7 +21,7 @@ array([256])
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -149,6 +149,11 @@ class Headers:
 
     def __len__(self) -> int:
         return len(self.cls)
+
+    def narrow(self) -> Headers:
+        """The same headers with `dims` no wider than the batch needs."""
+        width = max(2, int(self.ndim.max(initial=2)))
+        return replace(self, dims=np.ascontiguousarray(self.dims[:, :width]))
 
     def take(self, index: Any) -> Headers:
         """Headers of the elements at `index` (integers or a mask)."""

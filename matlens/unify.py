@@ -138,7 +138,7 @@ def plan_layout(headers: Headers) -> LayoutPlan:
     ``[]`` (0x0) is null; other empties are empty lists where the form has lists.
     """
     dims, filled = headers.dims, headers.numel > 0
-    is_square_empty = (~filled) & (dims == 0).all(axis=1)
+    is_square_empty = (headers.ndim == 2) & (dims[:, :2] == 0).all(axis=1)
     if not filled.any():
         return LayoutPlan(Layout.SCALAR, (), np.ones(len(headers), bool))
     shown = dims[filled]

@@ -251,6 +251,12 @@ def test_v73_opens_lazily() -> None:
         assert file.stats["h5py"] < 5
 
 
+def test_two_v73_files_open_at_once() -> None:
+    with matlens.open(FIXTURES / "faces_v73.mat") as faces, matlens.open(FIXTURES / "digits_v73.mat") as digits:
+        assert faces.get("file_list{1}{2}").value == "p_2"
+        assert digits.get("digitStruct(2).name").value == "2.png"
+
+
 def test_opaque_objects_are_listed_and_do_no_harm(corpus: Any) -> None:
     for version in ("v7", "v7.3"):
         with matlens.open(corpus(f"JuliaIO+MAT.jl/test/{version}/user_defined_classdefs.mat")) as file:
