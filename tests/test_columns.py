@@ -86,7 +86,9 @@ def test_what_no_number_type_holds_becomes_text_and_is_noted(table: Any) -> None
 
 def test_equal_dims_become_fixed_lists_row_major(table: Any) -> None:
     matrix = np.array([[1.0, 2, 3], [4, 5, 6]])
-    found = table(row=[num(1, 2, 3, 4), num(5, 6, 7, 8)], m=[matrix, matrix + 10], column=[num([[1], [2]]), num([[3], [4]])])
+    found = table(
+        row=[num(1, 2, 3, 4), num(5, 6, 7, 8)], m=[matrix, matrix + 10], column=[num([[1], [2]]), num([[3], [4]])]
+    )
     assert found.schema.field("row").type == pa.list_(pa.float64(), 4)
     assert found["m"].to_pylist() == [[[1, 2, 3], [4, 5, 6]], [[11, 12, 13], [14, 15, 16]]]
     assert found["column"].to_pylist() == [[1, 2], [3, 4]]

@@ -2,6 +2,6 @@
 
 from matlens.boxes.conventions import CONVENTIONS, convert
 from matlens.boxes.evidence import Evidence
-from matlens.boxes.sources import BoxSource, find, merge, read
+from matlens.boxes.sources import BoxSource, concat, find, merge, read
 
-__all__ = ["CONVENTIONS", "BoxSource", "Evidence", "convert", "find", "merge", "read"]
+__all__ = ["CONVENTIONS", "BoxSource", "Evidence", "concat", "convert", "find", "merge", "read"]

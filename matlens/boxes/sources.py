@@ -19,7 +19,7 @@ from matlens.errors import MatlensError, NoBoxesFound, PathError
 from matlens.tables import with_metadata
 from matlens.tree import MatFile
 
-__all__ = ["BoxSource", "find", "read"]
+__all__ = ["BoxSource", "concat", "find", "merge", "read"]
 
 CANONICAL = ("source", "image", "label", "xmin", "ymin", "xmax", "ymax")
 
@@ -217,18 +217,39 @@ def merge(
             raise
     if len(tables) == 1:
         return tables[0]
-    joined = pa.concat_tables([_plain_label(t, tables) for t in tables], promote_options="permissive")
+    joined = concat(tables)
     about = {"source": file, "boxes": [source._about(convention or source.evidence.require()) for source in sources]}
     return with_metadata(joined, about)
 
 
-def _plain_label(table: pa.Table, tables: Sequence[pa.Table]) -> pa.Table:
-    """Labels as text where some sources have names and others numbers."""
-    kinds = {str(t.schema.field("label").type) for t in tables} - {"null"}
-    if len(kinds) < 2 or "string" not in kinds:
-        return table
-    position = table.schema.get_field_index("label")
-    return table.set_column(position, "label", table["label"].cast(pa.string()))
+def concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables of boxes one after another; columns that one of them lacks are null there.
+
+    Columns that differ in kind, such as class names beside class numbers, become text.
+    """
+    kinds: dict[str, set[Any]] = {}
+    for table in tables:
+        for column in table.schema:
+            kinds.setdefault(column.name, set()).add(column.type)
+    unlike = {name for name, types in kinds.items() if not _unify(types)}
+    return pa.concat_tables([_as_text(table, unlike) for table in tables], promote_options="permissive")
+
+
+def _unify(types: set[Any]) -> bool:
+    """Whether Arrow finds a common type."""
+    try:
+        pa.unify_schemas([pa.schema([("x", kind)]) for kind in types], promote_options="permissive")
+    except pa.ArrowTypeError:
+        return False
+    return True
+
+
+def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
+    for name in names.intersection(table.column_names):
+        values = table[name].to_pylist()
+        texts = pa.array([None if value is None else str(value) for value in values], pa.string())
+        table = table.set_column(table.schema.get_field_index(name), name, texts)
+    return table
 
 
 def _taken(array: pa.Array, record: pa.Array) -> pa.Array:

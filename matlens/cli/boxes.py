@@ -94,13 +94,13 @@ def _explain(source: BoxSource, convention: str | None) -> None:
 def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
     import pyarrow as pa
 
+    from matlens.boxes import concat
+    from matlens.tables import with_metadata
+
     if not many:
         return tables[0][1]
     named = [table.add_column(0, "file", pa.array([name] * len(table), pa.string())) for name, table in tables]
-    metadata = {"files": [name for name, _ in tables]}
-    from matlens.tables import with_metadata
-
-    return with_metadata(pa.concat_tables(named, promote_options="permissive"), metadata)
+    return with_metadata(concat(named), {"files": [name for name, _ in tables]})
 
 
 def _deliver(table: pa.Table, output: str | None, force: bool, as_json: bool) -> None:

@@ -69,7 +69,8 @@ def run(command: click.Command) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        command.main(prog_name="matlens", standalone_mode=False)
+        # Colour is decided by `style`; click must not strip it again.
+        command.main(prog_name="matlens", standalone_mode=False, color=True)
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         return int(error.exit_code)

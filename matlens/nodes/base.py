@@ -211,15 +211,18 @@ class Node:
         flags = "".join(f"{word} " for word, on in (("sparse", self.is_sparse), ("complex", self.is_complex)) if on)
         return f"{'x'.join(map(str, self.dims))} {flags}{self.matlab_class}"
 
-    def preview(self, width: int = 60) -> str:
-        """A short text of the value, escaped, at most `width` characters; never raises."""
+    def preview(self, width: int = 60, depth: int = 3) -> str:
+        """A short text of the value, escaped, at most `width` characters; never raises.
+
+        Values inside cells and structs are shown to `depth` levels.
+        """
         try:
             with self._owner.guard(self):
-                return shorten(safe_text(self._preview()), width)
+                return shorten(safe_text(self._preview(depth)), width) if depth else ""
         except MatlensError as error:
             return shorten(f"<{safe_text(error.message)}>", width)
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         return ""
 
     def __repr__(self) -> str:

@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from matlens.errors import PathError
+from matlens.errors import CorruptFile, LimitExceeded, PathError
 from matlens.model import Elements, Headers, Int64s, MatlabClass
 from matlens.nodes.base import Node, Owner, find_name
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, OpaqueNode, SparseNode
 from matlens.paths import Index, Selection, field_suffix, python_field, select, subscript
 from matlens.readers.base import Reader
 from matlens.values import char_values, decode_values, number_arrays
+from matlens.walk import MAX_DEPTH
 
 __all__ = ["CellNode", "FieldNode", "ObjectNode", "StructArrayNode", "StructNode", "make_node", "make_nodes"]
+
+
+MAX_NODES = 5_000_000
 
 
 class _Container(Node):
@@ -31,10 +35,18 @@ class _Container(Node):
         return self._found
 
     def _positions(self, start: int, stop: int | None) -> Int64s:
-        """0-based column-major positions of the elements `start` to `stop` of this node."""
+        """0-based column-major positions of the elements `start` to before `stop` of this node."""
         if self._selection is None:
             return np.arange(start, self.numel if stop is None else min(stop, self.numel), dtype=np.int64)
         return self._selection.linear[start:stop]
+
+    def _listed(self, start: int, stop: int | None) -> list[int]:
+        """`_positions` for nodes, which are Python objects and so are limited in number."""
+        count = (self.numel if stop is None else min(stop, self.numel)) - start
+        if count > MAX_NODES:
+            raise LimitExceeded(f"{count} nodes at once, {MAX_NODES} at most: ask for a part of them")
+        positions: list[int] = self._positions(start, stop).tolist()
+        return positions
 
 
 class CellNode(_Container):
@@ -52,13 +64,11 @@ class CellNode(_Container):
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
         with self._owner.guard(self):
-            positions = self._positions(start, stop)
-            elements = self._stored()[1].take(positions)
+            positions = self._listed(start, stop)
+            elements = self._stored()[1].take(np.array(positions, np.int64))
             dims = self._headers.shape(0)
             path, python = self._whole.path, self._whole.python_path
-            labels = [
-                ("", path + subscript(p, dims, "{}"), python + subscript(p, dims, "[]")) for p in positions.tolist()
-            ]
+            labels = [("", path + subscript(p, dims, "{}"), python + subscript(p, dims, "[]")) for p in positions]
             return make_nodes(self._owner, elements, labels)
 
     def index(self, step: Index) -> Node:
@@ -70,13 +80,25 @@ class CellNode(_Container):
         return self._narrow(chosen)
 
     def _value(self) -> Any:
+        return self._list_value(())
+
+    def _list_value(self, above: tuple[int, ...]) -> Any:
+        """Values of the elements; `above` holds the positions of the cells around this one."""
+        position = int(self.elements.positions[0])
+        if self.elements.segment == 0 and position in above:
+            raise CorruptFile("the value contains itself", offset=position)
+        if len(above) >= MAX_DEPTH:
+            raise LimitExceeded(f"cells are nested deeper than {MAX_DEPTH} levels")
         nodes = self.children()
         values = np.empty(len(nodes), object)
         for index, decoded in _leaf_values(self._owner.reader, nodes):
             values[index] = decoded
         for i, node in enumerate(nodes):
-            if isinstance(node, _Container | StructNode | OpaqueNode):
-                values[i] = node if isinstance(node, OpaqueNode) else node.value
+            if isinstance(node, CellNode):
+                with self._owner.guard(node):
+                    values[i] = node._list_value((*above, position))
+            elif isinstance(node, _Container | StructNode | OpaqueNode):
+                values[i] = node
         if len(self.dims) == 2 and (1 in self.dims or 0 in self.dims):
             return values.tolist()
         return values.reshape(self.dims, order="F")
@@ -86,9 +108,9 @@ class CellNode(_Container):
 
         return cell_table(self._owner.reader, self.cell_elements(), self.name or "value", about)
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         nodes = self.children(0, 5)
-        inner = ", ".join(node.preview(20) or node.summary() for node in nodes)
+        inner = ", ".join(node.preview(20, depth - 1) or node.summary() for node in nodes)
         return "{" + inner + (", …" if self.numel > 5 else "") + "}" if self.numel <= 10_000 else ""
 
 
@@ -230,8 +252,8 @@ class StructNode(Node):
         columns = [elements.take(slice(k, k + 1)) for k in range(len(fields))]
         return field_table(self._owner.reader, fields, columns, about)
 
-    def _preview(self) -> str:
-        shown = [f"{node.name}: {node.preview(16) or node.summary()}" for node in self.children(0, 8)]
+    def _preview(self, depth: int) -> str:
+        shown = [f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in self.children(0, 8)]
         return ", ".join(shown) + (", …" if len(self) > 8 else "")
 
 
@@ -265,10 +287,7 @@ class StructArrayNode(_Container):
         """MATLAB and Python paths of the records from `start` to before `stop`."""
         dims = self._headers.shape(0)
         path, python = self._whole.path, self._whole.python_path
-        return [
-            (path + subscript(p, dims, "()"), python + subscript(p, dims, "[]"))
-            for p in self._positions(start, stop).tolist()
-        ]
+        return [(path + subscript(p, dims, "()"), python + subscript(p, dims, "[]")) for p in self._listed(start, stop)]
 
     def field_elements(self, name: str) -> Elements:
         """The elements of one field, for the records of this node."""
@@ -282,7 +301,7 @@ class StructArrayNode(_Container):
             names = fields or ()
             nodes: list[Node] = []
             for position, (path, python) in zip(
-                self._positions(start, stop).tolist(), self.element_paths(start, stop), strict=True
+                self._listed(start, stop), self.element_paths(start, stop), strict=True
             ):
                 first = position * len(names)
                 record = (names, elements.take(slice(first, first + len(names))))
@@ -310,7 +329,7 @@ class StructArrayNode(_Container):
         names = self.fields()
         return field_table(self._owner.reader, names, [self.field_elements(name) for name in names], about)
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         names = self.fields()
         return "fields " + ", ".join(names[:12]) + ("…" if len(names) > 12 else "") if names else ""
 

@@ -22,7 +22,7 @@ class NumericNode(Node):
     def _value(self) -> Any:
         return self._pick(number_arrays(self._owner.reader, self._headers)[0])
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         if self.numel == 0:
             return "[]"
         if self.numel > 10_000:
@@ -52,7 +52,7 @@ class CharNode(Node):
             return super().to_numpy()
         return np.atleast_1d(self.value)
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         if self.numel > 1_000_000:
             return ""
         value = self._value()
@@ -87,7 +87,7 @@ class FunctionNode(Node):
     def _value(self) -> str:
         return function_texts(self._owner.reader, self._headers)[0]
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         return self._value()
 
 
@@ -102,7 +102,7 @@ class OpaqueNode(Node):
     def to_python(self) -> Any:
         return self.value
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         return "not decoded yet"
 
 
@@ -121,7 +121,7 @@ class DamagedNode(Node):
     def _value(self) -> Any:
         self._headers.raise_first_error()
 
-    def _preview(self) -> str:
+    def _preview(self, depth: int) -> str:
         return self.error.message if self.error else ""
 
 

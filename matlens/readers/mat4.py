@@ -182,9 +182,9 @@ class Mat4Reader:
             matrix = _parse(self._file, position)
             table = self._numbers(matrix).reshape((matrix.rows, matrix.cols), order="F")[:-1]
             shape = headers.shape(i)
-            index = table[:, :2].astype(np.int64) - 1
-            if len(index) and not ((index >= 0) & (index < shape)).all():
+            if not ((table[:, :2] >= 1) & (table[:, :2] <= shape)).all():
                 raise CorruptFile(f"an index outside {shape[0]}x{shape[1]}", offset=matrix.data)
+            index = table[:, :2].astype(np.int64) - 1
             rows.append(index[:, 0])
             cols.append(index[:, 1])
             is_complex = matrix.cols == 4

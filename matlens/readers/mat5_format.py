@@ -147,6 +147,8 @@ class TagReader:
         tag = self.tag(buffer, position, end)
         header.name = self.text(buffer, tag)
         header.payload, header.nbytes = tag.next, end - tag.next
+        if header.cls == MatlabClass.CELL and header.numel * 8 > header.nbytes:
+            raise CorruptFile(f"{header.numel} elements declared in {header.nbytes} bytes", offset=tag.next)
         if header.cls not in (*_CONTAINERS, MatlabClass.FUNCTION, MatlabClass.SPARSE):
             self._numeric_payload(buffer, end, header)
         return header

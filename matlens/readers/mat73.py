@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -46,7 +48,7 @@ class Mat73Reader:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._book = AddressBook(storage.file_id)
+        self._book = AddressBook(storage.file_id, storage.base)
         self.header = storage.header
         self.problems: list[MatlensError] = list(storage.problems)
         self.stats: Counter[str] = Counter()
@@ -88,7 +90,7 @@ class Mat73Reader:
         try:
             group.links.iterate(names.append)
         except H5_ERRORS as error:
-            self.problems.append(CorruptFile(f"not all links are readable: {error}"))
+            self.problems.append(CorruptFile(f"not all links are readable: {error}", offset=self._storage.base))
         return names
 
     def _child_address(self, group: Any, name: bytes) -> int:
@@ -108,15 +110,24 @@ class Mat73Reader:
         self.stats["h5py"] += len(elements)
         for i, object_id in enumerate(self._book.open_all(elements.positions)):
             try:
-                if isinstance(object_id, MatlensError):
-                    raise object_id
-                self._fill(headers, i, object_id)
+                with self._readable(headers, i):
+                    if isinstance(object_id, MatlensError):
+                        raise object_id
+                    self._fill(headers, i, object_id)
             except MatlensError as error:
                 headers.ok[i], headers.errors[i] = False, error
-            except H5_ERRORS as error:
-                headers.ok[i] = False
-                headers.errors[i] = CorruptFile(f"object is not readable: {error}", offset=self._offset(headers, i))
-        return headers
+        return headers.narrow()
+
+    @contextmanager
+    def _readable(self, headers: Headers, i: int) -> Iterator[None]:
+        """Say where the object is in errors of matlens, and turn those of h5py into such."""
+        try:
+            yield
+        except MatlensError as error:
+            error.offset = self._offset(headers, i) if error.offset is None else error.offset
+            raise
+        except H5_ERRORS as error:
+            raise CorruptFile(f"object is not readable: {error}", offset=self._offset(headers, i)) from None
 
     def _offset(self, headers: Headers, i: int) -> int:
         return int(headers.elements.positions[i]) + self._storage.base
@@ -222,10 +233,8 @@ class Mat73Reader:
         headers.raise_first_error()
         by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
         for i in range(len(headers)):
-            try:
+            with self._readable(headers, i):
                 fields, count, positions = self._records(headers, i)
-            except H5_ERRORS as error:
-                raise CorruptFile(f"object is not readable: {error}", offset=self._offset(headers, i)) from None
             parents, counts, parts = by_fields.setdefault(fields, ([], [], []))
             parents.append(i)
             counts.append(count)
@@ -287,10 +296,8 @@ class Mat73Reader:
             if headers.numel[i] == 0 or headers.storage[i] == EMPTY:
                 parts.append(np.zeros(0, _target_dtype(headers, i)))
                 continue
-            try:
+            with self._readable(headers, i):
                 parts.append(self._values(headers, i))
-            except H5_ERRORS as error:
-                raise CorruptFile(f"values are not readable: {error}", offset=self._offset(headers, i)) from None
         return np.concatenate(parts), counts_to_offsets([len(part) for part in parts])
 
     def _values(self, headers: Headers, i: int) -> NDArray[Any]:
@@ -306,10 +313,8 @@ class Mat73Reader:
         headers.raise_first_error()
         parts = []
         for i in range(len(headers)):
-            try:
+            with self._readable(headers, i):
                 parts.append(self._sparse(headers, i))
-            except H5_ERRORS as error:
-                raise CorruptFile(f"values are not readable: {error}", offset=self._offset(headers, i)) from None
         return Triplets(
             np.concatenate([p[0] for p in parts]),
             np.concatenate([p[1] for p in parts]),

@@ -123,8 +123,9 @@ class AddressBook:
     set in memory, written as numbers and read as references.
     """
 
-    def __init__(self, file_id: Any) -> None:
+    def __init__(self, file_id: Any, base: int) -> None:
         self._file_id = file_id
+        self._base = base
         self._scratch: h5py.File | None = None
         self._open: OrderedDict[int, Any] = OrderedDict()
 
@@ -137,6 +138,7 @@ class AddressBook:
         """The object at `address`, a `GroupID` or `DatasetID`."""
         found = self.open_all(np.array([address], np.int64))[0]
         if isinstance(found, MatlensError):
+            found.offset = address + self._base
             raise found
         return found
 

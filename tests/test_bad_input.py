@@ -1,0 +1,311 @@
+"""Damaged files and files that are something else: a clear error, and the rest still loads."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from conftest import FIXTURES, assert_same
+from mat73_writer import Mat73Writer
+
+import matlens
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsafeFile
+
+NOT_MAT = {
+    "empty": (b"", "the file is empty"),
+    "html": (b"<!DOCTYPE html><html><body>Sign in</body></html>", "HTML page"),
+    "html_blank": (b"\n\n  <html>\n", "HTML page"),
+    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git-LFS pointer"),
+    "zip": (b"PK\x03\x04\x14\x00\x00\x00\x08\x00" + bytes(100), "zip archive"),
+    "gzip": (b"\x1f\x8b\x08" + bytes(50), "gzip"),
+    "m_source": (b"function y = f(x)\n% squares\ny = x.^2;\nend\n", "MATLAB .m script"),
+    "objective_c": (b'#import "App.h"\n@implementation App\n@end\n', "Objective-C"),
+    "ascii": (b"   1.0000000e+00   2.0000000e+00\n   3.0000000e+00   4.0000000e+00\n", "save -ascii"),
+    "text": (b"just some words\n", "a text"),
+    "binary": (bytes(range(256)) * 4, "binary data"),
+    "v73_header_alone": (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400), "without the HDF5 signature"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(NOT_MAT))
+def test_other_content_is_named(kind: str, tmp_path: Path) -> None:
+    content, message = NOT_MAT[kind]
+    path = tmp_path / f"{kind}.mat"
+    path.write_bytes(content)
+    with pytest.raises(NotAMatFile, match=message) as caught:
+        matlens.open(path)
+    assert str(caught.value).startswith(f"{kind}.mat: ")
+    assert isinstance(caught.value, ValueError)
+
+
+def test_directories_and_pipes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsafeFile, match="a directory"):
+        matlens.open(tmp_path)
+    os.mkfifo(tmp_path / "pipe.mat")
+    with pytest.raises(UnsafeFile, match=r"pipe\.mat: a pipe"):
+        matlens.open(tmp_path / "pipe.mat")
+    with pytest.raises(FileNotFoundError):
+        matlens.open(tmp_path / "absent.mat")
+
+
+def three_variables(version: str) -> bytes:
+    """Three variables of similar size, of random numbers so that nothing compresses away."""
+    rng = np.random.default_rng(0)
+    data = {name: rng.random((20, 10)) for name in ("first", "middle", "last")}
+    if version == "4":
+        stream = io.BytesIO()
+        scipy.io.savemat(stream, data, format="4")
+        return stream.getvalue()
+    if version in ("6", "7"):
+        stream = io.BytesIO()
+        scipy.io.savemat(stream, data, do_compression=version == "7")
+        return stream.getvalue()
+    path = Path(os.environ["PYTEST_CURRENT_TEST"].split("::")[0]).name
+    target = Path("/tmp") / f"matlens-{os.getpid()}-{path}.mat"
+    try:
+        with Mat73Writer(target) as writer:
+            for name, value in data.items():
+                writer.write(name, value)
+        return target.read_bytes()
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def read_all(content: bytes) -> tuple[dict[str, Any], list[MatlensError]]:
+    """Every value that can be read, and every error."""
+    values, errors = {}, []
+    try:
+        with matlens.open(content) as file:
+            for name, node in file.items():
+                try:
+                    values[name] = node.value
+                except MatlensError as error:
+                    errors.append(error)
+            errors += file.problems
+    except MatlensError as error:
+        errors.append(error)
+    return values, errors
+
+
+@pytest.mark.parametrize("version", ["4", "6", "7", "7.3"])
+def test_truncated_at_twenty_points(version: str) -> None:
+    content = three_variables(version)
+    whole, errors = read_all(content)
+    assert len(whole) == 3 and not errors
+    seen = set()
+    for point in np.linspace(1, len(content) - 1, 20).astype(int):
+        values, errors = read_all(content[:point])
+        for name, value in values.items():
+            np.testing.assert_array_equal(value, whole[name])
+        assert errors or len(values) < 3
+        if point > 128 and version != "4":
+            assert errors, f"cut at {point} without an error"
+        for error in errors:
+            assert str(error).startswith("<bytes>: ")
+            if not isinstance(error, NotAMatFile):
+                assert error.offset is not None, error
+        seen.add(len(values))
+    assert {1, 2} <= seen
+
+
+def test_the_middle_variable_is_damaged() -> None:
+    content = bytearray(three_variables("7"))
+    with matlens.open(bytes(content)) as file:
+        assert list(file) == ["first", "middle", "last"]
+        start = file.reader._streams[2][0]  # type: ignore[attr-defined]
+    content[start + 500] ^= 0xFF
+    values, errors = read_all(bytes(content))
+    assert set(values) == {"first", "last"}
+    assert len(errors) == 1 and str(errors[0]).startswith("<bytes>: middle: compressed data")
+
+
+def test_inflated_dims_of_v5(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"good": np.arange(4.0), "x": np.arange(8.0).reshape(2, 4)})
+    content = bytearray(stream.getvalue())
+    at = content.rfind(struct.pack("<ii", 2, 4))
+    content[at : at + 8] = struct.pack("<ii", 20000, 40000)
+    path = tmp_path / "data.mat"
+    path.write_bytes(content)
+    with matlens.open(path) as file:
+        assert file["good"].value.tolist() == [[0, 1, 2, 3]]
+        with pytest.raises(CorruptFile, match=r"data\.mat: x: 8 items stored, 20000x40000 declared \(at byte \d+\)"):
+            file["x"].value
+
+
+def test_errors_below_a_struct_name_the_element() -> None:
+    stream = io.BytesIO()
+    cells = np.empty((1, 3), object)
+    cells[0, :] = [np.array([[1.0]]), np.array([[2.0]]), np.arange(8.0).reshape(2, 4)]
+    record = np.empty((1, 1), [("x", object)])
+    record["x"][0, 0] = cells
+    scipy.io.savemat(stream, {"s": record})
+    content = bytearray(stream.getvalue())
+    at = content.rfind(struct.pack("<ii", 2, 4))
+    content[at : at + 4] = struct.pack("<i", 3)
+    with matlens.open(bytes(content)) as file:
+        with pytest.raises(CorruptFile, match=r"s\.x\{3\}: 8 items stored, 3x4 declared"):
+            file["s"].to_numpy()
+        with pytest.raises(CorruptFile, match=r"s\.x\{3\}: 8 items stored"):
+            file["s"].to_arrow()
+        assert file.get("s.x{2}").value == 2
+
+
+def test_negative_and_huge_dims() -> None:
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"x": np.arange(8.0).reshape(2, 4)})
+    for dims in ((-2, 4), (2**31 - 1, 2**31 - 1), (0, 2**31 - 1)):
+        content = bytearray(stream.getvalue())
+        at = content.find(struct.pack("<ii", 2, 4))
+        content[at : at + 8] = struct.pack("<ii", *dims)
+        _, errors = read_all(bytes(content))
+        assert len(errors) == 1 and "x: " in str(errors[0])
+
+
+def test_a_cell_that_declares_more_than_the_file_holds() -> None:
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"c": np.array([[1, "a", 2.5, "b"]], object)})
+    content = bytearray(stream.getvalue())
+    at = content.find(struct.pack("<ii", 1, 4))
+    content[at : at + 8] = struct.pack("<ii", 2**20, 2**10)
+    _, errors = read_all(bytes(content))
+    assert "1073741824 elements declared in" in str(errors[0])
+
+
+def test_a_bomb_of_zeros_is_cut_at_its_declared_size() -> None:
+    bomb = zlib.compress(struct.pack("<II", 14, 56) + bytes(50_000_000))
+    content = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + struct.pack("<II", 15, len(bomb)) + bomb
+    _, errors = read_all(content)
+    assert len(errors) == 1
+
+
+def test_sparse_indices_out_of_range() -> None:
+    import scipy.sparse
+
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"s": scipy.sparse.csc_matrix(([1.0, 2.0], ([6, 1], [0, 2])), shape=(7, 3))})
+    content = bytearray(stream.getvalue())
+    at = content.find(struct.pack("<ii", 6, 1))
+    content[at : at + 4] = struct.pack("<i", 1000)
+    _, errors = read_all(bytes(content))
+    assert "row index 1000 of a sparse matrix with 7 rows" in str(errors[0])
+
+
+# --- v7.3 ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cell_file(tmp_path: Path) -> Callable[[Any], Path]:
+    def build(change: Any) -> Path:
+        path = tmp_path / "cells.mat"
+        with Mat73Writer(path) as writer:
+            writer.write("good", np.array([[1.0, 2.0]]))
+            items = np.empty((1, 8), object)
+            for i in range(8):
+                items[0, i] = np.array([[float(i)]])
+            writer.write("c", items)
+        with h5py.File(path, "r+") as file:
+            change(file)
+        return path
+
+    return build
+
+
+def test_a_cell_that_contains_itself(cell_file: Callable[[Any], Path]) -> None:
+    def refer_to_itself(file: Any) -> None:
+        file["c"][...] = np.array([[file["c"].ref]] * 8, dtype=h5py.ref_dtype)
+
+    with matlens.open(cell_file(refer_to_itself)) as file:
+        assert file["good"].value.tolist() == [[1, 2]]
+        for read in (lambda node: node.value, lambda node: node.to_numpy(), lambda node: node.to_arrow()):
+            with pytest.raises((CorruptFile, LimitExceeded), match=r"cells\.mat: c.*(itself|nested)"):
+                read(file["c"])
+        assert file.get("c{1}{2}{3}").dims == (1, 8)
+        assert repr(file["c"])
+
+
+def test_references_to_nothing(cell_file: Callable[[Any], Path]) -> None:
+    def dangle(file: Any) -> None:
+        addresses = np.empty((8, 1), np.uint64)
+        file["c"].id.read(h5py.h5s.ALL, h5py.h5s.ALL, addresses, mtype=h5py.h5t.STD_REF_OBJ)
+        addresses[3] = 0
+        addresses[5] = 2**40
+        file["c"].id.write(h5py.h5s.ALL, h5py.h5s.ALL, addresses, mtype=h5py.h5t.STD_REF_OBJ)
+
+    with matlens.open(cell_file(dangle)) as file:
+        with pytest.raises(CorruptFile, match=r"cells\.mat: c\{4\}: reference"):
+            file["c"].to_numpy()
+        assert file.get("c{3}").value == 2
+        with pytest.raises(CorruptFile, match=r"c\{6\}"):
+            file.get("c{6}").value
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "links.mat"
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = np.arange(3.0)
+    with h5py.File(path, "w") as file:
+        file["good"] = np.arange(3.0)
+        file["external"] = h5py.ExternalLink("other.h5", "/secret")
+        file["soft"] = h5py.SoftLink("/good")
+    with matlens.open(path) as file:
+        assert file["good"].value.tolist() == [[0], [1], [2]]
+        for name in ("external", "soft"):
+            with pytest.raises(UnsafeFile, match=rf"links\.mat: {name}: .*link"):
+                file[name].value
+
+
+def test_a_data_set_that_declares_far_more_than_it_stores(tmp_path: Path) -> None:
+    path = tmp_path / "huge.mat"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("x", (10**6, 10**6), "f8", chunks=(100, 100))
+        dataset.attrs["MATLAB_class"] = np.bytes_("double")
+        file["good"] = 1.0
+    with matlens.open(path) as file:
+        assert file["x"].dims == (10**6, 10**6)
+        with pytest.raises(LimitExceeded, match=r"huge\.mat: x: 8000000000000 bytes declared"):
+            file["x"].value
+        assert file["good"].value == 1
+
+
+def test_foreign_hdf5_types_are_refused_by_variable(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.h5"
+    with h5py.File(path, "w") as file:
+        file["text"] = "a string"
+        file["compound"] = np.zeros(3, [("a", "f4"), ("b", "i2")])
+        file["good"] = np.arange(6).reshape(2, 3)
+    with matlens.open(path) as file:
+        assert file["good"].dims == (3, 2) and file["good"].value.tolist() == [[0, 3], [1, 4], [2, 5]]
+        for name in ("text", "compound"):
+            with pytest.raises(MatlensError, match=rf"foreign\.h5: {name}: .* is no MATLAB value"):
+                file[name].value
+
+
+def test_random_damage_never_escapes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    for name in ("kinds_v4.mat", "kinds_v6.mat", "kinds_v7.mat"):
+        original = (FIXTURES / name).read_bytes()
+        for _ in range(150):
+            content = bytearray(original)
+            for at in rng.integers(0, len(content), rng.integers(1, 5)):
+                content[at] = rng.integers(0, 256)
+            values, errors = read_all(bytes(content))
+            assert all(isinstance(error, MatlensError) for error in errors)
+            assert not any(isinstance(v, str) and v.startswith("Read error") for v in values.values())
+
+
+def test_loadmat_of_a_damaged_file_gives_named_variables() -> None:
+    content = three_variables("6")[:-100]
+    with pytest.raises(CorruptFile, match="last"):
+        matlens.loadmat(io.BytesIO(content))
+    good = matlens.loadmat(io.BytesIO(content), variable_names=["first", "middle"])
+    assert_same(good["first"], read_all(three_variables("6"))[0]["first"])
