@@ -90,7 +90,7 @@ def kind_of(value: Any) -> str:
 
     Examples
     --------
-    >>> kind_of(np.array([["abc"]])), kind_of(np.zeros(3)), kind_of(np.empty((1, 2), object))
+    >>> kind_of(np.array([["abc"]])), kind_of(np.zeros(3)), kind_of(np.array([1, "a"], object))
     ('char', 'number', 'cell')
     """
     name = type(value).__name__

@@ -1,75 +1,12 @@
-"""Shared places and the comparison of values with those of other readers."""
+"""Fixtures of all tests."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import scipy.io.matlab
-import scipy.sparse
-
-ROOT = Path(__file__).parent.parent
-FIXTURES = ROOT / "fixtures"
-CORPUS = ROOT.parent / "shared" / "corpus"
-SCIPY_DATA = Path(scipy.io.matlab.__file__).parent / "tests" / "data"
-sys.path.insert(0, str(FIXTURES))
-
-
-def corpus_files(pattern: str = "**/*") -> list[Any]:
-    """Corpus files as test parameters; one skipped parameter where the folder is absent."""
-    if not CORPUS.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason="no corpus beside the project"))]
-    found = sorted(p for p in CORPUS.glob(pattern) if p.suffix in (".mat", ".fig"))
-    return [pytest.param(p, id=str(p.relative_to(CORPUS))) for p in found]
-
-
-def scipy_files() -> list[Any]:
-    return [pytest.param(p, id=p.name) for p in sorted(SCIPY_DATA.glob("*.mat"))]
-
-
-def assert_same(a: Any, b: Any, path: str = "", *, exact_dtype: bool = True) -> None:
-    """Equal containers, shapes, dtypes and values; NaN equals NaN."""
-    if scipy.sparse.issparse(a):
-        assert type(a) is type(b) and a.shape == b.shape, path
-        np.testing.assert_array_equal(a.toarray(), b.toarray(), err_msg=path)
-        return
-    assert type(a) is type(b), f"{path}: {type(a)} against {type(b)}"
-    if isinstance(a, np.ndarray):
-        _assert_same_array(a, b, path, exact_dtype)
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys(), path
-        for key in a:
-            assert_same(a[key], b[key], f"{path}.{key}", exact_dtype=exact_dtype)
-    elif isinstance(a, list):
-        assert len(a) == len(b), path
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_same(x, y, f"{path}[{i}]", exact_dtype=exact_dtype)
-    elif hasattr(a, "_fieldnames"):
-        assert a._fieldnames == b._fieldnames, path
-        for name in a._fieldnames:
-            assert_same(getattr(a, name), getattr(b, name), f"{path}.{name}", exact_dtype=exact_dtype)
-    else:
-        assert a == b or (a != a and b != b), f"{path}: {a!r} against {b!r}"
-
-
-def _assert_same_array(a: Any, b: Any, path: str, exact_dtype: bool) -> None:
-    assert a.shape == b.shape, f"{path}: {a.shape} against {b.shape}"
-    if a.dtype.names is not None:
-        assert a.dtype.names == b.dtype.names, path
-        for name in a.dtype.names:
-            for x, y in zip(a[name].ravel(), b[name].ravel(), strict=True):
-                assert_same(x, y, f"{path}.{name}", exact_dtype=exact_dtype)
-    elif a.dtype == object:
-        for i, (x, y) in enumerate(zip(a.ravel(), b.ravel(), strict=True)):
-            assert_same(x, y, f"{path}{{{i}}}", exact_dtype=exact_dtype)
-    else:
-        if exact_dtype:
-            assert a.dtype.newbyteorder("=") == b.dtype.newbyteorder("="), f"{path}: {a.dtype} against {b.dtype}"
-        np.testing.assert_array_equal(a, b, err_msg=path)
+from support import CORPUS
 
 
 @pytest.fixture

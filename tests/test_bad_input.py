@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from conftest import FIXTURES, assert_same
 from mat73_writer import Mat73Writer
+from support import FIXTURES, assert_same
 
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsafeFile

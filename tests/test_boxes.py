@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-from conftest import FIXTURES
+from support import FIXTURES
 
 import matlens
 from matlens import boxes

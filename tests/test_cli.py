@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.io
 from click.testing import CliRunner
-from conftest import FIXTURES, corpus_files, scipy_files
+from support import FIXTURES, corpus_files, scipy_files
 
 from matlens.cli import _COMMANDS, group
 from matlens.cli.output import run

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import FIXTURES
 from mat73_writer import Mat73Writer
+from support import FIXTURES
 
 import matlens
 from matlens.export.parquet import write_parquet

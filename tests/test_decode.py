@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-from conftest import FIXTURES, scipy_files
+from support import FIXTURES, scipy_files
 
 import matlens
 from matlens.decode import decode, plain

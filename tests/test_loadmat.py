@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-from conftest import CORPUS, FIXTURES, assert_same, corpus_files, scipy_files
+from support import CORPUS, FIXTURES, assert_same, corpus_files, scipy_files
 
 import matlens
 from matlens.errors import CorruptFile, MatlensError

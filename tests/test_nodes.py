@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
-from conftest import FIXTURES, corpus_files, scipy_files
+from support import FIXTURES, corpus_files, scipy_files
 
 import matlens
 from matlens.errors import MatlensError, PathError
