@@ -155,6 +155,11 @@ class Headers:
         width = max(2, int(self.ndim.max(initial=2)))
         return replace(self, dims=np.ascontiguousarray(self.dims[:, :width]))
 
+    def widen(self, max_ndim: int) -> Headers:
+        """The same headers with room for `max_ndim` dims."""
+        padding = np.ones((len(self), max_ndim - self.dims.shape[1]), np.int64)
+        return replace(self, dims=np.hstack([self.dims, padding]))
+
     def take(self, index: Any) -> Headers:
         """Headers of the elements at `index` (integers or a mask)."""
         chosen = np.arange(len(self))[index]

@@ -18,6 +18,7 @@ from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import OpaqueValue
+from matlens.readers.mat5_batch import Segment, batch_headers, chase, gather_values
 from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, ArrayHeader, Buffer, TagReader
 from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
 
@@ -27,6 +28,8 @@ HEADER_BYTES = 128
 HEAD_BYTES = 4096
 CACHE_BYTES = 1 << 30
 OPAQUE_MARK = 0xDD000000
+BATCH = 16
+"""Fewer elements than this are quicker to read one by one."""
 
 
 class Mat5Reader:
@@ -45,11 +48,13 @@ class Mat5Reader:
         self.stats: Counter[str] = Counter()
         self._streams: dict[int, tuple[int, int]] = {}
         self._inflated: OrderedDict[int, bytes] = OrderedDict()
+        self._last_batch: tuple[int, Segment] | None = None
         self._variables: list[Variable] | None = None
         self.subsystem: Elements | None = None
 
     def close(self) -> None:
         self._inflated.clear()
+        self._last_batch = None
         self._file = b""
 
     # --- variables -----------------------------------------------------------------
@@ -177,6 +182,12 @@ class Mat5Reader:
         self._inflated.move_to_end(segment)
         return self._inflated[segment]
 
+    def _batch(self, segment: int) -> Segment:
+        """The bytes of a segment as NumPy sees them; the last one used is kept."""
+        if self._last_batch is None or self._last_batch[0] != segment:
+            self._last_batch = (segment, Segment(self._segment(segment), self.byte_order))
+        return self._last_batch[1]
+
     def _inflate(self, segment: int) -> bytes:
         start, size = self._streams[segment]
         head = self._head(segment)
@@ -198,33 +209,36 @@ class Mat5Reader:
     # --- the contract --------------------------------------------------------------
 
     def headers(self, elements: Elements) -> Headers:
-        headers = Headers.empty(elements, max_ndim=2)
-        if len(elements) == 0:
-            return headers
-        self.stats["own"] += len(elements)
         try:
             buffer = self._segment(elements.segment)
         except CorruptFile as error:
+            headers = Headers.empty(elements)
             headers.ok[:] = False
             headers.errors.update(dict.fromkeys(range(len(elements)), error))
             return headers
-        parsed: list[ArrayHeader] = []
-        end = len(buffer)
-        for i, position in enumerate(elements.positions.tolist()):
+        if len(elements) < BATCH:
+            headers, left = Headers.empty(elements), np.arange(len(elements))
+        else:
+            headers, left = batch_headers(self._batch(elements.segment), elements)
+        self.stats["batch"] += len(elements) - len(left)
+        self.stats["single"] += len(left)
+        return self._single_headers(buffer, headers, left.tolist())
+
+    def _single_headers(self, buffer: Buffer, headers: Headers, index: list[int]) -> Headers:
+        """Fill in the headers at `index` one by one."""
+        positions, parsed = headers.elements.positions, {}
+        for i in index:
             try:
-                parsed.append(self._tags.array_header(buffer, position, end))
+                parsed[i] = self._tags.array_header(buffer, int(positions[i]), len(buffer))
             except MatlensError as error:
-                headers.ok[i] = False
-                headers.errors[i] = error
-                parsed.append(ArrayHeader())
-        widest = max(len(header.dims) for header in parsed)
+                headers.ok[i], headers.errors[i] = False, error
+        widest = max((len(header.dims) for header in parsed.values()), default=2)
         if widest > 2:
-            extra = np.ones((len(elements), widest - 2), np.int64)
-            headers = _with_dims(headers, np.hstack([headers.dims, extra]))
-        for i, header in enumerate(parsed):
+            headers = headers.widen(widest)
+        for i, header in parsed.items():
             _store(headers, i, header)
             if header.cls == MatlabClass.OPAQUE:
-                self._finish_opaque(headers, i, header, elements)
+                self._finish_opaque(headers, i, header, headers.elements)
             elif header.cls == MatlabClass.OBJECT:
                 headers.class_names[i] = self._object_class(buffer, header)[0]
         return headers
@@ -232,20 +246,20 @@ class Mat5Reader:
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
         buffer = self._segment(headers.elements.segment)
-        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[int]]] = {}
+        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
         for i in range(len(headers)):
             fields, start, count = self._records(buffer, headers, i)
             parents, counts, positions = by_fields.setdefault(fields, ([], [], []))
             parents.append(i)
             counts.append(count)
             width = 1 if fields is None else len(fields)
-            positions += self._chase(buffer, headers, i, start, count * width)
+            positions.append(self._chase(buffer, headers, i, start, count * width))
         segment = headers.elements.segment
         return [
             Children(
                 np.array(parents, np.int64),
                 fields,
-                Elements(segment, np.array(positions, np.int64)),
+                Elements(segment, np.concatenate(positions)),
                 counts_to_offsets(counts),
             )
             for fields, (parents, counts, positions) in by_fields.items()
@@ -275,11 +289,16 @@ class Mat5Reader:
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
         return _unique([_field_name(name) for name in fields]), names.next, int(headers.numel[i])
 
-    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int) -> list[int]:
+    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int) -> Int64s:
         """Positions of `count` arrays that stand one after another."""
         end = int(headers.payload[i] + headers.nbytes[i])
         if count * 8 > max(end - start, 0):
             raise CorruptFile(f"{count} elements declared in {max(end - start, 0)} bytes", offset=start)
+        found = chase(self._batch(headers.elements.segment), start, end, count) if count >= BATCH else None
+        return self._chase_single(buffer, start, end, count) if found is None else found
+
+    def _chase_single(self, buffer: Buffer, start: int, end: int, count: int) -> Int64s:
+        """The same, one by one, saying what is wrong."""
         positions: list[int] = []
         unpack = struct.Struct(self.byte_order + "II").unpack_from
         for _ in range(count):
@@ -295,23 +314,24 @@ class Mat5Reader:
                     f"element declares {nbytes} bytes, {end - positions[-1] - 8} are there",
                     offset=positions[-1],
                 )
-        return positions
+        return np.array(positions, np.int64)
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()
         buffer = self._segment(headers.elements.segment)
         cls = MatlabClass(int(headers.cls[0])) if len(headers) else MatlabClass.DOUBLE
+        values = None
+        if len(headers) >= BATCH:
+            values = gather_values(self._batch(headers.elements.segment), headers)
+            offsets = counts_to_offsets(headers.numel)
+        if values is None:
+            read = char_units if cls == MatlabClass.CHAR else numbers
+            parts = [read(self._tags, buffer, headers, i) for i in range(len(headers))]
+            offsets = counts_to_offsets([len(part) for part in parts])
+            values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0, np.uint8)])
         if cls == MatlabClass.CHAR:
-            parts = [char_units(self._tags, buffer, headers, i) for i in range(len(headers))]
-        else:
-            parts = [numbers(self._tags, buffer, headers, i) for i in range(len(headers))]
-        offsets = counts_to_offsets([len(part) for part in parts])
-        if not parts:
-            return np.zeros(0, CLASS_DTYPES.get(cls, np.dtype("u2"))), offsets
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        if cls != MatlabClass.CHAR and not as_stored:
-            values = values.astype(_target_dtype(headers, cls), copy=False)
-        return values, offsets
+            return values if values.dtype.itemsize > 1 else values.view(np.uint8).astype(np.uint16), offsets
+        return values if as_stored else values.astype(_target_dtype(headers, cls), copy=False), offsets
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
@@ -375,14 +395,6 @@ def _store(headers: Headers, i: int, header: ArrayHeader) -> None:
     headers.storage[i] = header.storage
     headers.payload[i] = header.payload
     headers.nbytes[i] = header.nbytes
-
-
-def _with_dims(headers: Headers, dims: Int64s) -> Headers:
-    wide = Headers.empty(headers.elements, max_ndim=dims.shape[1])
-    wide.dims[:] = dims
-    wide.ok[:] = headers.ok
-    wide.errors.update(headers.errors)
-    return wide
 
 
 def _target_dtype(headers: Headers, cls: MatlabClass) -> np.dtype[Any]:
