@@ -15,14 +15,27 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5l, h5s, h5t
+from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile, UnsupportedValue
+from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import OpaqueValue, check_sparse
 from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
+from matlens.readers.mat73_objects import (
+    all_attributes,
+    attribute,
+    class_of_dtype,
+    decoded_name,
+    dims_of,
+    is_complex,
+    is_numeric,
+    is_reference,
+    join_complex,
+    join_letters,
+    target_dtype,
+)
 
 __all__ = ["Mat73Reader"]
 
@@ -38,7 +51,6 @@ _CLASSES = {
     b"canonical empty": MatlabClass.DOUBLE,
     b"function_handle": MatlabClass.FUNCTION,
 } | {cls.name.lower().encode(): cls for cls in map(MatlabClass, CLASS_DTYPES)}
-_BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
 
 
 class Mat73Reader:
@@ -134,21 +146,23 @@ class Mat73Reader:
 
     def _fill(self, headers: Headers, i: int, object_id: Any) -> None:
         headers.payload[i] = headers.elements.positions[i]
-        headers.is_global[i] = _attribute(object_id, b"MATLAB_global") is not None
-        name = _attribute(object_id, b"MATLAB_class")
+        attributes = all_attributes(object_id)
+        headers.is_global[i] = "MATLAB_global" in attributes
+        name = attributes.get("MATLAB_class")
         name = bytes(name) if name is not None else None
-        decode = int(_attribute(object_id, b"MATLAB_object_decode") or 0)
+        decode = int(attributes.get("MATLAB_object_decode", 0))
         if headers.elements.segment == AS_STRUCT:
             name, decode = b"struct", 0
         if isinstance(object_id, h5g.GroupID):
-            self._fill_group(headers, i, object_id, name, decode)
+            self._fill_group(headers, i, object_id, name, decode, attributes.get("MATLAB_sparse"))
         elif isinstance(object_id, h5d.DatasetID):
-            self._fill_dataset(headers, i, object_id, name, decode)
+            self._fill_dataset(headers, i, object_id, name, decode, bool(attributes.get("MATLAB_empty")))
         else:
             raise UnsupportedValue("an HDF5 named type is no MATLAB value", offset=self._offset(headers, i))
 
-    def _fill_group(self, headers: Headers, i: int, group: Any, name: bytes | None, decode: int) -> None:
-        rows = _attribute(group, b"MATLAB_sparse")
+    def _fill_group(
+        self, headers: Headers, i: int, group: Any, name: bytes | None, decode: int, rows: int | None
+    ) -> None:
         if rows is not None:
             headers.cls[i] = MatlabClass.SPARSE
             headers.is_logical[i] = name == b"logical"
@@ -160,43 +174,45 @@ class Mat73Reader:
         headers.set_dims(i, (1, 1))
         if decode == _OPAQUE:
             headers.cls[i] = MatlabClass.OPAQUE
-            headers.class_names[i] = _text(name)
+            headers.class_names[i] = decoded_name(name)
             return
         if decode == _FUNCTION:
             headers.cls[i] = MatlabClass.FUNCTION
             return
         headers.cls[i] = MatlabClass.OBJECT if decode == _OLD_OBJECT else MatlabClass.STRUCT
         if decode == _OLD_OBJECT:
-            headers.class_names[i] = _text(name)
+            headers.class_names[i] = decoded_name(name)
         names = self._fields(group)
         first = self._member(group, names[0]) if names else None
-        if first is not None and _is_reference(first) and _attribute(first, b"MATLAB_class") is None:
+        if first is not None and is_reference(first) and not h5a.exists(first, b"MATLAB_class"):
             headers.storage[i] = ARRAY_OF_STRUCTS
-            headers.set_dims(i, _dims(first))
+            headers.set_dims(i, dims_of(first))
 
-    def _fill_dataset(self, headers: Headers, i: int, dataset: Any, name: bytes | None, decode: int) -> None:
-        headers.set_dims(i, _dims(dataset))
+    def _fill_dataset(
+        self, headers: Headers, i: int, dataset: Any, name: bytes | None, decode: int, is_empty: bool
+    ) -> None:
+        headers.set_dims(i, dims_of(dataset))
         headers.nbytes[i] = dataset.get_storage_size()
         if decode == _OPAQUE:
-            self._fill_opaque(headers, i, dataset, _text(name))
+            self._fill_opaque(headers, i, dataset, decoded_name(name))
             return
         if name is None:
-            headers.cls[i] = _class_of_dtype(dataset, self._offset(headers, i))
+            headers.cls[i] = class_of_dtype(dataset, self._offset(headers, i))
         elif name in _CLASSES:
             headers.cls[i] = _CLASSES[name]
         else:
             headers.cls[i] = MatlabClass.OBJECT
-            headers.class_names[i] = _text(name)
+            headers.class_names[i] = decoded_name(name)
         headers.is_logical[i] = name == b"logical"
-        if _attribute(dataset, b"MATLAB_empty"):
+        if is_empty:
             headers.storage[i] = EMPTY
             dims = tuple(int(d) for d in self._read(dataset).ravel())
             if not 2 <= len(dims) <= 32 or max(dims) >= 1 << 48:
                 raise CorruptFile(f"dims {list(dims)[:8]} of an empty array", offset=self._offset(headers, i))
             headers.set_dims(i, dims)
-        elif _is_numeric(int(headers.cls[i])):
-            headers.is_complex[i] = _is_complex(dataset, self._offset(headers, i))
-        elif headers.cls[i] == MatlabClass.CELL and not _is_reference(dataset):
+        elif is_numeric(int(headers.cls[i])):
+            headers.is_complex[i] = is_complex(dataset, self._offset(headers, i))
+        elif headers.cls[i] == MatlabClass.CELL and not is_reference(dataset):
             raise CorruptFile("a cell is stored without references", offset=self._offset(headers, i))
         elif headers.cls[i] in (MatlabClass.STRUCT, MatlabClass.OBJECT):
             raise CorruptFile("a struct is stored as a data set", offset=self._offset(headers, i))
@@ -212,26 +228,28 @@ class Mat73Reader:
     def _fields(self, group: Any) -> list[bytes]:
         """Field names in MATLAB's order; those listed without a value are no fields."""
         links = self._link_names(group)
-        stored = _attribute(group, b"MATLAB_fields") if len(links) > 1 else None
+        stored = attribute(group, b"MATLAB_fields") if len(links) > 1 else None
         if stored is None:
             return links
         if isinstance(stored, h5py.Reference):
             dataset = h5py.h5r.dereference(stored, self._storage.file_id)
             stored = self._read(dataset)
-        listed = _joined(stored)
+        listed = join_letters(stored)
         present = set(links)
         return [name for name in listed if name in present] + sorted(present.difference(listed))
 
     def _member(self, group: Any, name: bytes, *, optional: bool = False) -> Any:
         if optional and not group.links.exists(name):
             return None
-        return self._book.open(self._child_address(group, name))
+        self._child_address(group, name)
+        return h5o.open(group, name)
 
     # --- children ------------------------------------------------------------------
 
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
         by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
+        self._book.open_all(headers.elements.positions)
         for i in range(len(headers)):
             with self._readable(headers, i):
                 fields, count, positions = self._records(headers, i)
@@ -261,11 +279,11 @@ class Mat73Reader:
             references = self._references(source)
             return None, len(references), references
         if headers.storage[i] == EMPTY:
-            stored = _attribute(source, b"MATLAB_fields")
-            fields = () if stored is None else tuple(map(_text, _joined(stored)))
+            stored = attribute(source, b"MATLAB_fields")
+            fields = () if stored is None else tuple(map(decoded_name, join_letters(stored)))
             return fields, 0 if fields else int(headers.numel[i]), np.zeros(0, np.int64)
         names = self._fields(source)
-        fields = tuple(map(_text, names))
+        fields = tuple(map(decoded_name, names))
         if headers.storage[i] == ARRAY_OF_STRUCTS:
             columns = [self._references(self._member(source, name)) for name in names]
             if any(len(column) != headers.numel[i] for column in columns):
@@ -274,7 +292,7 @@ class Mat73Reader:
         return fields, 1, np.array([self._child_address(source, name) for name in names], np.int64)
 
     def _references(self, dataset: Any) -> Int64s:
-        if not isinstance(dataset, h5d.DatasetID) or not _is_reference(dataset):
+        if not isinstance(dataset, h5d.DatasetID) or not is_reference(dataset):
             raise CorruptFile("references are expected")
         self._storage.check(dataset)
         addresses = np.empty(dataset.shape, np.uint64)
@@ -292,9 +310,10 @@ class Mat73Reader:
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()
         parts = []
+        self._book.open_all(headers.payload)
         for i in range(len(headers)):
             if headers.numel[i] == 0 or headers.storage[i] == EMPTY:
-                parts.append(np.zeros(0, _target_dtype(headers, i)))
+                parts.append(np.zeros(0, target_dtype(headers, i)))
                 continue
             with self._readable(headers, i):
                 parts.append(self._values(headers, i))
@@ -304,10 +323,10 @@ class Mat73Reader:
         # HDF5 stores the axes reversed, so that its row-major order is MATLAB's column-major.
         values = self._read(self._book.open(int(headers.payload[i]))).ravel()
         if values.dtype.names:
-            return _join_complex(values, _target_dtype(headers, i))
+            return join_complex(values, target_dtype(headers, i))
         if values.dtype.kind not in "iufb":
             raise CorruptFile(f"numbers are expected, {values.dtype} found", offset=self._offset(headers, i))
-        return values.astype(_target_dtype(headers, i), copy=False)
+        return values.astype(target_dtype(headers, i), copy=False)
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
@@ -347,87 +366,3 @@ class Mat73Reader:
             headers.class_names.get(i, ""),
             reference,
         )
-
-
-def _attribute(object_id: Any, name: bytes) -> Any:
-    """Value of an attribute, or None where there is none."""
-    if not h5a.exists(object_id, name):
-        return None
-    attribute = h5a.open(object_id, name)
-    if math.prod(attribute.shape) > 1 << 20:
-        raise LimitExceeded(f"attribute {name.decode()} declares {attribute.shape} values")
-    values = np.empty(attribute.shape, attribute.dtype)
-    attribute.read(values)
-    return (
-        values[()] if attribute.shape == () else values.item() if values.size == 1 and not _is_vlen(values) else values
-    )
-
-
-def _joined(letters: Any) -> list[bytes]:
-    """Names stored as variable-length lists of single characters."""
-    return [b"".join(np.asarray(name).ravel().tolist()) for name in np.asarray(letters, object).ravel()]
-
-
-def _is_vlen(values: NDArray[Any]) -> bool:
-    return values.dtype == object and h5py.check_ref_dtype(values.dtype) is None
-
-
-def _text(raw: bytes | None) -> str:
-    return raw.decode("utf-8", "replace") if raw else "unknown"
-
-
-def _dims(dataset: Any) -> tuple[int, ...]:
-    shape = tuple(int(d) for d in dataset.shape)
-    if math.prod(shape) >= 1 << 62:
-        raise LimitExceeded(f"dims {'x'.join(map(str, shape[::-1]))} are beyond any memory")
-    if len(shape) < 2:
-        # A vector of plain HDF5 is a column, as h5read of MATLAB returns it.
-        return (shape[0] if shape else 1, 1)
-    return shape[::-1]
-
-
-def _is_reference(object_id: Any) -> bool:
-    return isinstance(object_id, h5d.DatasetID) and isinstance(object_id.get_type(), h5t.TypeReferenceID)
-
-
-def _is_numeric(cls: int) -> bool:
-    return cls in CLASS_DTYPES
-
-
-def _is_complex(dataset: Any, offset: int) -> bool:
-    names = dataset.dtype.names
-    if names is None:
-        return False
-    if names != ("real", "imag"):
-        raise UnsupportedValue(f"a compound of {', '.join(names)} is no MATLAB value", offset=offset)
-    return True
-
-
-def _class_of_dtype(dataset: Any, offset: int) -> int:
-    """Class of a data set that does not name it: inside sparse groups, or not from MATLAB."""
-    if _is_reference(dataset):
-        return MatlabClass.CELL
-    dtype = dataset.dtype
-    if dtype.names == ("real", "imag"):
-        dtype = dtype["real"]
-    found = _BY_DTYPE.get(dtype.newbyteorder("="))
-    if found is None:
-        raise UnsupportedValue(f"HDF5 type {dtype} is no MATLAB value", offset=offset)
-    return found
-
-
-def _target_dtype(headers: Headers, i: int) -> np.dtype[Any]:
-    if headers.is_logical[i]:
-        return np.dtype(bool)
-    cls = int(headers.cls[i])
-    if cls == MatlabClass.CHAR:
-        return np.dtype(np.uint16)
-    if headers.is_complex[i]:
-        return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
-    return CLASS_DTYPES[cls]
-
-
-def _join_complex(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    joined = np.empty(values.shape, dtype)
-    joined.real, joined.imag = values["real"], values["imag"]
-    return joined

@@ -21,6 +21,7 @@ __all__ = ["H5_ERRORS", "AddressBook", "Storage"]
 H5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, SystemError)
 """What h5py raises for content that libhdf5 refuses."""
 MAX_UNBACKED = 256 << 20
+SMALL = 1 << 20
 MAX_OPEN = 4096
 
 
@@ -93,7 +94,10 @@ class Storage:
 
     def check(self, dataset: Any) -> None:
         """Refuse a data set that claims far more than it stores, or whose data are cut off."""
-        nbytes = math.prod(dataset.shape) * dataset.dtype.itemsize
+        count = math.prod(dataset.shape)
+        if count < SMALL and not self.is_cut_off:
+            return
+        nbytes = count * dataset.dtype.itemsize
         stored = dataset.get_storage_size()
         if nbytes > MAX_UNBACKED and nbytes > 1000 * max(stored, 1):
             raise LimitExceeded(f"{nbytes} bytes declared, {stored} stored")
@@ -136,6 +140,8 @@ class AddressBook:
 
     def open(self, address: int) -> Any:
         """The object at `address`, a `GroupID` or `DatasetID`."""
+        if address in self._open:
+            return self._open[address]
         found = self.open_all(np.array([address], np.int64))[0]
         if isinstance(found, MatlensError):
             found.offset = address + self._base
@@ -147,8 +153,8 @@ class AddressBook:
         missing = [a for a in dict.fromkeys(addresses.tolist()) if a not in self._open]
         opened = dict(zip(missing, map(self._dereference, self._references(missing)), strict=True))
         found = [opened[a] if a in opened else self._open[a] for a in addresses.tolist()]
-        self._open.update(opened)
-        while len(self._open) > MAX_OPEN:
+        self._open.update((a, found) for a, found in opened.items() if not isinstance(found, MatlensError))
+        while len(self._open) > max(MAX_OPEN, len(addresses)):
             self._open.popitem(last=False)
         return found
 

@@ -1,0 +1,128 @@
+"""What single HDF5 objects say of themselves: attributes, dims, class, types."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5t
+from numpy.typing import NDArray
+
+from matlens.errors import LimitExceeded, UnsupportedValue
+from matlens.model import CLASS_DTYPES, Headers, MatlabClass
+
+__all__ = [
+    "all_attributes",
+    "attribute",
+    "class_of_dtype",
+    "decoded_name",
+    "dims_of",
+    "is_complex",
+    "is_numeric",
+    "is_reference",
+    "join_complex",
+    "join_letters",
+    "target_dtype",
+]
+
+_BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
+
+
+def all_attributes(object_id: Any) -> dict[str, Any]:
+    """Values of all attributes but the list of fields, which may be long."""
+    values = {}
+    for index in range(h5a.get_num_attrs(object_id)):
+        attribute = h5a.open(object_id, index=index)
+        name = attribute.name.decode("utf-8", "replace")
+        if name != "MATLAB_fields":
+            values[name] = attribute_value(attribute, name)
+    return values
+
+
+def attribute(object_id: Any, name: bytes) -> Any:
+    """Value of an attribute, or None where there is none."""
+    if not h5a.exists(object_id, name):
+        return None
+    return attribute_value(h5a.open(object_id, name), name.decode())
+
+
+def attribute_value(attribute: Any, name: str) -> Any:
+    if math.prod(attribute.shape) > 1 << 20:
+        raise LimitExceeded(f"attribute {name} declares {attribute.shape} values")
+    values = np.empty(attribute.shape, attribute.dtype)
+    attribute.read(values)
+    return (
+        values[()] if attribute.shape == () else values.item() if values.size == 1 and not is_vlen(values) else values
+    )
+
+
+def join_letters(letters: Any) -> list[bytes]:
+    """Names stored as variable-length lists of single characters."""
+    return [b"".join(np.asarray(name).ravel().tolist()) for name in np.asarray(letters, object).ravel()]
+
+
+def is_vlen(values: NDArray[Any]) -> bool:
+    return values.dtype == object and h5py.check_ref_dtype(values.dtype) is None
+
+
+def decoded_name(raw: bytes | None) -> str:
+    return raw.decode("utf-8", "replace") if raw else "unknown"
+
+
+def dims_of(dataset: Any) -> tuple[int, ...]:
+    shape = tuple(int(d) for d in dataset.shape)
+    if math.prod(shape) >= 1 << 62:
+        raise LimitExceeded(f"dims {'x'.join(map(str, shape[::-1]))} are beyond any memory")
+    if len(shape) < 2:
+        # A vector of plain HDF5 is a column, as h5read of MATLAB returns it.
+        return (shape[0] if shape else 1, 1)
+    return shape[::-1]
+
+
+def is_reference(object_id: Any) -> bool:
+    return isinstance(object_id, h5d.DatasetID) and isinstance(object_id.get_type(), h5t.TypeReferenceID)
+
+
+def is_numeric(cls: int) -> bool:
+    return cls in CLASS_DTYPES
+
+
+def is_complex(dataset: Any, offset: int) -> bool:
+    if not isinstance(dataset.get_type(), h5t.TypeCompoundID):
+        return False
+    names = dataset.dtype.names or ()
+    if names != ("real", "imag"):
+        raise UnsupportedValue(f"a compound of {', '.join(names)} is no MATLAB value", offset=offset)
+    return True
+
+
+def class_of_dtype(dataset: Any, offset: int) -> int:
+    """Class of a data set that does not name it: inside sparse groups, or not from MATLAB."""
+    if is_reference(dataset):
+        return MatlabClass.CELL
+    dtype = dataset.dtype
+    if dtype.names == ("real", "imag"):
+        dtype = dtype["real"]
+    found = _BY_DTYPE.get(dtype.newbyteorder("="))
+    if found is None:
+        raise UnsupportedValue(f"HDF5 type {dtype} is no MATLAB value", offset=offset)
+    return found
+
+
+def target_dtype(headers: Headers, i: int) -> np.dtype[Any]:
+    if headers.is_logical[i]:
+        return np.dtype(bool)
+    cls = int(headers.cls[i])
+    if cls == MatlabClass.CHAR:
+        return np.dtype(np.uint16)
+    if headers.is_complex[i]:
+        return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
+    return CLASS_DTYPES[cls]
+
+
+def join_complex(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    joined = np.empty(values.shape, dtype)
+    joined.real, joined.imag = values["real"], values["imag"]
+    return joined
