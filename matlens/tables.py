@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,7 +52,7 @@ def array_table(values: Any, about: dict[str, Any]) -> pa.Table:
     array: NDArray[Any] = np.asarray(values)
     if array.dtype.kind == "U":
         return with_metadata(pa.table({"text": array.ravel(order="F").tolist()}), about)
-    array = array.reshape(array.shape[0], -1, order="F")
+    array = array.reshape(array.shape[0], math.prod(array.shape[1:]), order="F")
     columns = {f"x{k + 1}": leaf_array(np.ascontiguousarray(array[:, k])) for k in range(array.shape[1])}
     return with_metadata(pa.table(columns), about)
 

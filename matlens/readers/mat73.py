@@ -60,7 +60,7 @@ class Mat73Reader:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._book = AddressBook(storage.file_id, storage.base)
+        self._book = AddressBook(storage.file_id, storage.base, storage.size)
         self.header = storage.header
         self.problems: list[MatlensError] = list(storage.problems)
         self.stats: Counter[str] = Counter()

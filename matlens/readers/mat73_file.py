@@ -127,9 +127,10 @@ class AddressBook:
     set in memory, written as numbers and read as references.
     """
 
-    def __init__(self, file_id: Any, base: int) -> None:
+    def __init__(self, file_id: Any, base: int, size: int) -> None:
         self._file_id = file_id
         self._base = base
+        self._size = size
         self._scratch: h5py.File | None = None
         self._open: OrderedDict[int, Any] = OrderedDict()
 
@@ -151,7 +152,9 @@ class AddressBook:
     def open_all(self, addresses: Int64s) -> list[Any]:
         """The objects at `addresses`; an error in place of each that cannot be opened."""
         missing = [a for a in dict.fromkeys(addresses.tolist()) if a not in self._open]
-        opened = dict(zip(missing, map(self._dereference, self._references(missing)), strict=True))
+        inside = [a for a in missing if 0 <= a < self._size]
+        opened: dict[int, Any] = {a: CorruptFile("reference leads outside the file") for a in missing}
+        opened |= zip(inside, map(self._dereference, self._references(inside)), strict=True)
         found = [opened[a] if a in opened else self._open[a] for a in addresses.tolist()]
         self._open.update((a, found) for a, found in opened.items() if not isinstance(found, MatlensError))
         while len(self._open) > max(MAX_OPEN, len(addresses)):
