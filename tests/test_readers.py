@@ -159,7 +159,7 @@ values = st.recursive(
 
 def for_savemat(value: Any) -> Any:
     """SciPy writes strings where the other writer takes single characters."""
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "UO" and value.dtype.names is None:
+    if not isinstance(value, np.ndarray) or (value.dtype.kind not in "UO" and value.dtype.names is None):
         return value
     if value.dtype.kind == "U":
         return np.array(["".join(value[0])])
