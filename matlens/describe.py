@@ -9,8 +9,6 @@ from matlens.tree import MatFile
 
 __all__ = ["describe_file", "describe_node", "tree_rows"]
 
-SCHEMA_VERSION = 1
-
 
 def describe_file(file: MatFile) -> dict[str, Any]:
     """A file and its variables, from headers alone.

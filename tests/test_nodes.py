@@ -129,7 +129,7 @@ def test_every_file_decodes_completely(path: Path) -> None:
 def walk(node: Node) -> Any:
     """Read every value; yield the errors."""
     try:
-        value = node.value if node.kind != "opaque" else None
+        value = node.value
         assert not (isinstance(value, str) and value.startswith("Read error"))
         node.preview()
         if node.kind in ("struct", "object", "struct array"):
@@ -262,8 +262,12 @@ def test_opaque_objects_are_listed_and_do_no_harm(corpus: Any) -> None:
         with matlens.open(corpus(f"JuliaIO+MAT.jl/test/{version}/user_defined_classdefs.mat")) as file:
             assert file["obj_array"].matlab_class == "TestClasses.BasicClass"
             assert file["obj_array"].dims == (2, 2)
-            with pytest.raises(MatlensError, match=r"obj_array: .*BasicClass are not decoded yet"):
-                file["obj_array"].value
+            value = file["obj_array"].value
+            assert value.class_name == "TestClasses.BasicClass" and "not decoded yet" in repr(value)
+            assert value.reference.ravel()[0] == 0xDD000000
+            for read in (file["obj_array"].to_python, file["obj_array"].to_arrow):
+                with pytest.raises(MatlensError, match=r"obj_array: .*BasicClass are not decoded yet"):
+                    read()
 
 
 def test_function_handles_and_old_objects(corpus: Any) -> None:

@@ -48,6 +48,8 @@ def _as_dict(node: Node) -> dict[str, Any]:
     from matlens.columns import json_safe
     from matlens.describe import describe_node
 
+    if node.kind == "opaque":
+        return describe_node(node) | {"value": None, "note": str(node.value)}
     return describe_node(node) | {"value": json_safe(node.to_python())}
 
 

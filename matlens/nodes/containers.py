@@ -97,7 +97,7 @@ class CellNode(_Container):
             if isinstance(node, CellNode):
                 with self._owner.guard(node):
                     values[i] = node._list_value((*above, position))
-            elif isinstance(node, _Container | StructNode | OpaqueNode):
+            elif isinstance(node, _Container | StructNode):
                 values[i] = node
         if len(self.dims) == 2 and (1 in self.dims or 0 in self.dims):
             return values.tolist()
@@ -370,7 +370,7 @@ def _leaf_values(reader: Reader, nodes: list[Node]) -> Iterator[tuple[int, Any]]
         if isinstance(node, NumericNode | CharNode):
             key = (type(node), node.matlab_class, node.is_complex)
             batches.setdefault(key, []).append(i)
-        elif not isinstance(node, _Container | StructNode | OpaqueNode):
+        elif not isinstance(node, _Container | StructNode):
             yield i, node.value
     for (node_type, _, _), index in batches.items():
         positions = np.concatenate([nodes[i].elements.positions for i in index])

@@ -9,6 +9,7 @@ import numpy as np
 from matlens.errors import UnsupportedValue
 from matlens.gather import decode_rows
 from matlens.nodes.base import Node
+from matlens.readers.base import OpaqueValue
 from matlens.values import char_values, function_texts, number_arrays, sparse_arrays
 
 __all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "OpaqueNode", "SparseNode"]
@@ -18,6 +19,9 @@ class NumericNode(Node):
     """Numbers or logicals, real or complex."""
 
     kind = "numeric"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.value, dtype, copy=copy)
 
     def _value(self) -> Any:
         return self._pick(number_arrays(self._owner.reader, self._headers)[0])
@@ -92,15 +96,22 @@ class FunctionNode(Node):
 
 
 class OpaqueNode(Node):
-    """An object of a MATLAB class whose content is not decoded yet."""
+    """An object of a MATLAB class whose content is not decoded yet.
+
+    `value` is an `OpaqueValue`: class, type system, and the stored reference.
+    """
 
     kind = "opaque"
 
-    def _value(self) -> Any:
-        raise UnsupportedValue(f"objects of class {self.matlab_class} are not decoded yet")
+    def _value(self) -> OpaqueValue:
+        return self._owner.reader.opaque(self._headers, 0)
 
     def to_python(self) -> Any:
-        return self.value
+        with self._owner.guard(self):
+            raise UnsupportedValue(f"objects of class {self.matlab_class} are not decoded yet")
+
+    def _table(self, about: dict[str, Any]) -> Any:
+        return self.to_python()
 
     def _preview(self, depth: int) -> str:
         return "not decoded yet"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
+from matlens.escape import safe_text
 from matlens.model import Children, Elements, Headers, Int64s, Triplets, Variable
 
 __all__ = ["OpaqueValue", "Reader", "check_sparse", "combine_complex"]
@@ -23,6 +24,9 @@ class OpaqueValue:
     type_system: str
     class_name: str
     reference: Any
+
+    def __repr__(self) -> str:
+        return f"<object of class {safe_text(self.class_name)}, not decoded yet>"
 
 
 class Reader(Protocol):

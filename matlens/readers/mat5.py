@@ -43,7 +43,6 @@ class Mat5Reader:
         self.byte_order: Literal["<", ">"] = ">" if mark == b"MI" else "<"
         self._tags = TagReader(self.byte_order)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0")
-        self.version_number = struct.unpack_from(self.byte_order + "H", buffer, 124)[0]
         self.problems: list[MatlensError] = []
         self.stats: Counter[str] = Counter()
         self._streams: dict[int, tuple[int, int]] = {}

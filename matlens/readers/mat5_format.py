@@ -30,7 +30,7 @@ __all__ = [
 Buffer = Any
 """bytes, memoryview or mmap: anything that `struct.unpack_from` and NumPy accept."""
 
-MI_INT8, MI_UINT16, MI_INT32, MI_UINT32 = 1, 4, 5, 6
+MI_INT32, MI_UINT32 = 5, 6
 MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18
 MI_MATRIX, MI_COMPRESSED = 14, 15
 STORAGE_DTYPES: dict[int, np.dtype[Any]] = {

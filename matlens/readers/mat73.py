@@ -41,7 +41,8 @@ __all__ = ["Mat73Reader"]
 
 AS_STRUCT = 1
 OPAQUE_MARK = 0xDD000000
-PLAIN, EMPTY, ARRAY_OF_STRUCTS = 0, 1, 2
+EMPTY, ARRAY_OF_STRUCTS = 1, 2
+"""Storage of a value that is no plain data set or group."""
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
 _CLASSES = {
     b"cell": MatlabClass.CELL,
