@@ -162,7 +162,10 @@ class Headers:
 
     def take(self, index: Any) -> Headers:
         """Headers of the elements at `index` (integers or a mask)."""
-        chosen = np.arange(len(self))[index]
+        everything = np.arange(len(self))
+        chosen = everything[index]
+        if np.array_equal(chosen, everything):
+            return self
         where = {int(old): new for new, old in enumerate(chosen)} if self.errors or self.class_names else {}
         return Headers(
             elements=self.elements.take(chosen),

@@ -125,7 +125,8 @@ def _layout_by_values(count: int, violations: dict[str, int], reasons: list[str]
         if "xywh" not in possible:
             reasons.append("order: undecided, no candidate fits")
             return None
-        reasons.append(f"order: xywh, the only candidate that all but {violations['xywh']} rows fit")
+        exceptions = f"all but {violations['xywh']}" if violations["xywh"] else "all"
+        reasons.append(f"order: xywh, the only candidate that {exceptions} rows fit")
         return "xywh"
     if count < ENOUGH_ROWS[ordered[0]]:
         reasons.append(f"order: undecided, {count} rows fit {ordered[0]} but may do so by chance")

@@ -187,11 +187,11 @@ def big_matrix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_matrix_matlens(benchmark: Any, big_matrix: Path) -> None:
     def run() -> float:
         with matlens.open(big_matrix) as file:
-            return float(file["x"].value[0, 0])
+            return float(file["x"].value.sum())
 
     benchmark(run)
 
 
 @pytest.mark.benchmark(group="128 MB uncompressed double")
 def test_matrix_scipy(benchmark: Any, big_matrix: Path) -> None:
-    benchmark(lambda: float(scipy.io.loadmat(big_matrix)["x"][0, 0]))
+    benchmark(lambda: float(scipy.io.loadmat(big_matrix)["x"].sum()))
