@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from matlens import boxes
 from matlens.boxes import CONVENTIONS, convert
 from matlens.boxes.evidence import judge
 from matlens.errors import AmbiguousConvention, NoBoxesFound, PathError, ShapeMismatch, UnsupportedValue
+from matlens.export.parquet import write_parquet
 
 # The region of rows 5 to 10 and columns 7 to 15, counted from 1, in an image of 640x480.
 SIZE = (640, 480)
@@ -145,12 +147,32 @@ def test_300w_is_xxyy(corpus: Callable[[str], Path]) -> None:
     assert [row["xmin"], row["ymin"], row["xmax"], row["ymax"]] == [556.165461, 543.384109, 1090.765867, 1075.83676]
 
 
+def assert_opens_everywhere(table: Any) -> None:
+    """The Parquet file has the same rows in pandas, DuckDB and polars."""
+    duckdb = pytest.importorskip("duckdb")
+    polars = pytest.importorskip("polars")
+    import pandas as pd
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "boxes.parquet"
+        write_parquet(table, path)
+        rows = table.to_pylist()
+        assert polars.read_parquet(path).to_dicts() == rows
+        frame = pd.read_parquet(path)
+        relation = duckdb.sql(f"select * from '{path}'").fetchall()
+        for k, name in enumerate(table.column_names):
+            expected = [list(row[name]) if isinstance(row[name], list) else row[name] for row in rows]
+            for found in (frame[name].tolist(), [row[k] for row in relation]):
+                assert [list(v) if isinstance(v, tuple | np.ndarray) else v for v in found] == expected
+
+
 @pytest.mark.parametrize("version", ["v6", "v7", "v73"])
 def test_ragged_boxes_of_70_images(version: str) -> None:
     with matlens.open(FIXTURES / f"annotations_{version}.mat") as file:
         (source,) = boxes.find(file)
         table = source.to_arrow()
     assert table.num_rows == 140 == sum(k % 5 for k in range(1, 71))
+    assert_opens_everywhere(table)
     assert source.convention == "xyxy1"
     seventh = [row for row in table.to_pylist() if row["image"] == "00007.jpg"]
     assert [row["source"] for row in seventh] == ["annotations(7).boxes(1,:)", "annotations(7).boxes(2,:)"]
@@ -249,4 +271,33 @@ def test_several_sources_become_one_table() -> None:
 
 def test_a_damaged_sibling_does_not_hide_boxes() -> None:
     file = matlens.from_loadmat({"boxes": sample(30), "when": np.array(["2020"], "M8[Y]")})
-    assert len(boxes.find(file)) == 1
+    problems: list[Any] = []
+    assert len(boxes.find(file, problems=problems)) == 1
+    assert "datetime64" in str(problems[0])
+
+
+def record(**fields: Any) -> Any:
+    array = np.empty((1, 1), [(name, object) for name in fields])
+    for name, value in fields.items():
+        array[name][0, 0] = value
+    return array
+
+
+def test_names_above_are_carried_down() -> None:
+    # As the annotations of PASCAL VOC: a file name above a struct array of objects.
+    corners = [record(xmin=float(k), ymin=3.0, xmax=k + 9.0, ymax=8.0) for k in range(1, 4)]
+    objects = np.empty((1, 3), [("class", object), ("bndbox", object)])
+    for k in range(3):
+        objects["class"][0, k], objects["bndbox"][0, k] = f"kind{k}", corners[k]
+    (source,) = find_in(annotation=record(filename="a.jpg", object=objects))
+    rows = source.to_arrow().to_pylist()
+    assert [row["image"] for row in rows] == ["a.jpg"] * 3 and [row["label"] for row in rows] == [
+        "kind0",
+        "kind1",
+        "kind2",
+    ]
+    assert rows[2]["source"] == "annotation.object(3)" and rows[2]["xmin"] == 2
+    (single,) = find_in(annotation=record(filename="a.jpg", object=record(**{"class": "dog", "bndbox": corners[0]})))
+    assert single.image == "filename" and single.label == "class"
+    (matrix,) = find_in(image_path="b.png", boxes=sample(20))
+    assert matrix.to_arrow()["image"].to_pylist() == ["b.png"] * 20

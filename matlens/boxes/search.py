@@ -22,37 +22,71 @@ MAX_WIDTH = 512
 MAX_DEPTH = 16
 
 
-def levels_of(nodes: Sequence[Node], base: str = "", depth: int = 0) -> Iterator[Level]:
-    """Levels of sibling nodes: of each struct array, and of siblings of equal length together."""
-    beside: dict[int, dict[str, tuple[pa.Array, str]]] = {}
+class _Siblings:
+    """Columns of sibling values, by length, and how their paths are written."""
+
+    def __init__(self) -> None:
+        self.columns: dict[int, dict[str, pa.Array]] = {}
+        self.templates: dict[str, str] = {}
+
+    def add(self, name: str, array: pa.Array, template: str) -> None:
+        self.columns.setdefault(len(array), {})[name] = array
+        self.templates[name] = template
+
+
+def levels_of(
+    nodes: Sequence[Node],
+    problems: list[MatlensError],
+    base: str = "",
+    parent: Level | None = None,
+    depth: int = 0,
+) -> Iterator[Level]:
+    """Levels of sibling nodes: of each struct array, and of siblings of equal length together.
+
+    Texts that stand alone beside them, such as a file name, are found through the level
+    above. What cannot be read is left out and goes to `problems`.
+    """
+    beside, found = _Siblings(), []
     for node in nodes:
         try:
+            if node.error is not None:
+                with node.owner.guard(node):
+                    raise node.error
             if isinstance(node, StructArrayNode):
-                yield _struct_array(node)
-            elif isinstance(node, StructNode):
-                if depth < MAX_DEPTH:
-                    yield from levels_of(node.children(), node.path, depth + 1)
+                found.append(_struct_array(node, problems))
             elif isinstance(node, CellNode):
-                yield from _cell(node, beside)
-            else:
+                found += _cell(node, beside)
+            elif not isinstance(node, StructNode):
                 _note_array(node, beside)
-        except MatlensError:
-            # One unreadable value hides its own boxes, not those of its siblings.
-            continue
-    for size, columns in beside.items():
-        arrays = {name: array for name, (array, _) in columns.items()}
-        templates = {name: template for name, (_, template) in columns.items()}
-        yield Level(size, struct_columns(arrays), _sibling_paths(templates, base))
+        except MatlensError as error:
+            problems.append(error)
+    paths = _sibling_paths(beside.templates, base)
+    alone = {name: array for name, array in beside.columns.get(1, {}).items() if pa.types.is_string(array.type)}
+    above = _below(Level(1, alone, paths), parent)
+    yield from (_below(level, above) for level in found)
+    for size, columns in beside.columns.items():
+        yield _below(Level(size, struct_columns(columns), paths), parent if size == 1 else above)
+    for node in nodes if depth < MAX_DEPTH else ():
+        if isinstance(node, StructNode):
+            yield from levels_of(node.children(), problems, node.path, above, depth + 1)
 
 
-def _struct_array(node: StructArrayNode) -> Level:
-    builder = ColumnBuilder(node.owner.reader)
+def _below(level: Level, parent: Level | None) -> Level:
+    """`level` with a parent of a single record."""
+    level.parent, level.parent_index = parent, np.zeros(level.size, np.int64)
+    return level
+
+
+def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
     columns: dict[str, pa.Array] = {}
-    with node.owner.guard(node):
-        for name in node.fields():
-            elements = node.field_elements(name)
-            if not len(elements) or not _is_picture(node.owner.reader.headers(elements.take([0])).shape(0)):
-                columns[name] = builder.build(elements, name)
+    for name in node.fields():
+        try:
+            with node.owner.guard(node):
+                elements = node.field_elements(name)
+                if not len(elements) or not _is_picture(node.owner.reader.headers(elements.take([0])).shape(0)):
+                    columns[name] = ColumnBuilder(node.owner.reader).build(elements, name)
+        except MatlensError as error:
+            problems.append(error)
     return Level(node.numel, struct_columns(columns), record_paths(node.path, "()"))
 
 
@@ -60,7 +94,7 @@ def _is_picture(dims: tuple[int, ...]) -> bool:
     return len(dims) > 2 or (dims[0] > IMAGE_SIDE and dims[1] > IMAGE_SIDE)
 
 
-def _cell(node: CellNode, beside: dict[int, dict[str, tuple[pa.Array, str]]]) -> Iterator[Level]:
+def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
     """A cell of structs is a level of its own; other cells stand beside their siblings."""
     if not node.numel:
         return
@@ -72,10 +106,10 @@ def _cell(node: CellNode, beside: dict[int, dict[str, tuple[pa.Array, str]]]) ->
         yield Level(len(array), struct_columns(inner), record_paths(node.path, "{}"))
     else:
         template = f"{node.path}({{}}).{node.name}" if isinstance(node, FieldNode) else f"{node.path}{{{{{{}}}}}}"
-        beside.setdefault(len(array), {})[name] = (array, template)
+        beside.add(name, array, template)
 
 
-def _note_array(node: Node, beside: dict[int, dict[str, tuple[pa.Array, str]]]) -> None:
+def _note_array(node: Node, beside: _Siblings) -> None:
     """A matrix of n rows, or a vector of n, stands beside its siblings of length n."""
     if len(node.dims) != 2 or not node.numel:
         return
@@ -84,7 +118,7 @@ def _note_array(node: Node, beside: dict[int, dict[str, tuple[pa.Array, str]]]) 
     if isinstance(node, CharNode):
         value = node.value
         texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
-        beside.setdefault(len(texts), {})[name] = (pa.array(texts, pa.string()), f"{node.path}({{}},:)")
+        beside.add(name, pa.array(texts, pa.string()), f"{node.path}({{}},:)")
     elif isinstance(node, NumericNode) and not node.is_complex:
         if (rows == 1 and width > MAX_WIDTH) or width == 1:
             array, template = pa.array(node.value.ravel()), f"{node.path}({{}})"
@@ -93,7 +127,7 @@ def _note_array(node: Node, beside: dict[int, dict[str, tuple[pa.Array, str]]]) 
             array, template = pa.FixedSizeListArray.from_arrays(flat, width), f"{node.path}({{}},:)"
         else:
             return
-        beside.setdefault(len(array), {})[name] = (array, template)
+        beside.add(name, array, template)
 
 
 def _sibling_paths(templates: dict[str, str], base: str) -> Paths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from matlens.boxes.levels import is_list
 from matlens.boxes.search import levels_of
 from matlens.errors import MatlensError, NoBoxesFound, PathError
 from matlens.tables import with_metadata
-from matlens.tree import MatFile
+from matlens.tree import MatFile, open_file
 
 __all__ = ["BoxSource", "concat", "find", "merge", "read"]
 
@@ -107,21 +108,25 @@ class BoxSource:
 
 
 def find(
-    file: MatFile,
+    file: MatFile | str | Path,
     path: str | None = None,
     *,
     image_field: str | None = None,
     label_field: str | None = None,
+    problems: list[MatlensError] | None = None,
 ) -> list[BoxSource]:
     """Find the bounding boxes of a file.
 
     Parameters
     ----------
-    file : MatFile
+    file : MatFile, str or Path
+        An open file, or the name of one.
     path : str, optional
         Look only at this value, and take any four numbers in it for boxes.
     image_field, label_field : str, optional
         Field with the image name, and with the label, instead of the ones that are found.
+    problems : list, optional
+        Filled with the errors of values that could not be looked into.
 
     Returns
     -------
@@ -135,10 +140,13 @@ def find(
     >>> [(source.path, len(source), source.convention) for source in find(file)]
     [('annotations(1).boxes(1,:)', 140, 'xyxy1')]
     """
+    if not isinstance(file, MatFile):
+        with open_file(file) as opened:
+            return find(opened, path, image_field=image_field, label_field=label_field, problems=problems)
     nodes = list(file.values()) if path is None else [file.get(path)]
     return [
         _source(file, columns, image_field, label_field)
-        for level in levels_of(nodes)
+        for level in levels_of(nodes, [] if problems is None else problems)
         for columns in box_columns(level, named=path is None)
         if len(columns.record)
     ]
@@ -157,7 +165,7 @@ def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | 
 
 
 def read(
-    file: MatFile,
+    file: MatFile | str | Path,
     path: str | None = None,
     *,
     convention: str | None = None,
@@ -169,7 +177,7 @@ def read(
 
     Parameters
     ----------
-    file : MatFile
+    file : MatFile, str or Path
     path, image_field, label_field
         As for `find`.
     convention : str, optional
@@ -189,13 +197,13 @@ def read(
 
     Examples
     --------
-    >>> import matlens
-    >>> table = read(matlens.open("fixtures/annotations_v7.mat"))
+    >>> table = read("fixtures/annotations_v7.mat")
     >>> table.select(["image", "xmin", "ymin", "xmax", "ymax"]).slice(0, 1).to_pylist()
     [{'image': '00001.jpg', 'xmin': 90.0, 'ymin': 60.0, 'xmax': 130.0, 'ymax': 96.0}]
     """
     sources = find(file, path, image_field=image_field, label_field=label_field)
-    return merge(file.name, sources, path, convention, image_size)
+    name = file.name if isinstance(file, MatFile) else Path(file).name
+    return merge(name, sources, path, convention, image_size)
 
 
 def merge(

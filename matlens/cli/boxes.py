@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matlens.cli.output import Outcome, columns_text, expand, json_options, message, open_input, print_json
-from matlens.errors import NoBoxesFound
+from matlens.errors import MatlensError, NoBoxesFound
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,14 +57,15 @@ def command(
     names = expand(files)
     for name in names:
         with outcome.each(), open_input(name) as file:
-            sources = find(file, path, image_field=image_field, label_field=label_field)
+            problems: list[MatlensError] = []
+            sources = find(file, path, image_field=image_field, label_field=label_field, problems=problems)
             if not sources and file.problems:
                 raise file.problems[0]
             for source in sources:
                 _explain(source, convention)
-            tables.append((name, merge(file.name, sources, path, convention, image_size)))
-            for problem in file.problems:
+            for problem in (*problems, *file.problems):
                 outcome.note(problem)
+            tables.append((name, merge(file.name, sources, path, convention, image_size)))
     if tables:
         _deliver(_joined(tables, many=len(names) > 1), output, force, as_json)
     outcome.leave()
