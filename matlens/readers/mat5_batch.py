@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.gather import counts_to_offsets, groups, ragged_ranges
+from matlens.gather import counts_to_offsets, gather_items, groups, ragged_ranges
 from matlens.model import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
 from matlens.readers.mat5_format import MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32, STORAGE_DTYPES
 
@@ -23,8 +23,6 @@ Words = NDArray[np.uint32]
 HEADER_WORDS = 14
 """Tag, flags, dims, name, and the tag of the data: 56 bytes."""
 BEFORE_PAYLOAD = 48
-LONG = 256
-"""Elements of more values than this on average are copied one by one."""
 
 _ITEMSIZE = np.zeros(256, np.int64)
 for _storage, _dtype in STORAGE_DTYPES.items():
@@ -155,16 +153,4 @@ def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:
 def _gather_storage(segment: Segment, headers: Headers, storage: int) -> NDArray[Any]:
     dtype = STORAGE_DTYPES[storage].newbyteorder(segment.byte_order)
     is_small = segment.words[headers.payload // 4] >> 16 != 0
-    start = headers.payload + np.where(is_small, 4, 8)
-    counts = headers.numel
-    if counts.sum() > LONG * len(headers):
-        pieces = zip(start.tolist(), counts.tolist(), strict=True)
-        values = np.concatenate([np.frombuffer(segment.buffer, dtype, n, s) for s, n in pieces])
-    elif (start % dtype.itemsize == 0).all():
-        items = np.frombuffer(segment.buffer, dtype, segment.size // dtype.itemsize)
-        values = items[ragged_ranges(start // dtype.itemsize, counts)]
-    else:
-        offsets = np.arange(dtype.itemsize)
-        first = ragged_ranges(start, counts * dtype.itemsize)[:: dtype.itemsize]
-        values = segment.bytes[first[:, None] + offsets].view(dtype).ravel()
-    return values.astype(dtype.newbyteorder("="), copy=False)
+    return gather_items(segment.bytes, headers.payload + np.where(is_small, 4, 8), headers.numel, dtype)

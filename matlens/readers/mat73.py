@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -19,11 +20,14 @@ from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
-from matlens.gather import counts_to_offsets
+from matlens.gather import counts_to_offsets, ragged_ranges
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import OpaqueValue, check_sparse
+from matlens.readers.mat73_batch import BATCH, DIRECT, Batch
 from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
 from matlens.readers.mat73_objects import (
+    ARRAY_OF_STRUCTS,
+    EMPTY,
     all_attributes,
     attribute,
     class_of_dtype,
@@ -41,8 +45,6 @@ __all__ = ["Mat73Reader"]
 
 AS_STRUCT = 1
 OPAQUE_MARK = 0xDD000000
-EMPTY, ARRAY_OF_STRUCTS = 1, 2
-"""Storage of a value that is no plain data set or group."""
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
 _CLASSES = {
     b"cell": MatlabClass.CELL,
@@ -62,6 +64,7 @@ class Mat73Reader:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._book = AddressBook(storage.file_id, storage.base, storage.size)
+        self._batch = Batch(storage.buffer, storage.base)
         self.header = storage.header
         self.problems: list[MatlensError] = list(storage.problems)
         self.stats: Counter[str] = Counter()
@@ -119,9 +122,15 @@ class Mat73Reader:
     # --- headers -------------------------------------------------------------------
 
     def headers(self, elements: Elements) -> Headers:
-        headers = Headers.empty(elements, max_ndim=32)
-        self.stats["h5py"] += len(elements)
-        for i, object_id in enumerate(self._book.open_all(elements.positions)):
+        if len(elements) < BATCH or elements.segment == AS_STRUCT:
+            headers, left = Headers.empty(elements), np.arange(len(elements))
+        else:
+            headers, left = self._batch.headers(elements)
+        self.stats["batch"] += len(elements) - len(left)
+        self.stats["h5py"] += len(left)
+        headers = headers.widen(32)
+        opened = self._book.open_all(elements.positions[left])
+        for i, object_id in zip(left.tolist(), opened, strict=True):
             try:
                 with self._readable(headers, i):
                     if isinstance(object_id, MatlensError):
@@ -249,6 +258,20 @@ class Mat73Reader:
 
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
+        if len(headers) and (headers.storage == DIRECT).all():
+            return [self._batch.cells(headers)]
+        found: list[Children] = []
+        left = np.arange(len(headers))
+        if len(headers) >= BATCH and (headers.cls == MatlabClass.STRUCT).all():
+            found, left = self._batch.structs(headers)
+        if not len(left):
+            return found
+        for children in self._single_children(headers.take(left)):
+            found.append(replace(children, parents=left[children.parents]))
+        return found
+
+    def _single_children(self, headers: Headers) -> list[Children]:
+        """Children of parents one by one."""
         by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
         self._book.open_all(headers.elements.positions)
         for i in range(len(headers)):
@@ -310,6 +333,23 @@ class Mat73Reader:
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()
+        direct = headers.storage == DIRECT
+        if not direct.any():
+            return self._single_values(headers)
+        if direct.all():
+            return self._typed(headers, self._batch.gather(headers)), counts_to_offsets(headers.numel)
+        offsets = counts_to_offsets(headers.numel)
+        joined = np.empty(int(offsets[-1]), target_dtype(headers, 0))
+        for mask, read in ((direct, self._batch.gather), (~direct, lambda h: self._single_values(h)[0])):
+            index = np.flatnonzero(mask)
+            joined[ragged_ranges(offsets[index], headers.numel[index])] = read(headers.take(index))
+        return joined, offsets
+
+    def _typed(self, headers: Headers, values: NDArray[Any]) -> NDArray[Any]:
+        return values.astype(target_dtype(headers, 0), copy=False)
+
+    def _single_values(self, headers: Headers) -> tuple[NDArray[Any], Int64s]:
+        """Values of elements one by one."""
         parts = []
         self._book.open_all(headers.payload)
         for i in range(len(headers)):

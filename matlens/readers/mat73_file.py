@@ -69,6 +69,7 @@ class Storage:
     """
 
     def __init__(self, buffer: Any, path: str | None) -> None:
+        self.buffer = buffer
         self.size = len(buffer)
         self.base = _base(buffer)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0") if self.base else ""
@@ -91,6 +92,7 @@ class Storage:
 
     def close(self) -> None:
         self._file.close()
+        self.buffer = b""
 
     def check(self, dataset: Any) -> None:
         """Refuse a data set that claims far more than it stores, or whose data are cut off."""

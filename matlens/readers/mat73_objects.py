@@ -14,6 +14,8 @@ from matlens.errors import LimitExceeded, UnsupportedValue
 from matlens.model import CLASS_DTYPES, Headers, MatlabClass
 
 __all__ = [
+    "ARRAY_OF_STRUCTS",
+    "EMPTY",
     "all_attributes",
     "attribute",
     "class_of_dtype",
@@ -27,6 +29,8 @@ __all__ = [
     "target_dtype",
 ]
 
+EMPTY, ARRAY_OF_STRUCTS = 1, 2
+"""Storage of a value that is no plain data set or group."""
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
 
 
