@@ -19,6 +19,9 @@ from support import FIXTURES, assert_same
 
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsafeFile
+from matlens.model import Elements, MatlabClass
+from matlens.readers.mat73_batch import DIRECT, Batch
+from matlens.readers.mat73_objects import EMPTY
 
 NOT_MAT = {
     "empty": (b"", "the file is empty"),
@@ -309,3 +312,27 @@ def test_loadmat_of_a_damaged_file_gives_named_variables() -> None:
         matlens.loadmat(io.BytesIO(content))
     good = matlens.loadmat(io.BytesIO(content), variable_names=["first", "middle"])
     assert_same(good["first"], read_all(three_variables("6"))[0]["first"])
+
+
+def test_random_damage_in_v73_headers_never_escapes() -> None:
+    # libhdf5 is left out: this is about matlens' own reading of object headers.
+    rng = np.random.default_rng(3)
+    for name in ("kinds_v73.mat", "digits_v73.mat"):
+        original = np.frombuffer((FIXTURES / name).read_bytes(), np.uint8)
+        with h5py.File(FIXTURES / name) as file:
+            addresses: list[int] = [h5py.h5o.get_info(file.id).addr]
+            file.visititems(lambda _, item, found=addresses: found.append(h5py.h5o.get_info(item.id).addr))
+        wild = [0, 1, 7, len(original) - 520, len(original), -8, 2**62]
+        elements = Elements(0, np.array(addresses + wild, np.int64))
+        for _ in range(200):
+            content = original.copy()
+            spots = rng.choice(addresses, 3)[:, None] + rng.integers(512, 700, (3, 4))
+            content[np.minimum(spots.ravel(), len(content) - 1)] = rng.integers(0, 256, 12)
+            batch = Batch(content.tobytes(), 512)
+            headers, _ = batch.headers(elements)
+            for cls in (MatlabClass.CELL, MatlabClass.STRUCT):
+                part = headers.take((headers.cls == cls) & (headers.storage != EMPTY) & (headers.numel > 0))
+                if cls == MatlabClass.STRUCT:
+                    batch.structs(part)
+                elif (part.storage == DIRECT).all() and len(part):
+                    batch.cells(part)

@@ -101,6 +101,27 @@ def test_positions_out_of_range_are_errors_not_values() -> None:
         opened.close()
 
 
+def test_v73_takes_the_batch_route() -> None:
+    with matlens.open(FIXTURES / "annotations_v73.mat") as file:
+        file["annotations"].to_arrow()
+        assert file.stats["batch"] > 20 * file.stats["h5py"]
+
+
+@pytest.mark.parametrize("path", corpus_files("**/*"))
+def test_v73_batches_equal_libhdf5(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole tree, with every object in a batch and with none."""
+    from matlens.readers import mat73
+
+    if matlens.open(path).version != "7.3":
+        pytest.skip("not a v7.3 file")
+    trees = []
+    for size in (1, 10**9):
+        monkeypatch.setattr(mat73, "BATCH", size)
+        trees.append(matlens.loadmat(path))
+    for name in (name for name in trees[0] if not name.startswith("__")):
+        assert_same(trees[0][name], trees[1][name], name)
+
+
 def test_stats_count_the_routes() -> None:
     with matlens.open(FIXTURES / "annotations_v7.mat") as file:
         file["annotations"].to_arrow()

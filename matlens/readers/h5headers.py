@@ -205,7 +205,9 @@ class _Walk:
         for axis in range(int(ndim.max(initial=0))):
             some = ndim > axis
             objects.dims[index[some], axis] = source.number(body[some] + 8 + 8 * axis, 8)
-        objects.ok[index] &= (objects.dims[index] >= 0).all(axis=1) & (objects.dims[index] < 2**48).all(axis=1)
+        # As floats, so that a product beyond 64 bits does not come out small.
+        few = np.prod(objects.dims[index].astype(float), axis=1) < 2**53
+        objects.ok[index] &= few & (objects.dims[index] >= 0).all(axis=1)
 
     def _datatype(self, index: Int64s, body: Int64s, size: Int64s) -> None:
         good = self._refuse(index, size >= 8)

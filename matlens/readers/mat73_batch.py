@@ -101,7 +101,7 @@ class Batch:
         headers.cls[index] = _CLASS[objects.matlab_class[index]]
         headers.is_logical[index] = objects.matlab_class[index] == _CODES[b"logical"]
         headers.storage[index] = EMPTY
-        return fits
+        return np.asarray(fits)
 
     def _structs(self, headers: Headers, objects: Objects) -> NDArray[np.bool_]:
         """Fill in structs, and struct arrays, whose first member is a data set of references."""
