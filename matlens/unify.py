@@ -189,7 +189,7 @@ def describe_dims(headers: Headers) -> list[int] | str:
 
 
 def describe_classes(headers: Headers) -> Iterable[str]:
-    """MATLAB classes that occur, each once, in order of appearance."""
+    """MATLAB classes that occur, each once, in the order of their numbers."""
     keys = np.stack([headers.cls, headers.is_logical.astype(np.uint8)], axis=1)
     seen: dict[str, None] = {}
     codes = keys[:, 0].astype(np.int64) * 2 + keys[:, 1]

@@ -258,7 +258,7 @@ class Mat73Reader:
 
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
-        if len(headers) and (headers.storage == DIRECT).all():
+        if (headers.cls == MatlabClass.CELL).all() and np.isin(headers.storage, (DIRECT, EMPTY)).all():
             return [self._batch.cells(headers)]
         found: list[Children] = []
         left = np.arange(len(headers))

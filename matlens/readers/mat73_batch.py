@@ -124,9 +124,10 @@ class Batch:
     # --- children ------------------------------------------------------------------
 
     def cells(self, headers: Headers) -> Children:
-        """Elements of cells that are all `DIRECT`."""
+        """Elements of cells that are all `DIRECT` or `EMPTY`."""
         parents = np.arange(len(headers), dtype=np.int64)
-        positions = self._references(headers.payload, headers.numel)
+        filled = headers.numel > 0
+        positions = self._references(headers.payload[filled], headers.numel[filled])
         elements = Elements(headers.elements.segment, positions)
         return Children(parents, None, elements, counts_to_offsets(headers.numel))
 
