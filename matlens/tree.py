@@ -141,7 +141,12 @@ class MatFile(Mapping[str, Node]):
             raise PathError(f"{path!r}: a path begins with the name of a variable")
         node = self[first.name]
         for step in steps[1:]:
-            node = node.field(step.name) if isinstance(step, Field) else node.index(step)
+            try:
+                node = node.field(step.name) if isinstance(step, Field) else node.index(step)
+            except PathError as error:
+                if not error.message.startswith(node.path):
+                    error.variable = node.path
+                raise
         return node
 
     @contextmanager

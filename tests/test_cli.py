@@ -101,6 +101,8 @@ def test_show() -> None:
     )
     assert "'00002.jpg'" in out("show", ANNOTATIONS, "annotations", "--rows", "2")
     kinds = str(FIXTURES / "kinds_v7.mat")
+    lines = out("show", kinds, "numbers.nd").splitlines()
+    assert lines[4:7] == ["  (:,:,2)", "  7   9  11", "  8  10  12"]
     text = out("show", kinds)
     for word in ("hello world", "(3,2)", "deep", "9007199254740993"):
         assert word in text

@@ -179,7 +179,7 @@ def test_paths_in_both_forms() -> None:
         ("annotation", "did you mean 'annotations'"),
         ("annotations(3).boxs", "did you mean 'boxes'"),
         ("annotations(71)", "index 71 is out of range, 1 to 70"),
-        ("annotations(0)", "index 0 is out of range, 1 to 70"),
+        ("annotations(0)", "annotations: index 0 is out of range, 1 to 70"),
         ("annotations{1}", "braces go into a cell"),
         ("annotations(3", "no closing"),
         ("annotations..x", "expected a name"),

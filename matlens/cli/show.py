@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from matlens.cli.output import Outcome, columns_text, expand, json_options, open_input, print_json, style
 from matlens.escape import safe_text
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from matlens.nodes import Node
 
 MAX_COLUMNS = 12
+MAX_PAGES = 6
 
 
 @click.command("show")
@@ -81,12 +83,23 @@ def _lines(node: Node, limit: int) -> list[str]:
 
 
 def _matrix(node: Node, limit: int) -> list[str]:
+    """A matrix as rows of numbers; an N-D array page by page, as MATLAB prints it."""
     if node.numel == 0:
         return ["  (empty)"]
     value = node.value
-    table = value.reshape(value.shape[0], -1, order="F") if value.ndim > 2 else value
-    wide = table.shape[0] == 1
-    columns = limit if wide else MAX_COLUMNS
+    if value.ndim == 2:
+        return _page(value, limit)
+    lines: list[str] = []
+    pages = value.reshape(*value.shape[:2], -1, order="F")
+    dims = value.shape[2:]
+    for k in range(min(pages.shape[2], MAX_PAGES)):
+        place = ",".join(str(p + 1) for p in np.unravel_index(k, dims, order="F"))
+        lines += [f"  (:,:,{place})", *_page(pages[:, :, k], limit)]
+    return lines + _more(pages.shape[2] - MAX_PAGES, "pages")
+
+
+def _page(table: Any, limit: int) -> list[str]:
+    columns = limit if table.shape[0] == 1 else MAX_COLUMNS
     lines = columns_text([[_number(x) for x in row] for row in table[:limit, :columns].tolist()], right=range(columns))
     left_out = [f"{table.shape[0] - limit:,} more rows"] if table.shape[0] > limit else []
     left_out += [f"{table.shape[1] - columns:,} more columns"] if table.shape[1] > columns else []
@@ -116,5 +129,5 @@ def _sparse(node: Node, limit: int) -> list[str]:
     return columns_text(table, right=(1,)) + _more(coo.nnz - limit)
 
 
-def _more(count: int) -> list[str]:
-    return [f"  … {count:,} more"] if count > 0 else []
+def _more(count: int, what: str = "") -> list[str]:
+    return [f"  … {count:,} more {what}".rstrip()] if count > 0 else []
