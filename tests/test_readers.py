@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from matlens.errors import MatlensError
 from matlens.model import CLASS_DTYPES, Elements, Headers, MatlabClass
 from matlens.readers import Reader, open_reader
 from matlens.readers.loadmat import LoadmatReader
+from matlens.readers.mat5_batch import Segment, chase
 from matlens.walk import kinds
 
 CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT, MatlabClass.FUNCTION)
@@ -205,3 +207,24 @@ def test_generated_values_read_alike_from_v5_and_v73(value: Any, compress: bool,
     with matlens.open(tmp_path / "v5.mat") as a, matlens.open(tmp_path / "v73.mat") as b:
         left, right = a["x"].to_arrow(), b["x"].to_arrow()
         assert left.equals(right) or str(left.to_pylist()) == str(right.to_pylist())
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([48, 56, 56, 56, 64, 120]), min_size=1, max_size=200),
+    width=st.integers(1, 5),
+    damage=st.integers(-1, 199),
+)
+def test_the_chase_finds_what_a_walk_finds(sizes: list[int], width: int, damage: int) -> None:
+    parts = [struct.pack("<II", 14, size) + bytes(size) for size in sizes]
+    if 0 <= damage < len(parts):
+        parts[damage] = b"\x09" + parts[damage][1:]
+    content = bytes(64) + b"".join(parts)
+    expected = 64 + np.cumsum([0, *(8 + size for size in sizes)])
+    found = chase(Segment(content, "<"), 64, len(content), len(sizes), width)
+    if 0 <= damage < len(parts):
+        assert found is None
+    else:
+        assert found is not None
+        np.testing.assert_array_equal(found, expected[:-1])
+    assert chase(Segment(content, "<"), 64, len(content) - 8, len(sizes), width) is None

@@ -252,7 +252,7 @@ class Mat5Reader:
             parents.append(i)
             counts.append(count)
             width = 1 if fields is None else len(fields)
-            positions.append(self._chase(buffer, headers, i, start, count * width))
+            positions.append(self._chase(buffer, headers, i, start, count * width, width))
         segment = headers.elements.segment
         return [
             Children(
@@ -288,12 +288,14 @@ class Mat5Reader:
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
         return _unique([_field_name(name) for name in fields]), names.next, int(headers.numel[i])
 
-    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int) -> Int64s:
-        """Positions of `count` arrays that stand one after another."""
+    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int, width: int) -> Int64s:
+        """Positions of `count` arrays that stand one after another, `width` to a record."""
         end = int(headers.payload[i] + headers.nbytes[i])
         if count * 8 > max(end - start, 0):
             raise CorruptFile(f"{count} elements declared in {max(end - start, 0)} bytes", offset=start)
-        found = chase(self._batch(headers.elements.segment), start, end, count) if count >= BATCH else None
+        found = None
+        if count >= BATCH:
+            found = chase(self._batch(headers.elements.segment), start, end, count, width)
         return self._chase_single(buffer, start, end, count) if found is None else found
 
     def _chase_single(self, buffer: Buffer, start: int, end: int, count: int) -> Int64s:
