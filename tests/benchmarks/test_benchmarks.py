@@ -116,7 +116,7 @@ def test_structs_matlens(benchmark: Any, struct_array: Path) -> None:
         with matlens.open(struct_array) as file:
             return file["s"].to_arrow()
 
-    assert benchmark.pedantic(run, rounds=3).num_rows == 100_000
+    assert benchmark.pedantic(run, rounds=7, warmup_rounds=1).num_rows == 100_000
 
 
 @pytest.mark.benchmark(group="struct array 100,000x6 to a table")
@@ -137,7 +137,7 @@ def test_svhn_matlens(benchmark: Any, svhn_like: Path) -> None:
         with matlens.open(svhn_like) as file:
             return file["digitStruct"].to_arrow()
 
-    table = benchmark.pedantic(run, rounds=2)
+    table = benchmark.pedantic(run, rounds=7, warmup_rounds=1)
     assert sum(len(entry) for entry in table["bbox"].to_pylist()) == 500 * (1 + 2 + 3 + 4)
 
 
