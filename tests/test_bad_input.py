@@ -336,3 +336,37 @@ def test_random_damage_in_v73_headers_never_escapes() -> None:
                     batch.structs(part)
                 elif (part.storage == DIRECT).all() and len(part):
                     batch.cells(part)
+
+
+def test_objects_nested_too_deep_for_recursion() -> None:
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack("<II", kind, len(data)) + data.ljust((len(data) + 7) // 8 * 8, b"\0")
+
+    inner = b""
+    for _ in range(3000):
+        flags = element(6, struct.pack("<II", 17, 0))
+        inner = element(14, flags + element(1, b"x") + element(1, b"MCOS") + element(1, b"c") + inner)
+    with matlens.open(b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + inner) as file:
+        assert file["x"].matlab_class == "c" and file["x"].dims == (1, 1)
+        assert file["x"].value.class_name == "c"
+        with pytest.raises(LimitExceeded, match="nested deeper"):
+            file["x"].to_numpy()
+
+
+@pytest.mark.parametrize("cls", ["double", "char", "cell", "struct"])
+def test_empty_arrays_whose_dims_are_not_empty(cls: str, tmp_path: Path) -> None:
+    path = tmp_path / "empty.mat"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("x", data=np.array([3, 4], np.uint64))
+        dataset.attrs["MATLAB_class"] = np.bytes_(cls)
+        dataset.attrs["MATLAB_empty"] = np.uint8(1)
+        names = np.empty(2, object)
+        names[:] = [np.array([b"a"], "S1"), np.array([b"b"], "S1")]
+        if cls == "struct":
+            dataset.attrs.create("MATLAB_fields", names, dtype=h5py.vlen_dtype(np.dtype("S1")))
+        file["good"] = 1.0
+    with matlens.open(path) as file:
+        assert file["good"].value == 1
+        for read in (lambda node: node.value, lambda node: node.to_numpy(), lambda node: node.to_arrow()):
+            with pytest.raises(CorruptFile, match=r"empty\.mat: x: dims 3x4 of an empty array \(at byte \d+\)"):
+                read(file["x"])

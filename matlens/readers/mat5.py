@@ -374,14 +374,15 @@ class Mat5Reader:
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         buffer = self._segment(headers.elements.segment)
         header = self._tags.array_header(buffer, int(headers.elements.positions[i]), len(buffer))
-        inner = Elements(headers.elements.segment, np.array([header.payload]))
-        found = self.headers(inner)
-        reference: Any = None
-        if found.ok[0] and int(found.cls[0]) in CLASS_DTYPES:
-            values, _ = self.gather(found)
-            reference = values.reshape(found.shape(0), order="F")
-        elif found.ok[0]:
-            reference = inner
+        reference: Any = Elements(headers.elements.segment, np.array([header.payload]))
+        try:
+            # Not `self.headers`, which would go on into objects inside the object.
+            stored = self._tags.array_header(buffer, header.payload, len(buffer))
+        except MatlensError:
+            return OpaqueValue(header.name, header.type_system, header.class_name or "", None)
+        if stored.cls in CLASS_DTYPES:
+            values, _ = self.gather(self.headers(reference))
+            reference = values.reshape(stored.dims, order="F")
         return OpaqueValue(header.name, header.type_system, header.class_name or "", reference)
 
 

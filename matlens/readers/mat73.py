@@ -217,8 +217,11 @@ class Mat73Reader:
         if is_empty:
             headers.storage[i] = EMPTY
             dims = tuple(int(d) for d in self._read(dataset).ravel())
-            if not 2 <= len(dims) <= 32 or max(dims) >= 1 << 48:
-                raise CorruptFile(f"dims {list(dims)[:8]} of an empty array", offset=self._offset(headers, i))
+            # Only a struct without fields may be stored so and yet have elements.
+            fieldless = name == b"struct" and not h5a.exists(dataset, b"MATLAB_fields")
+            if not 2 <= len(dims) <= 32 or max(dims) >= 1 << 48 or (math.prod(dims) and not fieldless):
+                text = "x".join(map(str, dims[:8]))
+                raise CorruptFile(f"dims {text} of an empty array", offset=self._offset(headers, i))
             headers.set_dims(i, dims)
         elif is_numeric(int(headers.cls[i])):
             headers.is_complex[i] = is_complex(dataset, self._offset(headers, i))
