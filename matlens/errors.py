@@ -92,15 +92,9 @@ class LimitExceeded(MatlensError, MemoryError):
 class UnsafeFile(MatlensError, OSError):
     """A file asks its reader to follow a link or to read other files."""
 
-    def __str__(self) -> str:
-        return MatlensError.__str__(self)
-
 
 class PathError(MatlensError, KeyError, IndexError):
     """A path, field or index that does not exist or does not parse."""
-
-    def __str__(self) -> str:
-        return MatlensError.__str__(self)
 
 
 class ShapeMismatch(MatlensError, ValueError):
@@ -117,9 +111,6 @@ class AmbiguousConvention(MatlensError, ValueError):
 
 class OutputExists(MatlensError, FileExistsError):
     """The output file exists and overwriting was not asked for."""
-
-    def __str__(self) -> str:
-        return MatlensError.__str__(self)
 
 
 @contextmanager

@@ -157,8 +157,23 @@ class Headers:
 
     def widen(self, max_ndim: int) -> Headers:
         """The same headers with room for `max_ndim` dims."""
+        if max_ndim <= self.dims.shape[1]:
+            return self
         padding = np.ones((len(self), max_ndim - self.dims.shape[1]), np.int64)
         return replace(self, dims=np.hstack([self.dims, padding]))
+
+    def put(self, index: Int64s, part: Headers) -> Headers:
+        """The same headers with those of `part` in place of the elements at `index`."""
+        if not len(index):
+            return self
+        part = part.narrow()
+        width = max(part.dims.shape[1], self.dims.shape[1])
+        whole, part = self.widen(width), part.widen(width)
+        for name in _ARRAYS:
+            getattr(whole, name)[index] = getattr(part, name)
+        whole.errors.update({int(index[i]): error for i, error in part.errors.items()})
+        whole.class_names.update({int(index[i]): text for i, text in part.class_names.items()})
+        return whole
 
     def take(self, index: Any) -> Headers:
         """Headers of the elements at `index` (integers or a mask)."""
@@ -169,17 +184,7 @@ class Headers:
         where = {int(old): new for new, old in enumerate(chosen)} if self.errors or self.class_names else {}
         return Headers(
             elements=self.elements.take(chosen),
-            cls=self.cls[chosen],
-            is_complex=self.is_complex[chosen],
-            is_logical=self.is_logical[chosen],
-            is_global=self.is_global[chosen],
-            ndim=self.ndim[chosen],
-            dims=self.dims[chosen],
-            numel=self.numel[chosen],
-            storage=self.storage[chosen],
-            payload=self.payload[chosen],
-            nbytes=self.nbytes[chosen],
-            ok=self.ok[chosen],
+            **{name: getattr(self, name)[chosen] for name in _ARRAYS},
             errors={where[i]: e for i, e in self.errors.items() if i in where},
             class_names={where[i]: name for i, name in self.class_names.items() if i in where},
         )
@@ -208,6 +213,22 @@ class Headers:
             if error.position is None:
                 error.position = (self.elements.segment, int(self.elements.positions[first]))
             raise error
+
+
+_ARRAYS = (
+    "cls",
+    "is_complex",
+    "is_logical",
+    "is_global",
+    "ndim",
+    "dims",
+    "numel",
+    "storage",
+    "payload",
+    "nbytes",
+    "ok",
+)
+"""The fields of `Headers` that hold one entry for each element."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

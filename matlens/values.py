@@ -24,8 +24,6 @@ __all__ = [
     "sparse_arrays",
 ]
 
-_STRUCTS = (MatlabClass.STRUCT, MatlabClass.OBJECT)
-
 
 @dataclass(frozen=True, slots=True)
 class LoadmatOptions:

@@ -311,3 +311,10 @@ def test_outputs_are_whole_or_absent(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         assert not target.exists() or pq.read_table(target).num_rows == 140
+
+
+def test_the_conventions_of_the_command_are_those_of_the_library() -> None:
+    from matlens.boxes import CONVENTIONS
+    from matlens.cli.boxes import _CONVENTIONS
+
+    assert tuple(CONVENTIONS) == _CONVENTIONS

@@ -85,9 +85,9 @@ class BoxColumns:
     extras: dict[str, NDArray[np.float64]]
     layout: str | None
 
-    def paths(self) -> list[str]:
-        """MATLAB path of every box."""
-        return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record)
+    def paths(self, count: int | None = None) -> list[str]:
+        """MATLAB path of every box, or of the first `count`."""
+        return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record[:count])
 
 
 def box_columns(level: Level, *, named: bool = True) -> Iterator[BoxColumns]:

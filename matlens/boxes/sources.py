@@ -82,13 +82,14 @@ class BoxSource:
         record = pa.array(self.columns.record)
         columns: dict[str, pa.Array] = {"source": pa.array(self.columns.paths(), pa.string())}
         level = self.columns.level
-        columns["image"] = _taken(level.column(self.image), record) if self.image else _nulls(len(self))
-        columns["label"] = _as_label(_taken(level.column(self.label), record)) if self.label else _nulls(len(self))
+        nothing = pa.nulls(len(self), pa.string())
+        columns["image"] = level.column(self.image).take(record) if self.image else nothing
+        columns["label"] = _as_label(level.column(self.label).take(record)) if self.label else nothing
         columns |= {name: pa.array(boxes[:, k]) for k, name in enumerate(CANONICAL[3:])}
         for name in level.names():
             array = level.column(name)
             if name not in (*self.fields, self.image, self.label) and not _is_ragged(array.type):
-                columns[_free(name, columns)] = _taken(array, record)
+                columns[_free(name, columns)] = array.take(record)
         for name, values in self.columns.extras.items():
             columns[_free(name, columns)] = pa.array(values)
         about = {"source": self.file, "variable": self.path, "boxes": self._about(used)}
@@ -160,8 +161,7 @@ def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | 
     image = image or image_column(columns.level, columns.fields)
     label = label or label_column(columns.level, (*columns.fields, image or ""))
     evidence = judge(columns.values, columns.name, layout=columns.layout)
-    first = columns.level.paths(columns.fields[0] if len(columns.fields) == 1 else "", columns.record[:1])[0]
-    return BoxSource(file.name, first, columns.fields, image, label, evidence, columns)
+    return BoxSource(file.name, columns.paths(1)[0], columns.fields, image, label, evidence, columns)
 
 
 def read(
@@ -258,14 +258,6 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
         texts = pa.array([None if value is None else str(value) for value in values], pa.string())
         table = table.set_column(table.schema.get_field_index(name), name, texts)
     return table
-
-
-def _taken(array: pa.Array, record: pa.Array) -> pa.Array:
-    return array.take(record)
-
-
-def _nulls(count: int) -> pa.Array:
-    return pa.nulls(count, pa.string())
 
 
 def _as_label(array: pa.Array) -> pa.Array:

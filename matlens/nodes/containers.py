@@ -11,7 +11,7 @@ from matlens.errors import CorruptFile, LimitExceeded, PathError
 from matlens.model import Elements, Headers, Int64s, MatlabClass
 from matlens.nodes.base import Node, Owner, find_name
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, OpaqueNode, SparseNode
-from matlens.paths import Index, Selection, field_suffix, python_field, select, subscript
+from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import Reader
 from matlens.values import char_values, decode_values, number_arrays
 from matlens.walk import MAX_DEPTH
@@ -175,8 +175,6 @@ class StructNode(Node):
         name: str,
         path: str,
         python_path: str,
-        selection: Selection | None = None,
-        whole: Node | None = None,
         record: tuple[tuple[str, ...], Elements] | None = None,
     ) -> None:
         super().__init__(owner, headers, name, path, python_path)
@@ -305,7 +303,7 @@ class StructArrayNode(_Container):
             ):
                 first = position * len(names)
                 record = (names, elements.take(slice(first, first + len(names))))
-                nodes.append(StructNode(self._owner, self._headers, "", path, python, record=record))
+                nodes.append(StructNode(self._owner, self._headers, "", path, python, record))
             return nodes
 
     def field(self, name: str) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,9 +12,19 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
 from matlens.escape import safe_text
-from matlens.model import Children, Elements, Headers, Int64s, Triplets, Variable
+from matlens.gather import counts_to_offsets
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 
-__all__ = ["OpaqueValue", "Reader", "check_sparse", "combine_complex"]
+__all__ = [
+    "OpaqueValue",
+    "Reader",
+    "check_sparse",
+    "collect_children",
+    "combine_complex",
+    "join_triplets",
+    "reference_dims",
+    "target_dtype",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +88,59 @@ class Reader(Protocol):
     def close(self) -> None:
         """Release the file. Reading afterwards fails."""
         ...
+
+
+OPAQUE_MARK = 0xDD000000
+"""First word of a reference to objects of MATLAB classes."""
+
+FieldNames = tuple[str, ...] | None
+
+
+def target_dtype(headers: Headers, i: int = 0) -> np.dtype[Any]:
+    """NumPy dtype of the values of a number or char, by its MATLAB class."""
+    cls = int(headers.cls[i])
+    if headers.is_logical[i]:
+        return np.dtype(bool)
+    if cls == MatlabClass.CHAR:
+        return np.dtype(np.uint16)
+    if headers.is_complex[i]:
+        return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
+    return CLASS_DTYPES[cls]
+
+
+def reference_dims(words: NDArray[Any]) -> tuple[int, ...] | None:
+    """Dims in a reference to objects: mark, number of dims, dims, object ids, class id."""
+    if len(words) > 2 and words[0] == OPAQUE_MARK and 2 <= words[1] <= min(len(words) - 2, 32):
+        return tuple(words[2 : 2 + int(words[1])].tolist())
+    return None
+
+
+def collect_children(records: Iterable[tuple[FieldNames, int, Int64s]], segment: int) -> list[Children]:
+    """Children of parents that were looked up one by one, grouped by field names.
+
+    Each parent gives its field names, its number of records, and their positions.
+    """
+    by_fields: dict[FieldNames, tuple[list[int], list[int], list[Int64s]]] = {}
+    for parent, (fields, count, positions) in enumerate(records):
+        parents, counts, parts = by_fields.setdefault(fields, ([], [], []))
+        parents.append(parent)
+        counts.append(count)
+        parts.append(positions)
+    return [
+        Children(
+            np.array(parents, np.int64),
+            fields,
+            Elements(segment, np.concatenate(parts).astype(np.int64)),
+            counts_to_offsets(counts),
+        )
+        for fields, (parents, counts, parts) in by_fields.items()
+    ]
+
+
+def join_triplets(parts: Sequence[tuple[Int64s, Int64s, NDArray[Any]]]) -> Triplets:
+    """Rows, columns and values of several sparse matrices, one after another."""
+    row, col, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Triplets(row, col, value, counts_to_offsets([len(part[0]) for part in parts]))
 
 
 def combine_complex(real: NDArray[Any], imag: NDArray[Any], *, single: bool) -> NDArray[Any]:

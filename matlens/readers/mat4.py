@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError, NotAMatFile, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.model import Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
-from matlens.readers.base import OpaqueValue, combine_complex
+from matlens.readers.base import OpaqueValue, combine_complex, join_triplets
 
 __all__ = ["Mat4Reader", "looks_like_v4"]
 
@@ -177,24 +177,19 @@ class Mat4Reader:
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
-        rows, cols, values = [], [], []
-        for i, position in enumerate(headers.elements.positions.tolist()):
-            matrix = _parse(self._file, position)
-            table = self._numbers(matrix).reshape((matrix.rows, matrix.cols), order="F")[:-1]
-            shape = headers.shape(i)
-            if not ((table[:, :2] >= 1) & (table[:, :2] <= shape)).all():
-                raise CorruptFile(f"an index outside {shape[0]}x{shape[1]}", offset=matrix.data)
-            index = table[:, :2].astype(np.int64) - 1
-            rows.append(index[:, 0])
-            cols.append(index[:, 1])
-            is_complex = matrix.cols == 4
-            values.append(combine_complex(table[:, 2], table[:, 3], single=False) if is_complex else table[:, 2])
-        return Triplets(
-            np.concatenate(rows),
-            np.concatenate(cols),
-            np.concatenate(values),
-            counts_to_offsets([len(row) for row in rows]),
-        )
+        return join_triplets([self._sparse(headers, i) for i in range(len(headers))])
+
+    def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
+        matrix = _parse(self._file, int(headers.elements.positions[i]))
+        table = self._numbers(matrix).reshape((matrix.rows, matrix.cols), order="F")[:-1]
+        rows, cols = headers.shape(i)
+        if not ((table[:, :2] >= 1) & (table[:, :2] <= (rows, cols))).all():
+            raise CorruptFile(f"an index outside {rows}x{cols}", offset=matrix.data)
+        index = table[:, :2].astype(np.int64) - 1
+        value = table[:, 2]
+        if matrix.cols == 4:
+            value = combine_complex(table[:, 2], table[:, 3], single=False)
+        return index[:, 0], index[:, 1], value
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         raise UnsupportedValue("v4 files hold no objects")

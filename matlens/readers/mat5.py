@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
-from matlens.readers.base import OpaqueValue
+from matlens.readers.base import FieldNames, OpaqueValue, collect_children, join_triplets, reference_dims, target_dtype
 from matlens.readers.mat5_batch import Segment, batch_headers, chase, gather_values
-from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, ArrayHeader, Buffer, TagReader
+from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, ArrayHeader, Buffer, TagReader, decode_text
 from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
 
 __all__ = ["Mat5Reader"]
 
 HEADER_BYTES = 128
 HEAD_BYTES = 4096
+MAX_NDIM = 32
 CACHE_BYTES = 1 << 30
-OPAQUE_MARK = 0xDD000000
 BATCH = 16
 """Fewer elements than this are quicker to read one by one."""
 
@@ -117,11 +117,9 @@ class Mat5Reader:
     def _top_header(self, elements: Elements, offset: int) -> tuple[Headers, ArrayHeader]:
         """Header of a variable from its first bytes; what is wrong with it goes in the headers."""
         parsed = ArrayHeader()
-        headers = Headers.empty(elements, max_ndim=32)
+        headers = Headers.empty(elements, max_ndim=MAX_NDIM)
         try:
-            parsed = self._parse_head(elements)
-            _store(headers, 0, parsed)
-            self._finish_opaque(headers, 0, parsed, elements)
+            parsed = self._parse_head(headers)
         except MatlensError as error:
             error.offset = offset if error.offset is None else error.offset
             headers.ok[0] = False
@@ -129,15 +127,29 @@ class Mat5Reader:
             parsed.name = parsed.name or self._name_of_damaged(elements)
         return headers, parsed
 
-    def _parse_head(self, elements: Elements) -> ArrayHeader:
-        position = int(elements.positions[0])
-        if elements.segment == 0:
-            return self._tags.array_header(self._file, position, len(self._file))
-        try:
-            return self._tags.array_header(self._head(elements.segment), 0, HEAD_BYTES, partial=True)
-        except (struct.error, IndexError):
-            inflated = self._segment(elements.segment)
-            return self._tags.array_header(inflated, 0, len(inflated))
+    def _parse_head(self, headers: Headers) -> ArrayHeader:
+        """Header of a variable: from its first bytes, and from all of it where they do not reach."""
+        segment, position = headers.elements.segment, int(headers.elements.positions[0])
+        if segment:
+            try:
+                return self._parse(headers, 0, self._head(segment), HEAD_BYTES, position, partial=True)
+            except (struct.error, IndexError):
+                pass
+        buffer = self._segment(segment)
+        return self._parse(headers, 0, buffer, len(buffer), position)
+
+    def _parse(
+        self, headers: Headers, i: int, buffer: Buffer, end: int, position: int, *, partial: bool = False
+    ) -> ArrayHeader:
+        """Read one header into `headers`, with the class and dims of objects."""
+        parsed = self._tags.array_header(buffer, position, end, partial=partial)
+        _store(headers, i, parsed)
+        if parsed.cls == MatlabClass.OBJECT:
+            tag = self._tags.tag(buffer, parsed.payload, parsed.payload + parsed.nbytes)
+            headers.class_names[i] = self._tags.text(buffer, tag)
+        elif parsed.cls == MatlabClass.OPAQUE:
+            self._finish_opaque(headers, i, parsed)
+        return parsed
 
     def _name_of_damaged(self, elements: Elements) -> str:
         """Name of a variable whose header is readable though its data are not."""
@@ -215,56 +227,36 @@ class Mat5Reader:
             headers.ok[:] = False
             headers.errors.update(dict.fromkeys(range(len(elements)), error))
             return headers
-        if len(elements) < BATCH:
-            headers, left = Headers.empty(elements), np.arange(len(elements))
-        else:
+        headers, left = Headers.empty(elements), np.arange(len(elements))
+        if len(elements) >= BATCH:
             headers, left = batch_headers(self._batch(elements.segment), elements)
         self.stats["batch"] += len(elements) - len(left)
         self.stats["single"] += len(left)
-        return self._single_headers(buffer, headers, left.tolist())
+        return headers.put(left, self._single_headers(buffer, elements.take(left)))
 
-    def _single_headers(self, buffer: Buffer, headers: Headers, index: list[int]) -> Headers:
-        """Fill in the headers at `index` one by one."""
-        positions, parsed = headers.elements.positions, {}
-        for i in index:
+    def _single_headers(self, buffer: Buffer, elements: Elements) -> Headers:
+        """Headers of elements one by one."""
+        headers = Headers.empty(elements, max_ndim=MAX_NDIM)
+        for i, position in enumerate(elements.positions.tolist()):
             try:
-                parsed[i] = self._tags.array_header(buffer, int(positions[i]), len(buffer))
+                self._parse(headers, i, buffer, len(buffer), position)
             except MatlensError as error:
                 headers.ok[i], headers.errors[i] = False, error
-        widest = max((len(header.dims) for header in parsed.values()), default=2)
-        if widest > 2:
-            headers = headers.widen(widest)
-        for i, header in parsed.items():
-            _store(headers, i, header)
-            if header.cls == MatlabClass.OPAQUE:
-                self._finish_opaque(headers, i, header, headers.elements)
-            elif header.cls == MatlabClass.OBJECT:
-                headers.class_names[i] = self._object_class(buffer, header)[0]
         return headers
 
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
         buffer = self._segment(headers.elements.segment)
-        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
-        for i in range(len(headers)):
-            fields, start, count = self._records(buffer, headers, i)
-            parents, counts, positions = by_fields.setdefault(fields, ([], [], []))
-            parents.append(i)
-            counts.append(count)
-            width = 1 if fields is None else len(fields)
-            positions.append(self._chase(buffer, headers, i, start, count * width, width))
-        segment = headers.elements.segment
-        return [
-            Children(
-                np.array(parents, np.int64),
-                fields,
-                Elements(segment, np.concatenate(positions)),
-                counts_to_offsets(counts),
-            )
-            for fields, (parents, counts, positions) in by_fields.items()
-        ]
+        records = (self._records(buffer, headers, i) for i in range(len(headers)))
+        return collect_children(records, headers.elements.segment)
 
-    def _records(self, buffer: Buffer, headers: Headers, i: int) -> tuple[tuple[str, ...] | None, int, int]:
+    def _records(self, buffer: Buffer, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
+        """Field names, number of records, and positions of the children of one parent."""
+        fields, start, count = self._layout(buffer, headers, i)
+        width = 1 if fields is None else len(fields)
+        return fields, count, self._chase(buffer, headers, i, start, count * width, width)
+
+    def _layout(self, buffer: Buffer, headers: Headers, i: int) -> tuple[FieldNames, int, int]:
         """Field names, start of the first child and number of records of one parent."""
         start, cls = int(headers.payload[i]), int(headers.cls[i])
         if cls == MatlabClass.FUNCTION:
@@ -286,7 +278,7 @@ class Mat5Reader:
             raise CorruptFile(f"field names have {names.nbytes} bytes, {length} each", offset=start)
         raw = bytes(buffer[names.data : names.data + names.nbytes])
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
-        return _unique([_field_name(name) for name in fields]), names.next, int(headers.numel[i])
+        return _unique([decode_text(name) for name in fields]), names.next, int(headers.numel[i])
 
     def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int, width: int) -> Int64s:
         """Positions of `count` arrays that stand one after another, `width` to a record."""
@@ -332,44 +324,26 @@ class Mat5Reader:
             values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0, np.uint8)])
         if cls == MatlabClass.CHAR:
             return values if values.dtype.itemsize > 1 else values.view(np.uint8).astype(np.uint16), offsets
-        return values if as_stored else values.astype(_target_dtype(headers, cls), copy=False), offsets
+        return values if as_stored else values.astype(target_dtype(headers), copy=False), offsets
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         buffer = self._segment(headers.elements.segment)
         parts = [sparse_triplets(self._tags, buffer, headers, i) for i in range(len(headers))]
-        return Triplets(
-            row=np.concatenate([p[0] for p in parts]),
-            col=np.concatenate([p[1] for p in parts]),
-            value=np.concatenate([p[2] for p in parts]),
-            offsets=counts_to_offsets([len(p[0]) for p in parts]),
-        )
+        return join_triplets(parts)
 
     # --- objects -------------------------------------------------------------------
 
-    def _object_class(self, buffer: Buffer, header: ArrayHeader) -> tuple[str, int]:
-        tag = self._tags.tag(buffer, header.payload, header.payload + header.nbytes)
-        return self._tags.text(buffer, tag), tag.next
-
-    def _finish_opaque(self, headers: Headers, i: int, header: ArrayHeader, elements: Elements) -> None:
+    def _finish_opaque(self, headers: Headers, i: int, header: ArrayHeader) -> None:
         """Class name, and the dims that an MCOS reference declares."""
-        if header.cls == MatlabClass.OBJECT:
-            buffer = self._head(elements.segment) if elements.segment else self._file
-            try:
-                headers.class_names[i] = self._object_class(buffer, header)[0]
-            except struct.error:
-                headers.class_names[i] = self._object_class(self._segment(elements.segment), header)[0]
-        if header.cls != MatlabClass.OPAQUE:
-            return
         headers.class_names[i] = header.class_name or "unknown"
         if header.type_system != "MCOS":
             return
         reference = self.opaque(headers, i).reference
-        if isinstance(reference, np.ndarray) and reference.dtype == np.uint32 and reference.size > 2:
-            words = reference.ravel(order="F")
-            ndim = int(words[1])
-            if words[0] == OPAQUE_MARK and 2 <= ndim <= min(len(words) - 2, headers.dims.shape[1]):
-                headers.set_dims(i, tuple(int(d) for d in words[2 : 2 + ndim]))
+        if isinstance(reference, np.ndarray) and reference.dtype == np.uint32:
+            dims = reference_dims(reference.ravel(order="F"))
+            if dims is not None and len(dims) <= headers.dims.shape[1]:
+                headers.set_dims(i, dims)
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         buffer = self._segment(headers.elements.segment)
@@ -397,22 +371,6 @@ def _store(headers: Headers, i: int, header: ArrayHeader) -> None:
     headers.storage[i] = header.storage
     headers.payload[i] = header.payload
     headers.nbytes[i] = header.nbytes
-
-
-def _target_dtype(headers: Headers, cls: MatlabClass) -> np.dtype[Any]:
-    if headers.is_logical[0]:
-        return np.dtype(bool)
-    dtype = CLASS_DTYPES[cls]
-    if headers.is_complex[0]:
-        return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
-    return dtype
-
-
-def _field_name(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ __all__ = [
     "Buffer",
     "Tag",
     "TagReader",
+    "decode_text",
 ]
 
 Buffer = Any
@@ -194,9 +195,13 @@ class TagReader:
         return header
 
     def text(self, buffer: Buffer, tag: Tag) -> str:
-        """A name: ASCII or UTF-8, and Latin-1 where it is neither."""
-        raw = bytes(buffer[tag.data : tag.data + tag.nbytes]).rstrip(b"\0")
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return raw.decode("latin-1")
+        """The text of one element, without the NULs at its end."""
+        return decode_text(bytes(buffer[tag.data : tag.data + tag.nbytes]).rstrip(b"\0"))
+
+
+def decode_text(raw: bytes) -> str:
+    """A name: ASCII or UTF-8, and Latin-1 where it is neither."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.gather import counts_to_offsets, ragged_ranges
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
-from matlens.readers.base import OpaqueValue, check_sparse
+from matlens.readers.base import (
+    FieldNames,
+    OpaqueValue,
+    check_sparse,
+    collect_children,
+    combine_complex,
+    join_triplets,
+    reference_dims,
+    target_dtype,
+)
 from matlens.readers.mat73_batch import BATCH, DIRECT, Batch
 from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
 from matlens.readers.mat73_objects import (
@@ -34,17 +43,13 @@ from matlens.readers.mat73_objects import (
     decoded_name,
     dims_of,
     is_complex,
-    is_numeric,
     is_reference,
-    join_complex,
     join_letters,
-    target_dtype,
 )
 
 __all__ = ["Mat73Reader"]
 
 AS_STRUCT = 1
-OPAQUE_MARK = 0xDD000000
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
 _CLASSES = {
     b"cell": MatlabClass.CELL,
@@ -122,15 +127,17 @@ class Mat73Reader:
     # --- headers -------------------------------------------------------------------
 
     def headers(self, elements: Elements) -> Headers:
-        if len(elements) < BATCH or elements.segment == AS_STRUCT:
-            headers, left = Headers.empty(elements), np.arange(len(elements))
-        else:
+        headers, left = Headers.empty(elements), np.arange(len(elements))
+        if len(elements) >= BATCH and elements.segment != AS_STRUCT:
             headers, left = self._batch.headers(elements)
         self.stats["batch"] += len(elements) - len(left)
         self.stats["h5py"] += len(left)
-        headers = headers.widen(32)
-        opened = self._book.open_all(elements.positions[left])
-        for i, object_id in zip(left.tolist(), opened, strict=True):
+        return headers.put(left, self._single_headers(elements.take(left)))
+
+    def _single_headers(self, elements: Elements) -> Headers:
+        """Headers of objects one by one."""
+        headers = Headers.empty(elements, max_ndim=32)
+        for i, object_id in enumerate(self._book.open_all(elements.positions)):
             try:
                 with self._readable(headers, i):
                     if isinstance(object_id, MatlensError):
@@ -138,7 +145,7 @@ class Mat73Reader:
                     self._fill(headers, i, object_id)
             except MatlensError as error:
                 headers.ok[i], headers.errors[i] = False, error
-        return headers.narrow()
+        return headers
 
     @contextmanager
     def _readable(self, headers: Headers, i: int) -> Iterator[None]:
@@ -219,11 +226,11 @@ class Mat73Reader:
             dims = tuple(int(d) for d in self._read(dataset).ravel())
             # Only a struct without fields may be stored so and yet have elements.
             fieldless = name == b"struct" and not h5a.exists(dataset, b"MATLAB_fields")
-            if not 2 <= len(dims) <= 32 or max(dims) >= 1 << 48 or (math.prod(dims) and not fieldless):
+            if not 2 <= len(dims) <= 32 or max(dims) >= 1 << 48 or (all(dims) and not fieldless):
                 text = "x".join(map(str, dims[:8]))
                 raise CorruptFile(f"dims {text} of an empty array", offset=self._offset(headers, i))
             headers.set_dims(i, dims)
-        elif is_numeric(int(headers.cls[i])):
+        elif int(headers.cls[i]) in CLASS_DTYPES:
             headers.is_complex[i] = is_complex(dataset, self._offset(headers, i))
         elif headers.cls[i] == MatlabClass.CELL and not is_reference(dataset):
             raise CorruptFile("a cell is stored without references", offset=self._offset(headers, i))
@@ -235,8 +242,9 @@ class Mat73Reader:
         headers.class_names[i] = name
         headers.set_dims(i, (1, 1))
         words = self._read(dataset).ravel() if dataset.dtype == np.dtype("u4") else np.zeros(0, np.uint32)
-        if len(words) > 2 and words[0] == OPAQUE_MARK and 2 <= words[1] <= min(len(words) - 2, 32):
-            headers.set_dims(i, tuple(int(d) for d in words[2 : 2 + int(words[1])]))
+        dims = reference_dims(words)
+        if dims is not None:
+            headers.set_dims(i, dims)
 
     def _fields(self, group: Any) -> list[bytes]:
         """Field names in MATLAB's order; those listed without a value are no fields."""
@@ -275,27 +283,15 @@ class Mat73Reader:
 
     def _single_children(self, headers: Headers) -> list[Children]:
         """Children of parents one by one."""
-        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
         self._book.open_all(headers.elements.positions)
-        for i in range(len(headers)):
-            with self._readable(headers, i):
-                fields, count, positions = self._records(headers, i)
-            parents, counts, parts = by_fields.setdefault(fields, ([], [], []))
-            parents.append(i)
-            counts.append(count)
-            parts.append(positions)
-        segment = AS_STRUCT if (headers.cls == MatlabClass.FUNCTION).all() and len(headers) else 0
-        return [
-            Children(
-                np.array(parents, np.int64),
-                fields,
-                Elements(segment, np.concatenate(parts).astype(np.int64)),
-                counts_to_offsets(counts),
-            )
-            for fields, (parents, counts, parts) in by_fields.items()
-        ]
+        segment = AS_STRUCT if (headers.cls == MatlabClass.FUNCTION).all() else 0
+        return collect_children((self._record(headers, i) for i in range(len(headers))), segment)
 
-    def _records(self, headers: Headers, i: int) -> tuple[tuple[str, ...] | None, int, Int64s]:
+    def _record(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
+        with self._readable(headers, i):
+            return self._records(headers, i)
+
+    def _records(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
         address, cls = int(headers.elements.positions[i]), int(headers.cls[i])
         if cls == MatlabClass.FUNCTION:
             return None, 1, np.array([address])
@@ -340,16 +336,14 @@ class Mat73Reader:
         if not direct.any():
             return self._single_values(headers)
         if direct.all():
-            return self._typed(headers, self._batch.gather(headers)), counts_to_offsets(headers.numel)
+            values = self._batch.gather(headers).astype(target_dtype(headers), copy=False)
+            return values, counts_to_offsets(headers.numel)
         offsets = counts_to_offsets(headers.numel)
         joined = np.empty(int(offsets[-1]), target_dtype(headers, 0))
         for mask, read in ((direct, self._batch.gather), (~direct, lambda h: self._single_values(h)[0])):
             index = np.flatnonzero(mask)
             joined[ragged_ranges(offsets[index], headers.numel[index])] = read(headers.take(index))
         return joined, offsets
-
-    def _typed(self, headers: Headers, values: NDArray[Any]) -> NDArray[Any]:
-        return values.astype(target_dtype(headers, 0), copy=False)
 
     def _single_values(self, headers: Headers) -> tuple[NDArray[Any], Int64s]:
         """Values of elements one by one."""
@@ -367,7 +361,7 @@ class Mat73Reader:
         # HDF5 stores the axes reversed, so that its row-major order is MATLAB's column-major.
         values = self._read(self._book.open(int(headers.payload[i]))).ravel()
         if values.dtype.names:
-            return join_complex(values, target_dtype(headers, i))
+            return combine_complex(values["real"], values["imag"], single=headers.cls[i] == MatlabClass.SINGLE)
         if values.dtype.kind not in "iufb":
             raise CorruptFile(f"numbers are expected, {values.dtype} found", offset=self._offset(headers, i))
         return values.astype(target_dtype(headers, i), copy=False)
@@ -378,12 +372,7 @@ class Mat73Reader:
         for i in range(len(headers)):
             with self._readable(headers, i):
                 parts.append(self._sparse(headers, i))
-        return Triplets(
-            np.concatenate([p[0] for p in parts]),
-            np.concatenate([p[1] for p in parts]),
-            np.concatenate([p[2] for p in parts]),
-            counts_to_offsets([len(p[0]) for p in parts]),
-        )
+        return join_triplets(parts)
 
     def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
         group = self._book.open(int(headers.payload[i]))

@@ -15,6 +15,7 @@ from h5py import h5d, h5r, h5s, h5t
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.model import Int64s
+from matlens.readers.sniff import find_hdf5
 
 __all__ = ["H5_ERRORS", "AddressBook", "Storage"]
 
@@ -71,7 +72,10 @@ class Storage:
     def __init__(self, buffer: Any, path: str | None) -> None:
         self.buffer = buffer
         self.size = len(buffer)
-        self.base = _base(buffer)
+        base = find_hdf5(buffer)
+        if base is None:
+            raise CorruptFile("no HDF5 signature")
+        self.base = base
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0") if self.base else ""
         self.problems: list[MatlensError] = []
         declared = _declared_size(buffer, self.base)
@@ -183,16 +187,6 @@ class AddressBook:
         except H5_ERRORS as error:
             return CorruptFile(f"reference leads to no object: {error}")
         return found if found is not None else CorruptFile("reference is null")
-
-
-def _base(buffer: Any) -> int:
-    """Length of the user block: where the HDF5 signature stands."""
-    offset = 0
-    while offset + 8 <= len(buffer):
-        if bytes(buffer[offset : offset + 8]) == b"\x89HDF\r\n\x1a\n":
-            return offset
-        offset = offset * 2 or 512
-    raise CorruptFile("no HDF5 signature")
 
 
 def _declared_size(buffer: Any, base: int) -> int | None:

@@ -11,7 +11,7 @@ from h5py import h5a, h5d, h5t
 from numpy.typing import NDArray
 
 from matlens.errors import LimitExceeded, UnsupportedValue
-from matlens.model import CLASS_DTYPES, Headers, MatlabClass
+from matlens.model import CLASS_DTYPES, MatlabClass
 
 __all__ = [
     "ARRAY_OF_STRUCTS",
@@ -22,11 +22,8 @@ __all__ = [
     "decoded_name",
     "dims_of",
     "is_complex",
-    "is_numeric",
     "is_reference",
-    "join_complex",
     "join_letters",
-    "target_dtype",
 ]
 
 EMPTY, ARRAY_OF_STRUCTS = 1, 2
@@ -57,9 +54,9 @@ def attribute_value(attribute: Any, name: str) -> Any:
         raise LimitExceeded(f"attribute {name} declares {attribute.shape} values")
     values = np.empty(attribute.shape, attribute.dtype)
     attribute.read(values)
-    return (
-        values[()] if attribute.shape == () else values.item() if values.size == 1 and not is_vlen(values) else values
-    )
+    if attribute.shape == ():
+        return values[()]
+    return values.item() if values.size == 1 and not is_vlen(values) else values
 
 
 def join_letters(letters: Any) -> list[bytes]:
@@ -89,10 +86,6 @@ def is_reference(object_id: Any) -> bool:
     return isinstance(object_id, h5d.DatasetID) and isinstance(object_id.get_type(), h5t.TypeReferenceID)
 
 
-def is_numeric(cls: int) -> bool:
-    return cls in CLASS_DTYPES
-
-
 def is_complex(dataset: Any, offset: int) -> bool:
     if not isinstance(dataset.get_type(), h5t.TypeCompoundID):
         return False
@@ -113,20 +106,3 @@ def class_of_dtype(dataset: Any, offset: int) -> int:
     if found is None:
         raise UnsupportedValue(f"HDF5 type {dtype} is no MATLAB value", offset=offset)
     return found
-
-
-def target_dtype(headers: Headers, i: int) -> np.dtype[Any]:
-    if headers.is_logical[i]:
-        return np.dtype(bool)
-    cls = int(headers.cls[i])
-    if cls == MatlabClass.CHAR:
-        return np.dtype(np.uint16)
-    if headers.is_complex[i]:
-        return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
-    return CLASS_DTYPES[cls]
-
-
-def join_complex(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    joined = np.empty(values.shape, dtype)
-    joined.real, joined.imag = values["real"], values["imag"]
-    return joined

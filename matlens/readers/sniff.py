@@ -8,7 +8,7 @@ from typing import Any
 from matlens.errors import NotAMatFile
 from matlens.readers.mat4 import looks_like_v4
 
-__all__ = ["sniff"]
+__all__ = ["find_hdf5", "sniff"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SIGNATURES = (
@@ -38,14 +38,10 @@ def sniff(buffer: Any) -> str:
     NotAMatFile
         Says what the content is instead, as far as it can be told.
     """
-    size = len(buffer)
-    if size == 0:
+    if len(buffer) == 0:
         raise NotAMatFile("the file is empty")
-    offset = 0
-    while offset + 8 <= size:
-        if bytes(buffer[offset : offset + 8]) == HDF5_SIGNATURE:
-            return "7.3"
-        offset = offset * 2 or 512
+    if find_hdf5(buffer) is not None:
+        return "7.3"
     mark = bytes(buffer[124:128])
     if mark in (b"\x00\x02IM", b"\x02\x00MI"):
         raise NotAMatFile("a v7.3 header without the HDF5 signature that belongs after it")
@@ -55,6 +51,16 @@ def sniff(buffer: Any) -> str:
     if looks_like_v4(buffer):
         return "4"
     raise NotAMatFile(f"not a MAT-file but {_describe(head)}")
+
+
+def find_hdf5(buffer: Any) -> int | None:
+    """Position of the HDF5 signature: byte 0, 512, 1024, 2048 and so on; None if there is none."""
+    offset = 0
+    while offset + 8 <= len(buffer):
+        if bytes(buffer[offset : offset + 8]) == HDF5_SIGNATURE:
+            return offset
+        offset = offset * 2 or 512
+    return None
 
 
 def _describe(head: bytes) -> str:
