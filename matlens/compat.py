@@ -110,9 +110,9 @@ def _load(opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, 
         loaded["__version__"] = "2.0" if reader.version == "7.3" else "1.0"
         loaded["__globals__"] = []
     with error_context(file=opened.name):
-        for variable in reader.variables():
-            if wanted is not None and variable.name not in wanted:
-                continue
+        variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
+        for k, variable in enumerate(variables):
+            reader.prefetch(later.elements for later in variables[k:])
             with error_context(variable=variable.name):
                 variable.headers.raise_first_error()
                 value = decode_values(reader, variable.elements, options)[0]

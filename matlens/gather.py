@@ -44,6 +44,9 @@ def ragged_ranges(starts: Any, counts: Any) -> Int64s:
     array([10, 11, 12, 40, 41])
     """
     starts, counts = np.asarray(starts, np.int64), np.asarray(counts, np.int64)
+    if len(counts) and (counts == counts[0]).all():
+        same: Int64s = starts[:, None] + np.arange(counts[0], dtype=np.int64)
+        return same.ravel()
     offsets = counts_to_offsets(counts)
     return np.asarray(np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], counts))
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.gather import counts_to_offsets
+from matlens.gather import counts_to_offsets, ragged_ranges
 from matlens.model import CLASS_DTYPES, Headers, Int64s, MatlabClass
 
 __all__ = [
@@ -49,7 +49,7 @@ _KINDS = {
 
 def kinds_of(classes: NDArray[np.uint8]) -> list[Kind]:
     """The kinds that occur among `classes`, each once."""
-    return list(dict.fromkeys(_KINDS[MatlabClass(int(cls))] for cls in np.unique(classes)))
+    return list(dict.fromkeys(_KINDS[MatlabClass(int(cls))] for cls in np.flatnonzero(np.bincount(classes))))
 
 
 def common_dtype(parts: Sequence[NDArray[Any]]) -> np.dtype[Any] | None:
@@ -141,12 +141,12 @@ def plan_layout(headers: Headers) -> LayoutPlan:
     is_square_empty = (headers.ndim == 2) & (dims[:, :2] == 0).all(axis=1)
     if not filled.any():
         return LayoutPlan(Layout.SCALAR, (), np.ones(len(headers), bool))
-    shown = dims[filled]
-    first = tuple(shown[0, : int(headers.ndim[filled].max())].tolist())
-    if (shown == shown[0]).all():
+    shown = dims if filled.all() else dims[filled]
+    max_ndim = int(headers.ndim.max() if filled.all() else headers.ndim[filled].max())
+    if all((column == column[0]).all() for column in shown.T):
         layout = Layout.SCALAR if shown[0].prod() == 1 else Layout.FIXED
-        return LayoutPlan(layout, first, ~filled)
-    is_matrix = headers.ndim[filled].max() == 2
+        return LayoutPlan(layout, tuple(shown[0, :max_ndim].tolist()), ~filled)
+    is_matrix = max_ndim == 2
     if is_matrix and (shown[:, 1] == shown[0, 1]).all() and shown[0, 1] > 1:
         return LayoutPlan(Layout.ROWS, (int(shown[0, 1]),), ~filled & (dims[:, 1] != shown[0, 1]))
     if is_matrix and ((shown[:, 0] == 1).all() or (shown[:, 1] == 1).all()):
@@ -169,6 +169,10 @@ def row_major(dims: Int64s, counts: Int64s) -> Int64s:
     array([0, 2, 4, 1, 3, 5])
     """
     starts = counts_to_offsets(counts)
+    if dims.shape[1] == 2 and len(dims) and (dims[:, 1] == dims[0, 1]).all():
+        height = dims[:, 0]
+        first = ragged_ranges(starts[:-1], height)
+        return (first[:, None] + np.repeat(height, height)[:, None] * np.arange(dims[0, 1])).ravel()
     owner = np.repeat(np.arange(len(counts)), counts)
     rest = np.arange(starts[-1], dtype=np.int64) - starts[:-1][owner]
     strides = np.ones_like(dims)
@@ -190,9 +194,8 @@ def describe_dims(headers: Headers) -> list[int] | str:
 
 def describe_classes(headers: Headers) -> Iterable[str]:
     """MATLAB classes that occur, each once, in the order of their numbers."""
-    keys = np.stack([headers.cls, headers.is_logical.astype(np.uint8)], axis=1)
+    codes = headers.cls.astype(np.int64) * 2 + headers.is_logical
     seen: dict[str, None] = {}
-    codes = keys[:, 0].astype(np.int64) * 2 + keys[:, 1]
-    for code in np.unique(codes):
+    for code in np.flatnonzero(np.bincount(codes)):
         seen[headers.class_name(int(np.argmax(codes == code)))] = None
     return seen

@@ -124,7 +124,7 @@ def test_the_middle_variable_is_damaged() -> None:
     content = bytearray(three_variables("7"))
     with matlens.open(bytes(content)) as file:
         assert list(file) == ["first", "middle", "last"]
-        start = file.reader._streams[2][0]  # type: ignore[attr-defined]
+        start = file.reader._segments._streams[2][0]  # type: ignore[attr-defined]
     content[start + 500] ^= 0xFF
     values, errors = read_all(bytes(content))
     assert set(values) == {"first", "last"}

@@ -21,7 +21,8 @@ from matlens.errors import MatlensError
 from matlens.model import CLASS_DTYPES, Elements, Headers, MatlabClass
 from matlens.readers import Reader, open_reader
 from matlens.readers.loadmat import LoadmatReader
-from matlens.readers.mat5_batch import Segment, chase
+from matlens.readers.mat5_batch import chase
+from matlens.readers.segments import Segment
 from matlens.walk import kinds
 
 CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT, MatlabClass.FUNCTION)
@@ -221,10 +222,10 @@ def test_the_chase_finds_what_a_walk_finds(sizes: list[int], width: int, damage:
         parts[damage] = b"\x09" + parts[damage][1:]
     content = bytes(64) + b"".join(parts)
     expected = 64 + np.cumsum([0, *(8 + size for size in sizes)])
-    found = chase(Segment(content, "<"), 64, len(content), len(sizes), width)
+    found = chase(Segment(content, "<"), 64, len(content), len(sizes))
     if 0 <= damage < len(parts):
         assert found is None
     else:
         assert found is not None
         np.testing.assert_array_equal(found, expected[:-1])
-    assert chase(Segment(content, "<"), 64, len(content) - 8, len(sizes), width) is None
+    assert chase(Segment(content, "<"), 64, len(content) - 8, len(sizes)) is None

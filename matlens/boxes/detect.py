@@ -85,7 +85,7 @@ class BoxColumns:
     extras: dict[str, NDArray[np.float64]]
     layout: str | None
 
-    def paths(self, count: int | None = None) -> list[str]:
+    def paths(self, count: int | None = None) -> pa.Array:
         """MATLAB path of every box, or of the first `count`."""
         return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record[:count])
 

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 
 from matlens.model import Int64s
 
-__all__ = ["Level", "Paths", "is_list", "list_level", "record_paths", "struct_columns"]
+__all__ = ["Level", "Paths", "is_list", "list_level", "numbered", "record_paths", "struct_columns"]
 
-Paths = Callable[[str, Int64s], list[str]]
-"""MATLAB paths of a column's values at some records; of the records themselves for ``""``."""
+Paths = Callable[[str, Int64s], pa.Array]
+"""MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
 
 
 @dataclass(slots=True)
@@ -47,11 +47,22 @@ class Level:
 def record_paths(base: str, brackets: str) -> Paths:
     """Paths of the records of a struct array ``base(k)`` or of a cell of structs ``base{k}``."""
 
-    def paths(name: str, index: Int64s) -> list[str]:
+    def paths(name: str, index: Int64s) -> pa.Array:
         end = f"{brackets[1]}.{name}" if name else brackets[1]
-        return [f"{base}{brackets[0]}{k + 1}{end}" for k in index.tolist()]
+        return numbered(base + brackets[0], index, end)
 
     return paths
+
+
+def numbered(before: str | pa.Array, index: Int64s, after: str) -> pa.Array:
+    """Texts with numbers between them, counted from 1.
+
+    Examples
+    --------
+    >>> numbered("a(", np.array([0, 6]), ").b").to_pylist()
+    ['a(1).b', 'a(7).b']
+    """
+    return pc.binary_join_element_wise(before, pc.cast(pa.array(index + 1), pa.string()), after, "")
 
 
 def struct_columns(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
@@ -79,12 +90,12 @@ def list_level(level: Level, name: str) -> Level:
     }
     kinds = {other: values.type for other, values in columns.items()}
 
-    def paths(wanted: str, index: Int64s) -> list[str]:
+    def paths(wanted: str, index: Int64s) -> pa.Array:
         stored = next((other for other in kinds if wanted == other or wanted.startswith(f"{other}.")), name)
         opening, closing = _brackets(kinds[stored])
-        end = closing + wanted[len(stored) :]
-        above = level.paths(stored, owner[index])
-        return [f"{path}{opening}{k + 1}{end}" for path, k in zip(above, rank[index].tolist(), strict=True)]
+        parents, where = np.unique(owner[index], return_inverse=True)
+        above = pc.binary_join_element_wise(level.paths(stored, parents), opening, "")
+        return numbered(above.take(pa.array(where)), rank[index], closing + wanted[len(stored) :])
 
     return Level(len(owner), struct_columns(columns), paths, level, owner)
 

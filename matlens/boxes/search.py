@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from matlens.boxes.levels import Level, Paths, record_paths, struct_columns
+from matlens.boxes.levels import Level, Paths, numbered, record_paths, struct_columns
 from matlens.columns import ColumnBuilder
 from matlens.errors import MatlensError
 from matlens.model import Int64s
@@ -23,13 +23,13 @@ MAX_DEPTH = 16
 
 
 class _Siblings:
-    """Columns of sibling values, by length, and how their paths are written."""
+    """Columns of sibling values, by length, and the texts before and after the number in their paths."""
 
     def __init__(self) -> None:
         self.columns: dict[int, dict[str, pa.Array]] = {}
-        self.templates: dict[str, str] = {}
+        self.templates: dict[str, tuple[str, str]] = {}
 
-    def add(self, name: str, array: pa.Array, template: str) -> None:
+    def add(self, name: str, array: pa.Array, template: tuple[str, str]) -> None:
         self.columns.setdefault(len(array), {})[name] = array
         self.templates[name] = template
 
@@ -105,7 +105,7 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
         inner = dict(zip([f.name for f in array.type], array.flatten(), strict=True))
         yield Level(len(array), struct_columns(inner), record_paths(node.path, "{}"))
     else:
-        template = f"{node.path}({{}}).{node.name}" if isinstance(node, FieldNode) else f"{node.path}{{{{{{}}}}}}"
+        template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
         beside.add(name, array, template)
 
 
@@ -118,24 +118,24 @@ def _note_array(node: Node, beside: _Siblings) -> None:
     if isinstance(node, CharNode):
         value = node.value
         texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
-        beside.add(name, pa.array(texts, pa.string()), f"{node.path}({{}},:)")
+        beside.add(name, pa.array(texts, pa.string()), (f"{node.path}(", ",:)"))
     elif isinstance(node, NumericNode) and not node.is_complex:
         if (rows == 1 and width > MAX_WIDTH) or width == 1:
-            array, template = pa.array(node.value.ravel()), f"{node.path}({{}})"
+            array, template = pa.array(node.value.ravel()), (f"{node.path}(", ")")
         elif width <= MAX_WIDTH:
             flat = pa.array(np.ascontiguousarray(node.value).ravel())
-            array, template = pa.FixedSizeListArray.from_arrays(flat, width), f"{node.path}({{}},:)"
+            array, template = pa.FixedSizeListArray.from_arrays(flat, width), (f"{node.path}(", ",:)")
         else:
             return
         beside.add(name, array, template)
 
 
-def _sibling_paths(templates: dict[str, str], base: str) -> Paths:
-    def paths(name: str, index: Int64s) -> list[str]:
+def _sibling_paths(templates: dict[str, tuple[str, str]], base: str) -> Paths:
+    def paths(name: str, index: Int64s) -> pa.Array:
         if not name:
-            return [base] * len(index) if base else [f"({k + 1})" for k in index.tolist()]
+            return pa.array([base] * len(index), pa.string()) if base else numbered("(", index, ")")
         stored = next(other for other in templates if name == other or name.startswith(f"{other}."))
-        end = name[len(stored) :]
-        return [templates[stored].format(k + 1) + end for k in index.tolist()]
+        before, after = templates[stored]
+        return numbered(before, index, after + name[len(stored) :])
 
     return paths

@@ -80,7 +80,7 @@ class BoxSource:
         used = convention or self.evidence.require()
         boxes = convert(self.columns.values, used, "xyxy", image_size)
         record = pa.array(self.columns.record)
-        columns: dict[str, pa.Array] = {"source": pa.array(self.columns.paths(), pa.string())}
+        columns: dict[str, pa.Array] = {"source": self.columns.paths()}
         level = self.columns.level
         nothing = pa.nulls(len(self), pa.string())
         columns["image"] = level.column(self.image).take(record) if self.image else nothing
@@ -161,7 +161,7 @@ def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | 
     image = image or image_column(columns.level, columns.fields)
     label = label or label_column(columns.level, (*columns.fields, image or ""))
     evidence = judge(columns.values, columns.name, layout=columns.layout)
-    return BoxSource(file.name, columns.paths(1)[0], columns.fields, image, label, evidence, columns)
+    return BoxSource(file.name, columns.paths(1)[0].as_py(), columns.fields, image, label, evidence, columns)
 
 
 def read(

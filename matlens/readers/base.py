@@ -60,6 +60,10 @@ class Reader(Protocol):
         """The variables at the top of the file, in stored order."""
         ...
 
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        """Prepare to read these next: a hint, which may inflate several variables in threads."""
+        ...
+
     def headers(self, elements: Elements) -> Headers:
         """Class, dims, flags and place of the data of every element; never raises for bad ones."""
         ...

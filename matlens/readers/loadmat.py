@@ -7,7 +7,7 @@ reader takes any structured NumPy array, `numpy.void`, mapping or list.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,9 @@ class LoadmatReader:
             headers.is_global[0] = name in self._globals
             found.append(Variable(name, elements, headers))
         return found
+
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        """Nothing is gained by it here."""
 
     def headers(self, elements: Elements) -> Headers:
         values = [self._table[i] for i in elements.positions.tolist()]

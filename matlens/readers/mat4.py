@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,6 +109,9 @@ class Mat4Reader:
             found.append(Variable(matrix.name, elements, self.headers(elements), stored_bytes=max(size, 0)))
             position = matrix.next
         return found
+
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        """Nothing is gained by it here."""
 
     def headers(self, elements: Elements) -> Headers:
         headers = Headers.empty(elements)

@@ -7,8 +7,8 @@ bytes of the k-th compressed variable. Listing inflates only the first bytes of 
 from __future__ import annotations
 
 import struct
-import zlib
-from collections import Counter, OrderedDict
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -18,16 +18,15 @@ from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import FieldNames, OpaqueValue, collect_children, join_triplets, reference_dims, target_dtype
-from matlens.readers.mat5_batch import Segment, batch_headers, chase, gather_values
+from matlens.readers.mat5_batch import batch_headers, chase, gather_values
 from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, ArrayHeader, Buffer, TagReader, decode_text
 from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
+from matlens.readers.segments import HEAD_BYTES, Segments
 
 __all__ = ["Mat5Reader"]
 
 HEADER_BYTES = 128
-HEAD_BYTES = 4096
 MAX_NDIM = 32
-CACHE_BYTES = 1 << 30
 BATCH = 16
 """Fewer elements than this are quicker to read one by one."""
 
@@ -45,15 +44,12 @@ class Mat5Reader:
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0")
         self.problems: list[MatlensError] = []
         self.stats: Counter[str] = Counter()
-        self._streams: dict[int, tuple[int, int]] = {}
-        self._inflated: OrderedDict[int, bytes] = OrderedDict()
-        self._last_batch: tuple[int, Segment] | None = None
+        self._segments = Segments(buffer, self.byte_order, self.stats)
         self._variables: list[Variable] | None = None
         self.subsystem: Elements | None = None
 
     def close(self) -> None:
-        self._inflated.clear()
-        self._last_batch = None
+        self._segments.close()
         self._file = b""
 
     # --- variables -----------------------------------------------------------------
@@ -100,9 +96,7 @@ class Mat5Reader:
 
     def _variable(self, kind: int, position: int, data: int, available: int) -> Variable:
         if kind == MI_COMPRESSED:
-            segment = len(self._streams) + 1
-            self._streams[segment] = (data, available)
-            elements = Elements(segment, np.zeros(1, np.int64))
+            elements = Elements(self._segments.add(data, available), np.zeros(1, np.int64))
         else:
             elements = Elements(0, np.array([position], np.int64))
         headers, parsed = self._top_header(elements, position)
@@ -132,10 +126,10 @@ class Mat5Reader:
         segment, position = headers.elements.segment, int(headers.elements.positions[0])
         if segment:
             try:
-                return self._parse(headers, 0, self._head(segment), HEAD_BYTES, position, partial=True)
+                return self._parse(headers, 0, self._segments.head(segment), HEAD_BYTES, position, partial=True)
             except (struct.error, IndexError):
                 pass
-        buffer = self._segment(segment)
+        buffer = self._segments.buffer(segment)
         return self._parse(headers, 0, buffer, len(buffer), position)
 
     def _parse(
@@ -156,7 +150,7 @@ class Mat5Reader:
         start, buffer = int(elements.positions[0]), self._file
         try:
             if elements.segment:
-                buffer = self._head(elements.segment)
+                buffer = self._segments.head(elements.segment)
             end = len(buffer)
             tag = self._tags.tag(buffer, start + 8, end)
             tag = self._tags.tag(buffer, tag.next, end)
@@ -164,72 +158,22 @@ class Mat5Reader:
         except (MatlensError, struct.error):
             return ""
 
-    # --- segments ------------------------------------------------------------------
-
-    def _head(self, segment: int) -> bytes:
-        """The first inflated bytes of a variable, as many as can be had."""
-        start, size = self._streams[segment]
-        inflater, head = zlib.decompressobj(), b""
-        # In small steps, so that damage further on does not hide what comes before it.
-        for position in range(start, start + min(size, HEAD_BYTES), 128):
-            stop = min(position + 128, start + size)
-            try:
-                head += inflater.decompress(self._file[position:stop], HEAD_BYTES - len(head))
-            except zlib.error as error:
-                if not head:
-                    raise CorruptFile(f"compressed data are damaged: {error}", offset=start) from None
-                break
-            if len(head) == HEAD_BYTES or inflater.eof:
-                break
-        return head
-
-    def _segment(self, segment: int) -> Buffer:
-        if segment == 0:
-            return self._file
-        if segment not in self._inflated:
-            self._inflated[segment] = self._inflate(segment)
-            while len(self._inflated) > 1 and sum(map(len, self._inflated.values())) > CACHE_BYTES:
-                self._inflated.popitem(last=False)
-        self._inflated.move_to_end(segment)
-        return self._inflated[segment]
-
-    def _batch(self, segment: int) -> Segment:
-        """The bytes of a segment as NumPy sees them; the last one used is kept."""
-        if self._last_batch is None or self._last_batch[0] != segment:
-            self._last_batch = (segment, Segment(self._segment(segment), self.byte_order))
-        return self._last_batch[1]
-
-    def _inflate(self, segment: int) -> bytes:
-        start, size = self._streams[segment]
-        head = self._head(segment)
-        if len(head) < 8:
-            raise CorruptFile("compressed data hold no array", offset=start)
-        _, nbytes = struct.unpack_from(self.byte_order + "II", head)
-        inflater = zlib.decompressobj()
-        try:
-            # One byte more than declared, so that the stream's end and checksum are reached.
-            data = inflater.decompress(self._file[start : start + size], nbytes + 9)
-        except zlib.error as error:
-            raise CorruptFile(f"compressed data are damaged: {error}", offset=start) from None
-        if len(data) != nbytes + 8 or not inflater.eof:
-            found = f"more than {nbytes + 8}" if len(data) > nbytes + 8 else str(len(data))
-            raise CorruptFile(f"compressed data hold {found} bytes, {nbytes + 8} declared", offset=start)
-        self.stats["inflated bytes"] += len(data)
-        return data
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        self._segments.prefetch(e.segment for e in elements)
 
     # --- the contract --------------------------------------------------------------
 
     def headers(self, elements: Elements) -> Headers:
         try:
-            buffer = self._segment(elements.segment)
-        except CorruptFile as error:
+            buffer = self._segments.buffer(elements.segment)
+        except MatlensError as error:
             headers = Headers.empty(elements)
             headers.ok[:] = False
             headers.errors.update(dict.fromkeys(range(len(elements)), error))
             return headers
         headers, left = Headers.empty(elements), np.arange(len(elements))
         if len(elements) >= BATCH:
-            headers, left = batch_headers(self._batch(elements.segment), elements)
+            headers, left = batch_headers(self._segments.words(elements.segment), elements)
         self.stats["batch"] += len(elements) - len(left)
         self.stats["single"] += len(left)
         return headers.put(left, self._single_headers(buffer, elements.take(left)))
@@ -246,7 +190,7 @@ class Mat5Reader:
 
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
-        buffer = self._segment(headers.elements.segment)
+        buffer = self._segments.buffer(headers.elements.segment)
         records = (self._records(buffer, headers, i) for i in range(len(headers)))
         return collect_children(records, headers.elements.segment)
 
@@ -254,7 +198,7 @@ class Mat5Reader:
         """Field names, number of records, and positions of the children of one parent."""
         fields, start, count = self._layout(buffer, headers, i)
         width = 1 if fields is None else len(fields)
-        return fields, count, self._chase(buffer, headers, i, start, count * width, width)
+        return fields, count, self._chase(buffer, headers, i, start, count * width)
 
     def _layout(self, buffer: Buffer, headers: Headers, i: int) -> tuple[FieldNames, int, int]:
         """Field names, start of the first child and number of records of one parent."""
@@ -280,14 +224,14 @@ class Mat5Reader:
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
         return _unique([decode_text(name) for name in fields]), names.next, int(headers.numel[i])
 
-    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int, width: int) -> Int64s:
-        """Positions of `count` arrays that stand one after another, `width` to a record."""
+    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int) -> Int64s:
+        """Positions of `count` arrays that stand one after another."""
         end = int(headers.payload[i] + headers.nbytes[i])
         if count * 8 > max(end - start, 0):
             raise CorruptFile(f"{count} elements declared in {max(end - start, 0)} bytes", offset=start)
         found = None
         if count >= BATCH:
-            found = chase(self._batch(headers.elements.segment), start, end, count, width)
+            found = chase(self._segments.words(headers.elements.segment), start, end, count)
         return self._chase_single(buffer, start, end, count) if found is None else found
 
     def _chase_single(self, buffer: Buffer, start: int, end: int, count: int) -> Int64s:
@@ -311,11 +255,11 @@ class Mat5Reader:
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()
-        buffer = self._segment(headers.elements.segment)
+        buffer = self._segments.buffer(headers.elements.segment)
         cls = MatlabClass(int(headers.cls[0])) if len(headers) else MatlabClass.DOUBLE
         values = None
         if len(headers) >= BATCH:
-            values = gather_values(self._batch(headers.elements.segment), headers)
+            values = gather_values(self._segments.words(headers.elements.segment), headers)
             offsets = counts_to_offsets(headers.numel)
         if values is None:
             read = char_units if cls == MatlabClass.CHAR else numbers
@@ -328,7 +272,7 @@ class Mat5Reader:
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
-        buffer = self._segment(headers.elements.segment)
+        buffer = self._segments.buffer(headers.elements.segment)
         parts = [sparse_triplets(self._tags, buffer, headers, i) for i in range(len(headers))]
         return join_triplets(parts)
 
@@ -346,7 +290,7 @@ class Mat5Reader:
                 headers.set_dims(i, dims)
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
-        buffer = self._segment(headers.elements.segment)
+        buffer = self._segments.buffer(headers.elements.segment)
         header = self._tags.array_header(buffer, int(headers.elements.positions[i]), len(buffer))
         reference: Any = Elements(headers.elements.segment, np.array([header.payload]))
         try:

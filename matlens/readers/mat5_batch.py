@@ -7,7 +7,8 @@ looks different is left to the reader of single elements.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from struct import Struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,20 @@ from numpy.typing import NDArray
 from matlens.gather import counts_to_offsets, gather_items, groups, ragged_ranges
 from matlens.model import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
 from matlens.readers.mat5_format import MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32, STORAGE_DTYPES
+from matlens.readers.segments import Segment
 
-__all__ = ["Segment", "batch_headers", "chase", "gather_values"]
+__all__ = ["batch_headers", "chase", "gather_values"]
 
-Words = NDArray[np.uint32]
+Mask = NDArray[np.bool_]
 
-HEADER_WORDS = 14
-"""Tag, flags, dims, name, and the tag of the data: 56 bytes."""
+HEADER_BYTES = 56
+"""Tag, flags, dims, name, and the tag of the data, as MATLAB writes nearly all nested arrays."""
 BEFORE_PAYLOAD = 48
+BLOCK = 16_384
+"""Elements handled at once, few enough that their intermediate arrays stay in the cache."""
+SCAN_WINDOW = 1 << 20
+SCAN_LIMIT = 4096
+"""Arrays of more bytes than this on average are followed one by one."""
 
 _ITEMSIZE = np.zeros(256, np.int64)
 for _storage, _dtype in STORAGE_DTYPES.items():
@@ -33,126 +40,126 @@ _IS_SIMPLE = _HAS_DATA.copy()
 _IS_SIMPLE[[MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.SPARSE]] = True
 
 
-class Segment:
-    """The bytes of a file or of an inflated variable, also as 32-bit words."""
-
-    def __init__(self, buffer: Any, byte_order: Literal["<", ">"]) -> None:
-        self.buffer = buffer
-        self.size = len(buffer)
-        self.byte_order = byte_order
-        self.bytes: NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
-        self.words: Words = np.frombuffer(buffer, np.dtype(np.uint32).newbyteorder(byte_order), self.size // 4)
-        self.pairs: NDArray[np.uint64] = np.frombuffer(buffer, np.uint64, self.size // 8)
-
-
 def batch_headers(segment: Segment, elements: Elements) -> tuple[Headers, Int64s]:
     """Headers of the elements of common form, and the indices of the others."""
     headers = Headers.empty(elements)
-    position = elements.positions
-    fits = (position % 8 == 0) & (position >= 0) & (position + 4 * HEADER_WORDS <= segment.size)
-    index = np.flatnonzero(fits)
-    position = position[index]
-    # Twice as wide as needed, because gathering half as many numbers takes half the time.
-    pairs = segment.pairs[(position // 8)[:, None] + np.arange(HEADER_WORDS // 2)]
-    table = pairs.view(segment.words.dtype)
-    size = table[:, 1].astype(np.int64)
-    cls = (table[:, 4] & 0xFF).astype(np.uint8)
-    dims = table[:, 8:10].astype(np.int64)
-    numel = dims[:, 0] * dims[:, 1]
+    done = np.zeros(len(elements), bool)
+    if segment.size >= HEADER_BYTES:
+        for start in range(0, len(elements), BLOCK):
+            block = slice(start, start + BLOCK)
+            done[block] = _block_headers(segment, headers, block)
+    return headers, np.flatnonzero(~done)
+
+
+def _block_headers(segment: Segment, headers: Headers, block: slice) -> Mask:
+    """Fill in the headers of one block; which of them have the common form."""
+    at = headers.elements.positions[block]
+    good = (at & 7 == 0) & (at >= 0) & (at <= segment.size - HEADER_BYTES)
+    if not good.all():
+        at = np.where(good, at, 0)
+    kind, size = segment.pairs(at)
+    flags, _ = segment.pairs(at + 16)
+    rows, cols = segment.pairs(at + 32)
     nbytes = size - (BEFORE_PAYLOAD - 8)
-    good = (
-        (table[:, [0, 2, 3, 6, 7, 10, 11]] == (MI_MATRIX, 6, 8, 5, 8, 1, 0)).all(axis=1)
-        & (nbytes >= 0)
-        & (position + 8 + size <= segment.size)
-        & (dims < 2**31).all(axis=1)
-        & _IS_SIMPLE[cls]
-    )
-    storage = np.zeros(len(index), np.int64)
-    data = _HAS_DATA[cls] & ((numel > 0) | (nbytes >= 8))
-    storage[data], stored = _data_tags(table[data], nbytes[data])
-    good[data] &= stored == numel[data]
-    good[cls == MatlabClass.CELL] &= (numel * 8 <= nbytes)[cls == MatlabClass.CELL]
+    good &= (kind == MI_MATRIX) & (nbytes >= 0) & (at + 8 + size <= segment.size)
+    for offset, words in ((8, (6, 8)), (24, (5, 8)), (40, (1, 0))):
+        good &= _equal(segment.pairs(at + offset), words)
+    good &= (rows < 2**31) & (cols < 2**31)
+    cls = (flags & 0xFF).astype(np.uint8)
+    numel = rows * cols
+    has_data = _HAS_DATA[cls]
+    storage, stored = _data_tags(segment, at + BEFORE_PAYLOAD, nbytes)
+    fits = np.where(has_data, (stored == numel) | ((numel == 0) & (nbytes < 8)), _IS_SIMPLE[cls])
+    good &= fits & ((cls != MatlabClass.CELL) | (numel * 8 <= nbytes))
 
-    chosen = index[good]
-    headers.cls[chosen] = cls[good]
-    headers.is_complex[chosen] = (table[good, 4] & 0x800) != 0
-    headers.is_global[chosen] = (table[good, 4] & 0x400) != 0
-    headers.is_logical[chosen] = (table[good, 4] & 0x200) != 0
-    headers.dims[chosen] = dims[good]
-    headers.numel[chosen] = numel[good]
-    headers.storage[chosen] = storage[good]
-    headers.payload[chosen] = position[good] + BEFORE_PAYLOAD
-    headers.nbytes[chosen] = nbytes[good]
-    left = np.ones(len(elements), bool)
-    left[chosen] = False
-    return headers, np.flatnonzero(left)
+    index = block if good.all() else np.flatnonzero(good) + block.start
+    chosen = slice(None) if index is block else good
+    headers.cls[index] = cls[chosen]
+    headers.is_complex[index] = (flags[chosen] & 0x800) != 0
+    headers.is_global[index] = (flags[chosen] & 0x400) != 0
+    headers.is_logical[index] = (flags[chosen] & 0x200) != 0
+    headers.dims[index, 0], headers.dims[index, 1] = rows[chosen], cols[chosen]
+    headers.numel[index] = numel[chosen]
+    headers.storage[index] = np.where(has_data & (nbytes >= 8), storage, 0)[chosen]
+    headers.payload[index] = at[chosen] + BEFORE_PAYLOAD
+    headers.nbytes[index] = nbytes[chosen]
+    return np.asarray(good)
 
 
-def _data_tags(table: Words, room: Int64s) -> tuple[Int64s, Int64s]:
+def _equal(pair: tuple[Int64s, Int64s], words: tuple[int, int]) -> Mask:
+    return np.asarray((pair[0] == words[0]) & (pair[1] == words[1]))
+
+
+def _data_tags(segment: Segment, at: Int64s, room: Int64s) -> tuple[Int64s, Int64s]:
     """Storage type and number of items of each data element; -1 items where the tag is no good."""
-    word = table[:, 12].astype(np.int64)
-    is_small = word >> 16 != 0
-    storage = np.where(is_small, word & 0xFFFF, word)
-    nbytes = np.where(is_small, word >> 16, table[:, 13].astype(np.int64))
-    itemsize = _ITEMSIZE[np.where(storage < 256, storage, 0)]
-    fine = (itemsize > 0) & (storage < 256) & (nbytes + np.where(is_small, 4, 8) <= room)
-    fine &= ~is_small | (nbytes <= 4)
-    return np.where(fine, storage, 0), np.where(fine, nbytes // np.maximum(itemsize, 1), -1)
+    word, nbytes = segment.pairs(at)
+    is_small = word > 0xFFFF
+    if is_small.any():
+        nbytes = np.where(is_small, word >> 16, nbytes)
+        word = np.where(is_small, word & 0xFFFF, word)
+        fine = (nbytes + np.where(is_small, 4, 8) <= room) & (~is_small | (nbytes <= 4))
+    else:
+        fine = nbytes + 8 <= room
+    itemsize = _ITEMSIZE[np.minimum(word, 255)]
+    fine &= itemsize > 0
+    return word, np.where(fine, nbytes // np.maximum(itemsize, 1), -1)
 
 
-def chase(segment: Segment, start: int, end: int, count: int, width: int) -> Int64s | None:
+def chase(segment: Segment, start: int, end: int, count: int) -> Int64s | None:
     """Positions of `count` arrays that stand one after another; None if they do not all fit.
 
-    Each position depends on the size stored before it. Records of `width` arrays tend to
-    have the sizes of the record before, so those are guessed for all that is left and
-    verified at once; where a guess fails, some records are followed one array at a time.
+    Each position depends on the size stored before it. Where arrays are small, every word
+    that could begin one is looked up at once, and those whose size leads to the next are
+    taken together.
     """
-    if start % 8 or start < 0 or not segment.words.dtype.isnative:
-        return None
+    find = _follow if end - start > SCAN_LIMIT * count else _scan
     found = np.empty(count, np.int64)
-    done, step = 0, width
+    done = 0
     while done < count:
-        followed = _follow(segment, start, end, min(step, count - done))
-        if followed is None:
+        if start % 8 or start < 0 or start + 8 > end:
             return None
-        positions, start = followed
+        positions, start = find(segment, start, end, count - done)
+        if not len(positions):
+            return None
         found[done : done + len(positions)] = positions
         done += len(positions)
-        if len(positions) >= width and done < count:
-            guessed, start = _guess(segment, positions[-width:], start, end, count - done)
-            found[done : done + len(guessed)] = guessed
-            done += len(guessed)
-            step = width if len(guessed) > 8 * width else min(step * 2, 4096 * width)
-    return found
+    return found if start <= end else None
 
 
-def _follow(segment: Segment, start: int, end: int, count: int) -> tuple[Int64s, int] | None:
-    """Positions of `count` arrays, one size after another, and where the last one ends."""
-    words = memoryview(segment.buffer)[: segment.size // 4 * 4].cast("I")
-    positions = [0] * count
-    last = end - 8
-    for k in range(count):
-        if start > last or start & 7:
-            return None
-        positions[k] = start
-        start += 8 + words[(start >> 2) + 1]
-    found = np.array(positions, np.int64)
-    if start > end or not (segment.words[found // 4] == MI_MATRIX).all():
-        return None
-    return found, start
+def _follow(segment: Segment, start: int, end: int, count: int) -> tuple[Int64s, int]:
+    """Positions of up to `count` arrays, one size after another, and where the last one ends."""
+    unpack = Struct(segment.byte_order + "II").unpack_from
+    positions: list[int] = []
+    while len(positions) < count and start + 8 <= end and start % 8 == 0:
+        kind, size = unpack(segment.buffer, start)
+        if kind != MI_MATRIX:
+            break
+        positions.append(start)
+        start += 8 + size
+    return np.array(positions, np.int64), start
 
 
-def _guess(segment: Segment, record: Int64s, start: int, end: int, count: int) -> tuple[Int64s, int]:
-    """Positions of the arrays after `start` that have the sizes of `record`, and where they end."""
-    sizes = segment.words[record // 4 + 1].astype(np.int64)
-    length = start - int(record[0])
-    records = min(count // len(record), (end - start) // length)
-    first = start + length * np.arange(records, dtype=np.int64)
-    positions = first[:, None] + (record - record[0])
-    at = positions // 4
-    right = ((segment.words[at] == MI_MATRIX) & (segment.words[at + 1] == sizes)).all(axis=1)
-    good = records if right.all() else int(np.argmin(right))
-    return positions[:good].ravel(), start + good * length
+def _scan(segment: Segment, start: int, end: int, count: int) -> tuple[Int64s, int]:
+    """The same within one window of the segment."""
+    words = segment.words[start // 4 : min(start + SCAN_WINDOW, end) // 4]
+    at = np.flatnonzero(words[:-1:2] == MI_MATRIX)
+    if not len(at) or at[0] != 0:
+        return at[:0], start
+    position = start + 8 * at
+    after = position + 8 + words[2 * at + 1].astype(np.int64)
+    breaks = np.flatnonzero(after[:-1] != position[1:])
+    run = min(int(breaks[0]) + 1 if len(breaks) else len(at), count)
+    if run == count or not len(breaks):
+        return position[:run], int(after[run - 1])
+    # Arrays inside arrays, or data that look like one, stand between.
+    follower = np.searchsorted(position, after)
+    inside = follower < len(at)
+    inside[inside] = position[follower[inside]] == after[inside]
+    chain = np.where(inside, follower, -1).tolist()
+    taken = list(range(run))
+    while len(taken) < count and chain[taken[-1]] >= 0:
+        taken.append(chain[taken[-1]])
+    return position[taken], int(after[taken[-1]])
 
 
 def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -125,6 +125,9 @@ class Mat73Reader:
         return int(info.u)
 
     # --- headers -------------------------------------------------------------------
+
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        """Nothing is gained by it here."""
 
     def headers(self, elements: Elements) -> Headers:
         headers, left = Headers.empty(elements), np.arange(len(elements))
