@@ -17,7 +17,7 @@ from matlens.escape import safe_text
 from matlens.model import Variable
 from matlens.nodes import Node, find_name, make_node
 from matlens.paths import Field, field_suffix, parse_path, python_field
-from matlens.readers import OpenedFile, Reader, open_reader
+from matlens.readers import Engine, OpenedFile, Reader, open_reader
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]
 
@@ -209,12 +209,15 @@ def _position(node: Node) -> tuple[int, int] | None:
     return node.elements.segment, int(node.elements.positions[0])
 
 
-def open_file(source: str | Path | bytes | IO[bytes]) -> MatFile:
+def open_file(source: str | Path | bytes | IO[bytes], *, engine: Engine = "auto") -> MatFile:
     """Open a MAT-file of any version; exported as `matlens.open`.
 
     Parameters
     ----------
     source : str, Path, bytes or binary file object
+    engine : {"auto", "reference"}
+        ``"reference"`` reads v4 and v5 by SciPy and v7.3 by libhdf5 alone, to compare with:
+        slower, and with the faults of those libraries.
 
     Returns
     -------
@@ -234,7 +237,7 @@ def open_file(source: str | Path | bytes | IO[bytes]) -> MatFile:
     ...     file.get("annotations(3).boxes(1,:)").value
     array([[165., 119., 218., 176.]])
     """
-    return MatFile(open_reader(source))
+    return MatFile(open_reader(source, engine))
 
 
 def from_loadmat(data: Any) -> MatFile:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import struct
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mat73_writer import Mat73Writer
-from support import FIXTURES, assert_same, corpus_files
+from support import FIXTURES, assert_same, corpus_files, scipy_files
 
 import matlens
 from matlens.errors import MatlensError
@@ -104,31 +107,67 @@ def test_positions_out_of_range_are_errors_not_values() -> None:
         opened.close()
 
 
-def test_v73_takes_the_batch_route() -> None:
-    with matlens.open(FIXTURES / "annotations_v73.mat") as file:
-        file["annotations"].to_arrow()
-        assert file.stats["batch"] > 20 * file.stats["h5py"]
+FIXTURE_FILES = [pytest.param(path, id=path.name) for path in sorted(FIXTURES.glob("*.mat"))]
+SCIPY_FAULTS = {
+    ("one_by_zero_char.mat", "var"): "forgets the dims of an empty char",
+    ("figure.fig", "hgS_070000"): "takes an element of zero bytes for 1x0",
+    ("empty_cells.mat", "empty_cells"): "takes an element of zero bytes for 1x0",
+    ("char_array_old_null.mat", "simple_string"): "turns NULs inside text into blanks",
+    ("string.mat", "accented_string"): "replaces characters that it cannot decode",
+}
+"""Variables of v5 files that SciPy reads otherwise; objects of newer classes, which it gives no names, are more."""
 
 
-@pytest.mark.parametrize("path", corpus_files("**/*"))
-def test_v73_batches_equal_libhdf5(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole tree, with every object in a batch and with none."""
-    from matlens.readers import mat73
+@pytest.mark.parametrize("path", FIXTURE_FILES + scipy_files() + corpus_files("**/*"))
+def test_both_engines_give_equal_trees(path: Path) -> None:
+    """Our own readers against SciPy and libhdf5, every variable of every file."""
+    try:
+        reference = matlens.open(path, engine="reference")
+    except MatlensError as error:
+        pytest.skip(f"the reference cannot read it: {error}")
+    with matlens.open(path) as file, reference:
+        for name, node in file.items():
+            if file.version == "5" and (node.kind == "opaque" or (path.name, name) in SCIPY_FAULTS):
+                continue
+            other = reference[name]
+            assert (node.matlab_class, node.dims) == (other.matlab_class, other.dims), name
+            assert_same(node.to_numpy(), other.to_numpy(), name)
 
-    if matlens.open(path).version != "7.3":
-        pytest.skip("not a v7.3 file")
-    trees = []
-    for size in (1, 10**9):
-        monkeypatch.setattr(mat73, "BATCH", size)
-        trees.append(matlens.loadmat(path))
-    for name in (name for name in trees[0] if not name.startswith("__")):
-        assert_same(trees[0][name], trees[1][name], name)
+
+def test_big_endian_sparse_matrices_that_scipy_loaded() -> None:
+    loaded = {"x": scipy.sparse.csc_array(np.eye(2))}
+    loaded["x"].data = loaded["x"].data.astype(">f8")
+    assert matlens.from_loadmat(loaded)["x"].value.toarray().tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
-def test_stats_count_the_routes() -> None:
-    with matlens.open(FIXTURES / "annotations_v7.mat") as file:
-        file["annotations"].to_arrow()
-        assert file.stats["batch"] > 20 * file.stats["single"]
+def test_an_unknown_engine_is_named() -> None:
+    with pytest.raises(ValueError, match="'fast'"):
+        matlens.open(FIXTURES / "kinds_v7.mat", engine="fast")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["annotations_v7", "annotations_v73", "digits_v73"])
+def test_stats_count_the_routes(name: str) -> None:
+    slow = "single" if name.endswith("v7") else "h5py"
+    with matlens.open(FIXTURES / f"{name}.mat") as file:
+        for node in file.values():
+            node.to_arrow()
+        assert file.stats["batch"] > 20 * file.stats[slow] + file.stats["unusual"]
+
+
+@pytest.mark.parametrize(("version", "slow", "share"), [("5", "unusual", 0.001), ("7.3", "h5py", 0.01)])
+def test_corpus_files_without_objects_take_the_fast_routes(version: str, slow: str, share: float) -> None:
+    counts: Counter[str] = Counter()
+    for parameter in corpus_files("**/*"):
+        if parameter.values[0] is None:
+            pytest.skip("no corpus beside the project")
+        with matlens.open(parameter.values[0]) as file:
+            if file.version == version and not any(node.kind == "opaque" for node in file.values()):
+                for node in file.values():
+                    with contextlib.suppress(MatlensError):
+                        node.to_numpy()
+                counts += file.stats
+    everything = counts["batch"] + counts["single"] + counts[slow]
+    assert everything > 900 and counts[slow] <= share * everything
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in FIXTURES.glob("*.mat")))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import mmap
 import stat
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from matlens.errors import NotAMatFile, UnsafeFile, error_context
 from matlens.readers.base import OpaqueValue, Reader
 from matlens.readers.sniff import sniff
 
-__all__ = ["OpaqueValue", "OpenedFile", "Reader", "open_reader"]
+__all__ = ["Engine", "OpaqueValue", "OpenedFile", "Reader", "open_reader"]
+
+Engine = Literal["auto", "reference"]
 
 
 class OpenedFile:
@@ -34,13 +36,15 @@ class OpenedFile:
                 self._buffer = None
 
 
-def open_reader(source: str | Path | bytes | IO[bytes]) -> OpenedFile:
+def open_reader(source: str | Path | bytes | IO[bytes], engine: Engine = "auto") -> OpenedFile:
     """Open `source` with the reader that its content calls for.
 
     Parameters
     ----------
     source : str, Path, bytes or binary file object
         A file name, the content itself, or an open file, which is read from its start.
+    engine : {"auto", "reference"}
+        Readers of matlens, or SciPy and libhdf5.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def open_reader(source: str | Path | bytes | IO[bytes]) -> OpenedFile:
         path = Path(source)
         with error_context(file=path.name):
             buffer = _map(path)
-            return OpenedFile(_reader_of(buffer, str(path)), path.name, path, len(buffer), buffer)
+            return OpenedFile(_reader_of(buffer, str(path), engine), path.name, path, len(buffer), buffer)
     if isinstance(source, bytes | bytearray | memoryview):
         name, content = "<bytes>", bytes(source)
     else:
@@ -62,7 +66,7 @@ def open_reader(source: str | Path | bytes | IO[bytes]) -> OpenedFile:
             source.seek(0)
         content = source.read()
     with error_context(file=name):
-        return OpenedFile(_reader_of(content, None), name, None, len(content), content)
+        return OpenedFile(_reader_of(content, None, engine), name, None, len(content), content)
 
 
 def _map(path: Path) -> Any:
@@ -76,8 +80,14 @@ def _map(path: Path) -> Any:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _reader_of(buffer: Any, path: str | None) -> Reader:
+def _reader_of(buffer: Any, path: str | None, engine: Engine) -> Reader:
     version = sniff(buffer)
+    if engine not in ("auto", "reference"):
+        raise ValueError(f"engine is 'auto' or 'reference', not {engine!r}")
+    if engine == "reference":
+        from matlens.readers.reference import reference_reader
+
+        return reference_reader(buffer, version, path)
     if version == "4":
         from matlens.readers.mat4 import Mat4Reader
 

@@ -12,15 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matlens.model import Int64s
+from matlens.readers.h5bytes import Bytes, Mask, equal_text
 
-__all__ = ["CLASS_NAMES", "FIXED", "FLOAT", "REFERENCE", "Bytes", "Objects", "read_objects"]
+__all__ = [
+    "CHUNKED",
+    "CLASS_NAMES",
+    "FIXED",
+    "FLOAT",
+    "NO_CLASS",
+    "REFERENCE",
+    "VLEN",
+    "Objects",
+    "read_objects",
+]
 
-Mask = NDArray[np.bool_]
-
-FIXED, FLOAT, STRING, REFERENCE, VLEN = 0, 1, 3, 7, 9
+FIXED, FLOAT, STRING, COMPOUND, REFERENCE, VLEN = 0, 1, 3, 6, 7, 9
+COMPACT, CONTIGUOUS, CHUNKED = 0, 1, 2
 MAX_NDIM = 8
 MAX_STEPS = 64
 NO_CLASS, OTHER_CLASS = -1, -2
@@ -41,62 +50,45 @@ CLASS_NAMES = (
     b"struct",
     b"canonical empty",
 )
-_NAME_BYTES = 24
-_DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE = 1, 3, 8, 12, 16, 17
-_HARMLESS = (0, 4, 5, 11, 13, 14, 18)
-"""Padding, fill values, filters, comments, times."""
-
-
-class Bytes:
-    """Little-endian numbers at any positions of a file; positions are checked by `inside`."""
-
-    def __init__(self, buffer: Any) -> None:
-        self.bytes: NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
-        self.size = len(self.bytes)
-
-    def inside(self, position: Int64s, length: Any) -> Mask:
-        """Whether `length` bytes from each position lie in the file."""
-        return np.asarray((position >= 0) & (length >= 0) & (position <= self.size - length))
-
-    def take(self, position: Int64s, length: int) -> NDArray[np.uint8]:
-        """`length` bytes from each position, as rows."""
-        return np.asarray(self.bytes[position[:, None] + np.arange(length)])
-
-    def number(self, position: Int64s, width: int) -> Int64s:
-        """Unsigned integers of `width` bytes; undefined addresses come out as -1."""
-        rows = np.zeros((len(position), 8), np.uint8)
-        rows[:, :width] = self.take(position, width)
-        return rows.view("<u8").ravel().astype(np.int64)
-
-    def texts(self, position: Int64s, length: Int64s, width: int = _NAME_BYTES) -> NDArray[np.uint8]:
-        """Up to `width` bytes of text from each position, zero from its end or first NUL on."""
-        padded = np.minimum(position[:, None] + np.arange(width), self.size - 1)
-        rows = self.bytes[padded]
-        stop = np.minimum(np.where((rows == 0).any(axis=1), (rows == 0).argmax(axis=1), width), length)
-        rows[np.arange(width)[None, :] >= stop[:, None]] = 0
-        return np.asarray(rows)
+_DATASPACE, _DATATYPE, _LAYOUT, _FILTERS, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE = 1, 3, 8, 11, 12, 16, 17
+_HARMLESS = (0, 4, 5, 13, 14, 18)
+"""Padding, fill values, comments, times."""
 
 
 @dataclass(slots=True, eq=False)
 class Objects:
-    """Headers of n objects: a struct of arrays. Where `ok` is false, nothing else counts."""
+    """Headers of n objects: a struct of arrays. Where `ok` is false, nothing else counts.
+
+    `data` is where the values of compact and contiguous data sets stand; `chunks` and
+    `filters` where the layout of chunked ones and the filters are described. `fields` and
+    `field_count` locate a list of field names, `fields_at` is the address of a data set
+    that holds it instead.
+    """
 
     ok: Mask
     is_group: Mask
     ndim: Int64s
     dims: Int64s
+    numel: Int64s
     type_class: Int64s
     type_bits: Int64s
     type_size: Int64s
+    is_complex: Mask
+    layout: Int64s
     data: Int64s
     data_size: Int64s
+    chunks: Int64s
+    filters: Int64s
     btree: Int64s
     heap: Int64s
     matlab_class: Int64s
     is_empty: Mask
     is_global: Mask
+    decode: Int64s
+    sparse_rows: Int64s
     fields: Int64s
     field_count: Int64s
+    fields_at: Int64s
 
     @classmethod
     def unread(cls, n: int) -> Objects:
@@ -108,18 +100,26 @@ class Objects:
             is_group=np.zeros(n, bool),
             ndim=numbers(-1),
             dims=np.ones((n, MAX_NDIM), np.int64),
+            numel=numbers(1),
             type_class=numbers(-1),
             type_bits=numbers(),
             type_size=numbers(),
+            is_complex=np.zeros(n, bool),
+            layout=numbers(-1),
             data=numbers(-1),
             data_size=numbers(),
+            chunks=numbers(-1),
+            filters=numbers(-1),
             btree=numbers(-1),
             heap=numbers(-1),
             matlab_class=numbers(NO_CLASS),
             is_empty=np.zeros(n, bool),
             is_global=np.zeros(n, bool),
+            decode=numbers(),
+            sparse_rows=numbers(-1),
             fields=numbers(-1),
             field_count=numbers(),
+            fields_at=numbers(-1),
         )
 
 
@@ -176,14 +176,17 @@ class _Walk:
 
     def _messages(self, index: Int64s) -> None:
         source, position = self.source, self.position[index]
-        kind, size = source.number(position, 2), source.number(position + 2, 2)
-        shared = source.number(position + 4, 1) & 2 != 0
+        head = source.take(position, 8)
+        kind, size = head.view("<u2")[:, :2].astype(np.int64).T
         body = position + 8
-        good = (body + size <= self.end[index]) & ~(shared & ~np.isin(kind, _HARMLESS))
+        good = body + size <= self.end[index]
+        shared = head[:, 4] & 2 != 0
+        if shared.any():
+            good &= ~shared | np.isin(kind, _HARMLESS)
         self.objects.ok[index[~good]] = False
         self.position[index] = body + size
         self.left[index] -= 1
-        for value in np.unique(kind[good]).tolist():
+        for value in np.flatnonzero(np.bincount(kind[good])).tolist():
             chosen = good & (kind == value)
             handler = _HANDLERS.get(value)
             if handler is not None:
@@ -202,33 +205,69 @@ class _Walk:
         good = self._refuse(index, (head[:, 0] == 1) & (ndim <= MAX_NDIM) & (8 + 8 * ndim <= size))
         index, body, ndim = index[good], body[good], ndim[good]
         objects.ndim[index] = ndim
+        numel = np.ones(len(index))
         for axis in range(int(ndim.max(initial=0))):
             some = ndim > axis
-            objects.dims[index[some], axis] = source.number(body[some] + 8 + 8 * axis, 8)
-        # As floats, so that a product beyond 64 bits does not come out small.
-        few = np.prod(objects.dims[index].astype(float), axis=1) < 2**53
-        objects.ok[index] &= few & (objects.dims[index] >= 0).all(axis=1)
+            size = source.number(body[some] + 8 + 8 * axis, 8)
+            objects.dims[index[some], axis] = size
+            # As floats, so that a product beyond 64 bits does not come out small.
+            numel[some] *= np.where(size < 0, np.inf, size)
+        fits = self._refuse(index, numel < 2**53)
+        objects.numel[index[fits]] = numel[fits].astype(np.int64)
 
     def _datatype(self, index: Int64s, body: Int64s, size: Int64s) -> None:
         good = self._refuse(index, size >= 8)
-        index, body = index[good], body[good]
-        self.objects.type_class[index] = self.source.number(body, 1) & 15
-        self.objects.type_bits[index] = self.source.number(body + 1, 1)
-        self.objects.type_size[index] = self.source.number(body + 4, 4)
+        index, body, size = index[good], body[good], size[good]
+        self._set_type(index, body)
+        compound = self.objects.type_class[index] == COMPOUND
+        self._complex(index[compound], body[compound], size[compound])
+
+    def _set_type(self, index: Int64s, body: Int64s) -> None:
+        head = self.source.take(body, 8)
+        self.objects.type_class[index] = head[:, 0] & 15
+        self.objects.type_bits[index] = head[:, 1]
+        self.objects.type_size[index] = head[:, 4:].copy().view("<u4").ravel()
+
+    def _complex(self, index: Int64s, body: Int64s, size: Int64s) -> None:
+        """A compound of two numbers ``real`` and ``imag`` of one type counts as complex of that type."""
+        objects, source = self.objects, self.source
+        # Version 1 spends 40 bytes on a member before its type; types of 8 bytes carry 4 to 12 more.
+        good = self._refuse(index, (source.number(body, 2) == 0x0216) & (size >= 8 + 2 * (40 + 8 + 4)))
+        index, body, size, whole = index[good], body[good], size[good], objects.type_size[index[good]]
+        real = body + 8
+        self._set_type(index, real + 40)
+        extra = np.where(objects.type_class[index] == FLOAT, 12, 4)
+        imag = real + 40 + 8 + extra
+        good = self._refuse(index, (size >= 8 + 2 * (48 + extra)) & (whole == 2 * objects.type_size[index]))
+        index, real, imag = index[good], real[good], imag[good]
+        same = equal_text(source.take(real, 8), b"real") & (source.number(real + 8, 4) == 0)
+        same &= equal_text(source.take(imag, 8), b"imag")
+        same &= source.number(imag + 8, 4) == objects.type_size[index]
+        same &= (source.take(real + 40, 12) == source.take(imag + 40, 12)).all(axis=1)
+        self._refuse(index, same)
+        objects.is_complex[index] = True
 
     def _layout(self, index: Int64s, body: Int64s, size: Int64s) -> None:
         source, objects = self.source, self.objects
         head = source.take(body, 2)
-        self._refuse(index, (head[:, 0] == 3) & (size >= 18) | (head[:, 0] == 3) & (head[:, 1] == 0))
-        compact = (head[:, 0] == 3) & (head[:, 1] == 0)
+        good = self._refuse(index, (head[:, 0] == 3) & ((size >= 18) | ((head[:, 1] == COMPACT) & (size >= 4))))
+        index, body, layout = index[good], body[good], head[good, 1]
+        objects.layout[index] = layout
+        compact, plain, chunked = (layout == kind for kind in (COMPACT, CONTIGUOUS, CHUNKED))
         objects.data[index[compact]] = body[compact] + 4
         objects.data_size[index[compact]] = source.number(body[compact] + 2, 2)
-        plain = (head[:, 0] == 3) & (head[:, 1] == 1) & (size >= 18)
         address = source.number(body[plain] + 2, 8)
         objects.data[index[plain]] = np.where(address >= 0, address + self.base, -1)
         objects.data_size[index[plain]] = source.number(body[plain] + 10, 8)
         inside = source.inside(objects.data[index], objects.data_size[index])
         objects.data[index[~inside]] = -1
+        objects.chunks[index[chunked]] = body[chunked]
+        # One 32-bit size for each dimension, and one for the size of an item.
+        self._refuse(index[chunked], source.number(body[chunked] + 2, 1) * 4 + 11 <= size[good][chunked])
+
+    def _filters(self, index: Int64s, body: Int64s, size: Int64s) -> None:
+        good = self._refuse(index, size >= 8)
+        self.objects.filters[index[good]] = body[good]
 
     def _symbol_table(self, index: Int64s, body: Int64s, size: Int64s) -> None:
         good = self._refuse(index, size >= 16)
@@ -256,7 +295,7 @@ class _Walk:
         good = self._refuse(index, (room >= 0) & (lengths[1] >= 8))
         names = source.texts(name, lengths[0])
         for known, handler in _ATTRIBUTES.items():
-            same = good & _equal(names, known)
+            same = good & equal_text(names, known)
             if same.any():
                 handler(self, index[same], datatype[same], dataspace[same], data[same], room[same])
 
@@ -266,9 +305,8 @@ class _Walk:
         texts = self.source.texts(data[good], length[good])
         found = np.full(len(texts), OTHER_CLASS, np.int64)
         for code, name in enumerate(CLASS_NAMES):
-            found[_equal(texts, name)] = code
+            found[equal_text(texts, name)] = code
         self.objects.matlab_class[index[good]] = found
-        self.objects.ok[index[good]] &= found >= 0
 
     def _empty_attribute(self, index: Int64s, datatype: Int64s, space: Int64s, data: Int64s, room: Int64s) -> None:
         good = self._refuse(index, room >= 1)
@@ -277,30 +315,33 @@ class _Walk:
     def _global_attribute(self, index: Int64s, datatype: Int64s, space: Int64s, data: Int64s, room: Int64s) -> None:
         self.objects.is_global[index] = True
 
+    def _decode_attribute(self, index: Int64s, datatype: Int64s, space: Int64s, data: Int64s, room: Int64s) -> None:
+        good = self._refuse(index, (self.source.number(datatype + 4, 4) == 4) & (room >= 4))
+        self.objects.decode[index[good]] = self.source.number(data[good], 4)
+
+    def _sparse_attribute(self, index: Int64s, datatype: Int64s, space: Int64s, data: Int64s, room: Int64s) -> None:
+        good = self._refuse(index, (self.source.number(datatype + 4, 4) == 8) & (room >= 8))
+        self.objects.sparse_rows[index[good]] = self.source.number(data[good], 8)
+
     def _fields_attribute(self, index: Int64s, datatype: Int64s, space: Int64s, data: Int64s, room: Int64s) -> None:
         source = self.source
-        is_list = source.number(datatype, 1) & 15 == VLEN
+        kind = source.number(datatype, 1) & 15
         head = source.take(np.minimum(space, source.size - 16), 16)
         is_vector = (head[:, 0] == 1) & (head[:, 1] == 1)
         count = np.ascontiguousarray(head[:, 8:]).view("<u8").ravel().astype(np.int64)
-        good = self._refuse(index, is_list & is_vector & (count >= 0) & (count * 16 <= room))
-        self.objects.fields[index[good]] = data[good]
-        self.objects.field_count[index[good]] = count[good]
-
-    def _foreign_attribute(self, index: Int64s, datatype: Int64s, space: Int64s, data: Int64s, room: Int64s) -> None:
-        """Objects, function handles and sparse matrices are left to libhdf5."""
-        self.objects.ok[index] = False
-
-
-def _equal(rows: NDArray[np.uint8], text: bytes) -> Mask:
-    padded = np.frombuffer(text.ljust(_NAME_BYTES, b"\0"), np.uint8)
-    return np.asarray((rows == padded).all(axis=1))
+        listed = (kind == VLEN) & is_vector & (count >= 0) & (count * 16 <= room)
+        elsewhere = (kind == REFERENCE) & (source.number(datatype + 4, 4) == 8) & (room >= 8)
+        self._refuse(index, listed | elsewhere)
+        self.objects.fields[index[listed]] = data[listed]
+        self.objects.field_count[index[listed]] = count[listed]
+        self.objects.fields_at[index[elsewhere]] = source.number(data[elsewhere], 8)
 
 
 _HANDLERS: dict[int, Any] = {
     _DATASPACE: _Walk._dataspace,
     _DATATYPE: _Walk._datatype,
     _LAYOUT: _Walk._layout,
+    _FILTERS: _Walk._filters,
     _ATTRIBUTE: _Walk._attribute,
     _CONTINUATION: _Walk._continuation,
     _SYMBOL_TABLE: _Walk._symbol_table,
@@ -310,6 +351,6 @@ _ATTRIBUTES: dict[bytes, Any] = {
     b"MATLAB_empty": _Walk._empty_attribute,
     b"MATLAB_global": _Walk._global_attribute,
     b"MATLAB_fields": _Walk._fields_attribute,
-    b"MATLAB_object_decode": _Walk._foreign_attribute,
-    b"MATLAB_sparse": _Walk._foreign_attribute,
+    b"MATLAB_object_decode": _Walk._decode_attribute,
+    b"MATLAB_sparse": _Walk._sparse_attribute,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,8 @@ _PRIVATE = ("__header__", "__version__", "__globals__", "__function_workspace__"
 class LoadmatReader:
     """Reads a mapping of variables that are in memory already."""
 
-    version = "loadmat"
-
-    def __init__(self, variables: Mapping[str, Any]) -> None:
+    def __init__(self, variables: Mapping[str, Any], version: str = "loadmat") -> None:
+        self.version = version
         header = variables.get("__header__", b"")
         self.header = header.decode("latin-1") if isinstance(header, bytes) else str(header)
         self.problems: list[MatlensError] = []
@@ -95,7 +95,7 @@ class LoadmatReader:
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
-        coo = [self._table[i].tocsc().tocoo() for i in headers.elements.positions.tolist()]
+        coo = [_native(self._table[i]).tocsc().tocoo() for i in headers.elements.positions.tolist()]
         return Triplets(
             np.concatenate([matrix.coords[0].astype(np.int64) for matrix in coo]),
             np.concatenate([matrix.coords[1].astype(np.int64) for matrix in coo]),
@@ -110,6 +110,15 @@ class LoadmatReader:
             name, system, class_name, reference = (record[field] for field in value.dtype.names)
             return OpaqueValue(_ascii(name), _ascii(system), _ascii(class_name), reference)
         return OpaqueValue("", "", type(value).__name__, None)
+
+
+def _native(matrix: Any) -> Any:
+    """The sparse matrix in native byte order: SciPy loads that of the file, which it cannot convert."""
+    if matrix.dtype.isnative:
+        return matrix
+    matrix = copy(matrix)
+    matrix.data = matrix.data.astype(matrix.dtype.newbyteorder("="))
+    return matrix
 
 
 def _ascii(value: Any) -> str:

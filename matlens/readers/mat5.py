@@ -174,8 +174,10 @@ class Mat5Reader:
         headers, left = Headers.empty(elements), np.arange(len(elements))
         if len(elements) >= BATCH:
             headers, left = batch_headers(self._segments.words(elements.segment), elements)
+            self.stats["unusual"] += len(left)
+        else:
+            self.stats["single"] += len(left)
         self.stats["batch"] += len(elements) - len(left)
-        self.stats["single"] += len(left)
         return headers.put(left, self._single_headers(buffer, elements.take(left)))
 
     def _single_headers(self, buffer: Buffer, elements: Elements) -> Headers:

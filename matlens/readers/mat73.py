@@ -1,8 +1,8 @@
 """Reader of v7.3 files: HDF5 in MATLAB's layout, through h5py's low-level interface.
 
 Positions are object addresses, as stored in object references. Nothing is read before it
-is asked for: a file of 500,000 references opens without following one of them. Segment 1
-marks a function handle seen as the struct that its group stores.
+is asked for: a file of 500,000 references opens without following one of them. Objects of
+common form are read by `matlens.readers.mat73_batch`, all others one by one by libhdf5.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
-from matlens.gather import counts_to_offsets, ragged_ranges
+from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import (
     FieldNames,
@@ -32,7 +32,7 @@ from matlens.readers.base import (
     reference_dims,
     target_dtype,
 )
-from matlens.readers.mat73_batch import BATCH, DIRECT, Batch
+from matlens.readers.mat73_batch import AS_STRUCT, DIRECT, IN_CHUNKS, Batch
 from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
 from matlens.readers.mat73_objects import (
     ARRAY_OF_STRUCTS,
@@ -49,7 +49,6 @@ from matlens.readers.mat73_objects import (
 
 __all__ = ["Mat73Reader"]
 
-AS_STRUCT = 1
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
 _CLASSES = {
     b"cell": MatlabClass.CELL,
@@ -62,11 +61,15 @@ _CLASSES = {
 
 
 class Mat73Reader:
-    """Reads an HDF5 file; `storage` owns the open file."""
+    """Reads an HDF5 file; `storage` owns the open file.
+
+    With `reference`, libhdf5 reads everything.
+    """
 
     version = "7.3"
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, *, reference: bool = False) -> None:
+        self._reference = reference
         self._storage = storage
         self._book = AddressBook(storage.file_id, storage.base, storage.size)
         self._batch = Batch(storage.buffer, storage.base)
@@ -131,7 +134,7 @@ class Mat73Reader:
 
     def headers(self, elements: Elements) -> Headers:
         headers, left = Headers.empty(elements), np.arange(len(elements))
-        if len(elements) >= BATCH and elements.segment != AS_STRUCT:
+        if not self._reference:
             headers, left = self._batch.headers(elements)
         self.stats["batch"] += len(elements) - len(left)
         self.stats["h5py"] += len(left)
@@ -252,15 +255,18 @@ class Mat73Reader:
     def _fields(self, group: Any) -> list[bytes]:
         """Field names in MATLAB's order; those listed without a value are no fields."""
         links = self._link_names(group)
-        stored = attribute(group, b"MATLAB_fields") if len(links) > 1 else None
-        if stored is None:
+        listed = self._listed_fields(group) if len(links) > 1 else None
+        if listed is None:
             return links
-        if isinstance(stored, h5py.Reference):
-            dataset = h5py.h5r.dereference(stored, self._storage.file_id)
-            stored = self._read(dataset)
-        listed = join_letters(stored)
         present = set(links)
         return [name for name in listed if name in present] + sorted(present.difference(listed))
+
+    def _listed_fields(self, object_id: Any) -> list[bytes] | None:
+        """Field names by the attribute, which keeps long lists in a data set of their own."""
+        stored = attribute(object_id, b"MATLAB_fields")
+        if isinstance(stored, h5py.Reference):
+            stored = self._read(h5py.h5r.dereference(stored, self._storage.file_id))
+        return None if stored is None else join_letters(stored)
 
     def _member(self, group: Any, name: bytes, *, optional: bool = False) -> Any:
         if optional and not group.links.exists(name):
@@ -272,11 +278,17 @@ class Mat73Reader:
 
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
-        if (headers.cls == MatlabClass.CELL).all() and np.isin(headers.storage, (DIRECT, EMPTY)).all():
-            return [self._batch.cells(headers)]
         found: list[Children] = []
-        left = np.arange(len(headers))
-        if len(headers) >= BATCH and (headers.cls == MatlabClass.STRUCT).all():
+        everything = left = np.arange(len(headers))
+        if (headers.cls == MatlabClass.FUNCTION).all():
+            # The struct that tells of the function is stored under the address of the handle.
+            elements = Elements(AS_STRUCT, headers.elements.positions)
+            return [Children(everything, None, elements, np.arange(len(headers) + 1))]
+        if (headers.cls == MatlabClass.CELL).all() and _is_batched(headers):
+            cells = self._batch.cells(headers)
+            if cells is not None:
+                return [cells]
+        elif (headers.cls == MatlabClass.STRUCT).all() and not self._reference:
             found, left = self._batch.structs(headers)
         if not len(left):
             return found
@@ -287,8 +299,7 @@ class Mat73Reader:
     def _single_children(self, headers: Headers) -> list[Children]:
         """Children of parents one by one."""
         self._book.open_all(headers.elements.positions)
-        segment = AS_STRUCT if (headers.cls == MatlabClass.FUNCTION).all() else 0
-        return collect_children((self._record(headers, i) for i in range(len(headers))), segment)
+        return collect_children((self._record(headers, i) for i in range(len(headers))), 0)
 
     def _record(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
         with self._readable(headers, i):
@@ -296,8 +307,6 @@ class Mat73Reader:
 
     def _records(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
         address, cls = int(headers.elements.positions[i]), int(headers.cls[i])
-        if cls == MatlabClass.FUNCTION:
-            return None, 1, np.array([address])
         source = self._book.open(address)
         if cls == MatlabClass.CELL:
             if headers.storage[i] == EMPTY:
@@ -305,8 +314,7 @@ class Mat73Reader:
             references = self._references(source)
             return None, len(references), references
         if headers.storage[i] == EMPTY:
-            stored = attribute(source, b"MATLAB_fields")
-            fields = () if stored is None else tuple(map(decoded_name, join_letters(stored)))
+            fields = tuple(map(decoded_name, self._listed_fields(source) or ()))
             return fields, 0 if fields else int(headers.numel[i]), np.zeros(0, np.int64)
         names = self._fields(source)
         fields = tuple(map(decoded_name, names))
@@ -335,18 +343,11 @@ class Mat73Reader:
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()
-        direct = headers.storage == DIRECT
-        if not direct.any():
-            return self._single_values(headers)
-        if direct.all():
-            values = self._batch.gather(headers).astype(target_dtype(headers), copy=False)
-            return values, counts_to_offsets(headers.numel)
-        offsets = counts_to_offsets(headers.numel)
-        joined = np.empty(int(offsets[-1]), target_dtype(headers, 0))
-        for mask, read in ((direct, self._batch.gather), (~direct, lambda h: self._single_values(h)[0])):
-            index = np.flatnonzero(mask)
-            joined[ragged_ranges(offsets[index], headers.numel[index])] = read(headers.take(index))
-        return joined, offsets
+        if len(headers) and _is_batched(headers):
+            values = self._batch.gather(headers)
+            if values is not None:
+                return values.astype(target_dtype(headers), copy=False), counts_to_offsets(headers.numel)
+        return self._single_values(headers)
 
     def _single_values(self, headers: Headers) -> tuple[NDArray[Any], Int64s]:
         """Values of elements one by one."""
@@ -378,16 +379,27 @@ class Mat73Reader:
         return join_triplets(parts)
 
     def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
-        group = self._book.open(int(headers.payload[i]))
-        starts = self._read(self._member(group, b"jc")).ravel().astype(np.int64)
-        row = np.zeros(0, np.int64)
-        value: NDArray[Any] = np.zeros(0)
+        address = int(headers.payload[i])
+        starts = self._member_values(address, b"jc").astype(np.int64)
+        row, value = np.zeros(0, np.int64), np.zeros(0)
         if len(starts) and starts[-1]:
-            row = self._read(self._member(group, b"ir")).ravel().astype(np.int64)
-            value = self._read(self._member(group, b"data")).ravel()
-        parts = [value["real"], value["imag"]] if value.dtype.names else [value]
+            row = self._member_values(address, b"ir").astype(np.int64)
+            value = self._member_values(address, b"data")
+        parts = [value.real, value.imag] if value.dtype.kind == "c" else [value]
         rows, cols = headers.shape(i)
         return check_sparse(row, starts, parts, rows, cols, bool(headers.is_logical[i]), self._offset(headers, i))
+
+    def _member_values(self, address: int, name: bytes) -> NDArray[Any]:
+        """Numbers of a data set in a group."""
+        members = None if self._reference else self._batch.addresses(address)
+        found = self._child_address(self._book.open(address), name) if members is None else members.get(name)
+        if found is None:
+            raise CorruptFile(f"{name.decode()} of a sparse matrix is missing")
+        stored = self.headers(Elements(0, np.array([found], np.int64)))
+        stored.raise_first_error()
+        if int(stored.cls[0]) not in CLASS_DTYPES:
+            raise CorruptFile(f"{name.decode()} of a sparse matrix holds no numbers")
+        return self.gather(stored)[0]
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         object_id = self._book.open(int(headers.elements.positions[i]))
@@ -402,3 +414,8 @@ class Mat73Reader:
             headers.class_names.get(i, ""),
             reference,
         )
+
+
+def _is_batched(headers: Headers) -> bool:
+    """Whether the values of all elements can be read without libhdf5."""
+    return bool(np.isin(headers.storage[headers.numel > 0], (DIRECT, IN_CHUNKS)).all())

@@ -1,0 +1,183 @@
+"""Chunked HDF5 data sets: the chunk index read in Python, the chunks inflated in threads.
+
+Covered are version-1 B-trees and the filters that MATLAB uses: deflate, and shuffle before
+it. Everything else is left to libhdf5. Layout after The HDF Group, *HDF5 File Format
+Specification Version 3.0*, III.A.1 and IV.A.2.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.errors import CorruptFile, MatlensError
+from matlens.model import Int64s
+from matlens.readers.h5bytes import Bytes
+from matlens.readers.inflate import MAX_RATIO, in_threads, inflate
+
+__all__ = ["Chunks", "read_chunks", "read_values"]
+
+DEFLATE, SHUFFLE = 1, 2
+MAX_CHUNKS = 1 << 24
+MAX_LEVEL = 16
+MAX_CHUNK_BYTES = 256 << 20
+THREADED_BYTES = 1 << 20
+
+
+class Chunks(NamedTuple):
+    """Where the chunks of one data set stand, and how they are stored.
+
+    `corner` has a row for each chunk: its first index along each dimension of the data set.
+    """
+
+    dims: tuple[int, ...]
+    shape: tuple[int, ...]
+    filters: tuple[int, ...]
+    corner: Int64s
+    start: Int64s
+    nbytes: Int64s
+
+
+def read_chunks(
+    source: Bytes, base: int, layout: int, filters: int, dims: tuple[int, ...], itemsize: int
+) -> Chunks | None:
+    """The chunks of a data set, None where it is stored in a way that is not covered.
+
+    Parameters
+    ----------
+    layout, filters : int
+        Positions of the bodies of the data layout and the filter messages; `filters` is
+        negative where there is none.
+    dims : tuple of int
+        Dimensions of the data set, as HDF5 orders them.
+    itemsize : int
+        Bytes of one item.
+    """
+    rank = int(source.bytes[layout + 2])
+    sizes = tuple(source.take(np.array([layout + 11]), 4 * rank).view("<u4").ravel().tolist())
+    pipeline = _filters(source, filters)
+    tree = int(source.number(np.array([layout + 3]), 8)[0])
+    shape = sizes[:-1]
+    if rank != len(dims) + 1 or sizes[-1] != itemsize or pipeline is None or tree < 0:
+        return None
+    count = math.prod(-(-n // size) for n, size in zip(dims, shape, strict=True)) if all(shape) else 0
+    if not 0 < count <= MAX_CHUNKS or math.prod(sizes) > MAX_CHUNK_BYTES or count > source.size // 8:
+        return None
+    found = _index(source, base, tree + base, rank)
+    if found is None or len(found[0]) != count:
+        # A missing chunk stands for fill values.
+        return None
+    chunks = Chunks(dims, shape, pipeline, *found)
+    stored = int(chunks.nbytes.sum())
+    believable = stored <= source.size and math.prod(sizes) * count <= stored * (MAX_RATIO if pipeline else 1)
+    return chunks if believable and _cover(chunks) else None
+
+
+def _cover(chunks: Chunks) -> bool:
+    """Whether the chunks stand on their grid inside the data set, each once."""
+    grid = np.array(chunks.shape, np.int64)
+    place = chunks.corner // grid
+    on_grid = (chunks.corner % grid == 0) & (chunks.corner >= 0) & (chunks.corner < np.array(chunks.dims))
+    if not on_grid.all():
+        return False
+    cells = tuple(-(-n // size) for n, size in zip(chunks.dims, chunks.shape, strict=True))
+    return len(np.unique(np.ravel_multi_index(tuple(place.T), cells))) == len(place)
+
+
+def _filters(source: Bytes, position: int) -> tuple[int, ...] | None:
+    """Filters in the order in which they were applied."""
+    if position < 0:
+        return ()
+    version, count = source.bytes[position : position + 2].tolist()
+    at = position + (8 if version == 1 else 2)
+    found = []
+    for _ in range(count):
+        if version not in (1, 2) or at + 8 > source.size:
+            return None
+        number, name, _flags, values = source.bytes[at : at + 8].view("<u2").tolist()
+        if number not in (DEFLATE, SHUFFLE) or (version == 2 and number > 255):
+            return None
+        if version == 1:
+            at += 8 + (name + 7) // 8 * 8 + 4 * (values + values % 2)
+        else:
+            at += 6 + 4 * values
+        found.append(number)
+    return tuple(found) if tuple(found) in ((), (DEFLATE,), (SHUFFLE, DEFLATE)) else None
+
+
+def _index(source: Bytes, base: int, tree: int, rank: int) -> tuple[Int64s, Int64s, Int64s] | None:
+    """Corners, positions and stored sizes of all chunks of a B-tree."""
+    key = 8 + 8 * rank
+    level = np.array([tree], np.int64)
+    for _ in range(MAX_LEVEL):
+        if not source.inside(level, 24).all() or len(level) > MAX_CHUNKS:
+            return None
+        heads = source.take(level, 8)
+        depth = set(heads[:, 5].tolist())
+        if not (heads[:, :5] == np.frombuffer(b"TREE\x01", np.uint8)).all() or len(depth) != 1:
+            return None
+        counts = heads[:, 6:].copy().view("<u2").ravel().astype(np.int64)
+        if not source.inside(level + 24, counts * (key + 8)).all():
+            return None
+        slots = np.concatenate(
+            [start + 24 + (key + 8) * np.arange(n) for start, n in zip(level.tolist(), counts.tolist(), strict=True)]
+        )
+        rows = source.take(slots, key + 8)
+        below = rows[:, key:].copy().view("<i8").ravel() + base
+        if depth != {0}:
+            level = below
+            continue
+        nbytes, mask = rows[:, :8].copy().view("<u4").astype(np.int64).T
+        corner = rows[:, 8 : key - 8].copy().view("<i8").reshape(len(rows), rank - 1)
+        if mask.any() or not source.inside(below, nbytes).all():
+            return None
+        return corner, below, nbytes
+    return None
+
+
+def read_values(source: Bytes, data_sets: list[Chunks], dtype: np.dtype[Any]) -> list[NDArray[Any]]:
+    """Values of data sets of one type, each as a vector in the order of HDF5.
+
+    Raises
+    ------
+    CorruptFile
+        If a chunk does not hold what it must.
+    """
+    tasks = [(k, chunk) for k, chunks in enumerate(data_sets) for chunk in range(len(chunks.start))]
+    arrays = [np.empty(chunks.dims, dtype) for chunks in data_sets]
+
+    def place(task: tuple[int, int]) -> None:
+        k, chunk = task
+        _place(source, data_sets[k], chunk, arrays[k])
+
+    if sum(array.nbytes for array in arrays) >= THREADED_BYTES:
+        in_threads(place, tasks)
+    else:
+        for task in tasks:
+            place(task)
+    return [array.ravel() for array in arrays]
+
+
+def _place(source: Bytes, chunks: Chunks, number: int, array: NDArray[Any]) -> None:
+    """Inflate one chunk and put the part of it that lies inside the data set in its place."""
+    start, nbytes = int(chunks.start[number]), int(chunks.nbytes[number])
+    size = math.prod(chunks.shape) * array.dtype.itemsize
+    stored = source.bytes[start : start + nbytes].data
+    try:
+        data = inflate(stored, size) if chunks.filters else stored
+    except MatlensError as error:
+        error.offset = start
+        raise
+    if len(data) != size:
+        raise CorruptFile(f"a chunk holds {len(data)} bytes, {size} expected", offset=start)
+    if SHUFFLE in chunks.filters:
+        planes = np.frombuffer(data, np.uint8).reshape(array.dtype.itemsize, -1)
+        data = np.ascontiguousarray(planes.T).data.cast("B")
+    block = np.frombuffer(data, array.dtype).reshape(chunks.shape)
+    corner = chunks.corner[number].tolist()
+    inside = [min(n, whole - first) for n, whole, first in zip(chunks.shape, chunks.dims, corner, strict=True)]
+    target = tuple(slice(first, first + n) for first, n in zip(corner, inside, strict=True))
+    array[target] = block[tuple(slice(n) for n in inside)]
