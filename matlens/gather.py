@@ -53,6 +53,8 @@ def ragged_ranges(starts: Any, counts: Any) -> Int64s:
 
 LONG = 256
 """Runs of more items than this on average are copied one by one."""
+BLOCK_ITEMS = 1 << 18
+"""Items gathered at once: the index of each takes eight bytes, whatever its own size."""
 
 
 def gather_items(data: NDArray[np.uint8], starts: Int64s, counts: Int64s, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -66,16 +68,30 @@ def gather_items(data: NDArray[np.uint8], starts: Int64s, counts: Int64s, dtype:
     >>> gather_items(data, np.array([1, 8]), np.array([2, 1]), np.dtype("<u2")).tolist()
     [513, 1027, 2312]
     """
-    size = dtype.itemsize
-    if counts.sum() > LONG * len(counts):
+    if len(counts) == 1 and counts[0] and starts[0] % dtype.itemsize == 0:
+        values: NDArray[Any] = np.frombuffer(data, dtype, int(counts[0]), int(starts[0]))
+        return values.astype(dtype.newbyteorder("="), copy=False)
+    total = int(counts.sum())
+    if total > LONG * len(counts):
         pieces = zip(starts.tolist(), counts.tolist(), strict=True)
         values = np.concatenate([np.frombuffer(data, dtype, n, start) for start, n in pieces])
-    elif (starts % size == 0).all():
-        values = np.frombuffer(data, dtype, len(data) // size)[ragged_ranges(starts // size, counts)]
-    else:
-        first = ragged_ranges(starts, counts * size)[::size]
-        values = data[first[:, None] + np.arange(size)].view(dtype).ravel()
-    return values.astype(dtype.newbyteorder("="), copy=False)
+        return values.astype(dtype.newbyteorder("="), copy=False)
+    values = np.empty(total, dtype.newbyteorder("="))
+    done, step = 0, max(1, BLOCK_ITEMS * len(counts) // max(total, 1))
+    for first in range(0, len(counts), step):
+        block = slice(first, first + step)
+        items = _block_items(data, starts[block], counts[block], dtype)
+        values[done : done + len(items)] = items
+        done += len(items)
+    return values
+
+
+def _block_items(data: NDArray[np.uint8], starts: Int64s, counts: Int64s, dtype: np.dtype[Any]) -> NDArray[Any]:
+    size = dtype.itemsize
+    if (starts % size == 0).all():
+        return np.asarray(np.frombuffer(data, dtype, len(data) // size)[ragged_ranges(starts // size, counts)])
+    first = ragged_ranges(starts, counts * size)[::size]
+    return np.asarray(data[first[:, None] + np.arange(size)].view(dtype).ravel())
 
 
 def groups(*keys: NDArray[Any]) -> Iterator[tuple[tuple[Any, ...], Int64s]]:
