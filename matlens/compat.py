@@ -112,7 +112,8 @@ def _load(opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, 
     with error_context(file=opened.name):
         variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
         for k, variable in enumerate(variables):
-            reader.prefetch(later.elements for later in variables[k:])
+            if variable.compressed:
+                reader.prefetch(later.elements for later in variables[k:])
             with error_context(variable=variable.name):
                 variable.headers.raise_first_error()
                 value = decode_values(reader, variable.elements, options)[0]

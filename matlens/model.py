@@ -38,6 +38,7 @@ __all__ = [
     "Headers",
     "Int64s",
     "MatlabClass",
+    "Single",
     "Triplets",
     "Variable",
 ]
@@ -254,6 +255,21 @@ class Children:
     def column(self, field_index: int) -> Elements:
         """The elements of one field, for all records of all parents."""
         return self.elements.take(slice(field_index, None, self.width))
+
+
+@dataclass(slots=True, eq=False)
+class Single:
+    """One stored value: its numbers or code units, or where its children stand.
+
+    Children come in column-major order, the fields of a record next to each other.
+    """
+
+    cls: int
+    dims: tuple[int, ...]
+    is_logical: bool = False
+    values: NDArray[Any] | None = None
+    fields: tuple[str, ...] | None = None
+    children: Int64s | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.decode import decode
+from matlens.errors import MatlensError
 from matlens.gather import decode_rows
-from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single
 from matlens.readers.base import Reader
 from matlens.walk import Walk, kinds
 
@@ -23,6 +24,11 @@ __all__ = [
     "number_arrays",
     "sparse_arrays",
 ]
+
+
+SINGLES = 16
+"""Fewer values than this are decoded one by one where the reader can."""
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,36 @@ class _Decoder:
         self._options = options
 
     def decode(self, elements: Elements, owner: Int64s | None = None) -> NDArray[np.object_]:
+        if len(elements) >= SINGLES:
+            return self._decode_batch(elements, owner)
+        values = np.empty(len(elements), object)
+        for i, position in enumerate(elements.positions.tolist()):
+            one = self._read_single(elements.segment, position)
+            if one is None:
+                return self._decode_batch(elements, owner)
+            values[i] = self._squeeze(self._decode_single(one, elements.segment, position))
+        return values
+
+    def _read_single(self, segment: int, position: int) -> Single | None:
+        try:
+            return self._reader.single(segment, position, as_stored=not self._options.mat_dtype)
+        except MatlensError as error:
+            error.position = error.position or (segment, position)
+            raise
+
+    def _decode_single(self, one: Single, segment: int, position: int) -> Any:
+        if one.values is not None:
+            if one.cls == MatlabClass.CHAR:
+                return self._char_array(one.values, one.dims)
+            return _writeable(one.values.reshape(one.dims, order="F"))
+        self._walk.enter_single(position)
+        items = self.decode(Elements(segment, one.children if one.children is not None else _NONE))
+        self._walk.leave()
+        if one.cls == MatlabClass.CELL:
+            return items.reshape(one.dims, order="F")
+        return self._structs(one.fields or (), one.dims, items)
+
+    def _decode_batch(self, elements: Elements, owner: Int64s | None = None) -> NDArray[np.object_]:
         headers = self._walk.enter(elements, owner)
         headers.raise_first_error()
         values = np.empty(len(elements), object)
@@ -100,7 +136,7 @@ class _Decoder:
     def _decode_kind(self, cls: int, headers: Headers, index: Int64s) -> list[Any]:
         if cls in CLASS_DTYPES:
             arrays = number_arrays(self._reader, headers, as_stored=not self._options.mat_dtype)
-            return [array if array.flags.writeable else array.copy(order="F") for array in arrays]
+            return [_writeable(array) for array in arrays]
         if cls == MatlabClass.CHAR:
             return self._chars(headers)
         if cls == MatlabClass.SPARSE:
@@ -196,6 +232,11 @@ class _Decoder:
         if squeezed.ndim == 0 and squeezed.dtype.kind in "biufcUO" and not is_function:
             return squeezed.item()
         return squeezed
+
+
+def _writeable(array: NDArray[Any]) -> NDArray[Any]:
+    """The array, or a copy of one that views the file."""
+    return array if array.flags.writeable else array.copy(order="F")
 
 
 def function_texts(reader: Reader, headers: Headers) -> list[str]:

@@ -16,6 +16,7 @@ __all__ = ["Walk", "kinds"]
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 100_000_000
+_ONE = np.zeros(1, np.int64)
 
 
 class Walk:
@@ -34,15 +35,23 @@ class Walk:
         """Go down to `elements`, whose parents are the elements `owner` of the level above."""
         owner = np.zeros(len(elements), np.int64) if owner is None else owner
         position = elements.positions
-        self._visited += len(position)
-        if len(self._levels) >= MAX_DEPTH:
-            raise LimitExceeded(f"values are nested deeper than {MAX_DEPTH} levels")
-        if self._visited > MAX_ELEMENTS:
-            raise LimitExceeded(f"more than {MAX_ELEMENTS} elements")
+        self._count(len(position))
         if elements.segment == 0:
             self._refuse_cycles(position, owner)
         self._levels.append((position, owner))
         return self.reader.headers(elements)
+
+    def enter_single(self, position: int) -> None:
+        """Go down to one value of a reader whose values cannot contain themselves."""
+        self._count(1)
+        self._levels.append((np.array([position]), _ONE))
+
+    def _count(self, elements: int) -> None:
+        self._visited += elements
+        if len(self._levels) >= MAX_DEPTH:
+            raise LimitExceeded(f"values are nested deeper than {MAX_DEPTH} levels")
+        if self._visited > MAX_ELEMENTS:
+            raise LimitExceeded(f"more than {MAX_ELEMENTS} elements")
 
     def leave(self) -> None:
         self._levels.pop()

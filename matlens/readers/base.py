@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError
 from matlens.escape import safe_text
 from matlens.gather import counts_to_offsets
-from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
 
 __all__ = [
     "OpaqueValue",
@@ -24,6 +24,7 @@ __all__ = [
     "join_triplets",
     "reference_dims",
     "target_dtype",
+    "value_dtype",
 ]
 
 
@@ -81,6 +82,10 @@ class Reader(Protocol):
         """
         ...
 
+    def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
+        """One value, quicker than as a batch of one; None where only a batch will do."""
+        ...
+
     def triplets(self, headers: Headers) -> Triplets:
         """Non-zeros of sparse matrices of one complexity."""
         ...
@@ -102,12 +107,17 @@ FieldNames = tuple[str, ...] | None
 
 def target_dtype(headers: Headers, i: int = 0) -> np.dtype[Any]:
     """NumPy dtype of the values of a number or char, by its MATLAB class."""
-    cls = int(headers.cls[i])
-    if headers.is_logical[i]:
+    flags = bool(headers.is_logical[i]), bool(headers.is_complex[i])
+    return value_dtype(int(headers.cls[i]), is_logical=flags[0], is_complex=flags[1])
+
+
+def value_dtype(cls: int, *, is_logical: bool, is_complex: bool) -> np.dtype[Any]:
+    """The same from class and flags."""
+    if is_logical:
         return np.dtype(bool)
     if cls == MatlabClass.CHAR:
         return np.dtype(np.uint16)
-    if headers.is_complex[i]:
+    if is_complex:
         return np.dtype("c8") if cls == MatlabClass.SINGLE else np.dtype("c16")
     return CLASS_DTYPES[cls]
 

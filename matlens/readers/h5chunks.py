@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError
 from matlens.model import Int64s
 from matlens.readers.h5bytes import Bytes
-from matlens.readers.inflate import MAX_RATIO, in_threads, inflate
+from matlens.readers.inflate import MAX_RATIO, THREADED_BYTES, in_threads, inflate
 
 __all__ = ["Chunks", "read_chunks", "read_values"]
 
@@ -24,7 +24,6 @@ DEFLATE, SHUFFLE = 1, 2
 MAX_CHUNKS = 1 << 24
 MAX_LEVEL = 16
 MAX_CHUNK_BYTES = 256 << 20
-THREADED_BYTES = 1 << 20
 
 
 class Chunks(NamedTuple):

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 
 from matlens.errors import CorruptFile, LimitExceeded
 
-__all__ = ["MAX_RATIO", "in_threads", "inflate", "inflate_head"]
+__all__ = ["MAX_RATIO", "THREADED_BYTES", "in_threads", "inflate", "inflate_head"]
 
 MAX_RATIO = 1032
 """Bytes that one byte of a deflate stream can stand for: 258 bytes in two bits, RFC 1951, 3.2.5."""
 STEP = 128
+THREADED_BYTES = 1 << 20
+"""Fewer bytes than this are inflated before a thread has started."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -106,10 +108,9 @@ def _by_zlib(stream: memoryview, nbytes: int) -> bytes:
 def in_threads(function: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
     """Results of `function` for each of the `tasks`, computed in as many threads as there are cores."""
     todo = list(tasks)
-    workers = min(len(todo), os.cpu_count() or 1)
-    if workers < 2:
+    if len(todo) < 2:
         return [function(task) for task in todo]
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(min(len(todo), os.cpu_count() or 1)) as pool:
         return list(pool.map(function, todo))

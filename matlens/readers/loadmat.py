@@ -93,6 +93,9 @@ class LoadmatReader:
             parts = [np.asarray(value).ravel(order="F") for value in values]
         return np.concatenate(parts), counts_to_offsets([len(part) for part in parts])
 
+    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
+        """A batch will do here."""
+
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         coo = [_native(self._table[i]).tocsc().tocoo() for i in headers.elements.positions.tolist()]

@@ -179,6 +179,9 @@ class Mat4Reader:
             raise CorruptFile("a character code outside 0 to 65535", offset=offset)
         return values.astype(np.uint16)
 
+    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
+        """A batch will do here."""
+
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         return join_triplets([self._sparse(headers, i) for i in range(len(headers))])

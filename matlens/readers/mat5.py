@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
-from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
-from matlens.readers.base import FieldNames, OpaqueValue, collect_children, join_triplets, reference_dims, target_dtype
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
+from matlens.readers.base import (
+    FieldNames,
+    OpaqueValue,
+    collect_children,
+    join_triplets,
+    reference_dims,
+    target_dtype,
+    value_dtype,
+)
 from matlens.readers.mat5_batch import batch_headers, chase, gather_values
 from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, ArrayHeader, Buffer, TagReader, decode_text
 from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
@@ -27,6 +35,7 @@ __all__ = ["Mat5Reader"]
 
 HEADER_BYTES = 128
 MAX_NDIM = 32
+_QUICK = frozenset((MatlabClass.CHAR, MatlabClass.CELL, MatlabClass.STRUCT))
 BATCH = 16
 """Fewer elements than this are quicker to read one by one."""
 
@@ -192,28 +201,28 @@ class Mat5Reader:
 
     def children(self, headers: Headers) -> list[Children]:
         headers.raise_first_error()
-        buffer = self._segments.buffer(headers.elements.segment)
-        records = (self._records(buffer, headers, i) for i in range(len(headers)))
-        return collect_children(records, headers.elements.segment)
+        segment = headers.elements.segment
+        records = (self._records(segment, _header_at(headers, i)) for i in range(len(headers)))
+        return collect_children(records, segment)
 
-    def _records(self, buffer: Buffer, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
+    def _records(self, segment: int, header: ArrayHeader) -> tuple[FieldNames, int, Int64s]:
         """Field names, number of records, and positions of the children of one parent."""
-        fields, start, count = self._layout(buffer, headers, i)
+        fields, start, count = self._layout(self._segments.buffer(segment), header)
         width = 1 if fields is None else len(fields)
-        return fields, count, self._chase(buffer, headers, i, start, count * width)
+        return fields, count, self._chase(segment, header, start, count * width)
 
-    def _layout(self, buffer: Buffer, headers: Headers, i: int) -> tuple[FieldNames, int, int]:
+    def _layout(self, buffer: Buffer, header: ArrayHeader) -> tuple[FieldNames, int, int]:
         """Field names, start of the first child and number of records of one parent."""
-        start, cls = int(headers.payload[i]), int(headers.cls[i])
+        start, cls = header.payload, header.cls
         if cls == MatlabClass.FUNCTION:
             return None, start, 1
         if cls == MatlabClass.CELL:
-            return None, start, int(headers.numel[i])
-        end = start + int(headers.nbytes[i])
+            return None, start, header.numel
+        end = start + header.nbytes
         if cls == MatlabClass.OBJECT:
             start = self._tags.tag(buffer, start, end).next
         if start >= end:
-            return (), start, int(headers.numel[i])
+            return (), start, header.numel
         tag = self._tags.tag(buffer, start, end)
         lengths = self._tags.values(buffer, tag, start)
         if len(lengths) != 1:
@@ -224,17 +233,17 @@ class Mat5Reader:
             raise CorruptFile(f"field names have {names.nbytes} bytes, {length} each", offset=start)
         raw = bytes(buffer[names.data : names.data + names.nbytes])
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
-        return _unique([decode_text(name) for name in fields]), names.next, int(headers.numel[i])
+        return _unique([decode_text(name) for name in fields]), names.next, header.numel
 
-    def _chase(self, buffer: Buffer, headers: Headers, i: int, start: int, count: int) -> Int64s:
+    def _chase(self, segment: int, header: ArrayHeader, start: int, count: int) -> Int64s:
         """Positions of `count` arrays that stand one after another."""
-        end = int(headers.payload[i] + headers.nbytes[i])
+        end = header.payload + header.nbytes
         if count * 8 > max(end - start, 0):
             raise CorruptFile(f"{count} elements declared in {max(end - start, 0)} bytes", offset=start)
         found = None
         if count >= BATCH:
-            found = chase(self._segments.words(headers.elements.segment), start, end, count)
-        return self._chase_single(buffer, start, end, count) if found is None else found
+            found = chase(self._segments.words(segment), start, end, count)
+        return self._chase_single(self._segments.buffer(segment), start, end, count) if found is None else found
 
     def _chase_single(self, buffer: Buffer, start: int, end: int, count: int) -> Int64s:
         """The same, one by one, saying what is wrong."""
@@ -265,17 +274,36 @@ class Mat5Reader:
             offsets = counts_to_offsets(headers.numel)
         if values is None:
             read = char_units if cls == MatlabClass.CHAR else numbers
-            parts = [read(self._tags, buffer, headers, i) for i in range(len(headers))]
+            parts = [read(self._tags, buffer, _header_at(headers, i)) for i in range(len(headers))]
             offsets = counts_to_offsets([len(part) for part in parts])
             values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0, np.uint8)])
         if cls == MatlabClass.CHAR:
             return values if values.dtype.itemsize > 1 else values.view(np.uint8).astype(np.uint16), offsets
         return values if as_stored else values.astype(target_dtype(headers), copy=False), offsets
 
+    def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
+        buffer = self._segments.buffer(segment)
+        header = self._tags.array_header(buffer, position, len(buffer))
+        cls, is_number = header.cls, header.cls in CLASS_DTYPES
+        if not is_number and cls not in _QUICK:
+            return None
+        self.stats["single"] += 1
+        found = Single(cls, header.dims, header.is_logical)
+        if is_number:
+            values = numbers(self._tags, buffer, header)
+            dtype = value_dtype(cls, is_logical=header.is_logical, is_complex=header.is_complex)
+            found.values = values if as_stored else values.astype(dtype, copy=False)
+        elif cls == MatlabClass.CHAR:
+            found.values = char_units(self._tags, buffer, header)
+        else:
+            found.fields, _, positions = self._records(segment, header)
+            found.children = positions
+        return found
+
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         buffer = self._segments.buffer(headers.elements.segment)
-        parts = [sparse_triplets(self._tags, buffer, headers, i) for i in range(len(headers))]
+        parts = [sparse_triplets(self._tags, buffer, _header_at(headers, i)) for i in range(len(headers))]
         return join_triplets(parts)
 
     # --- objects -------------------------------------------------------------------
@@ -327,3 +355,17 @@ def _unique(names: list[str]) -> tuple[str, ...]:
         unique.append(f"_{seen[name]}_{name}" if seen[name] else name)
         seen[name] += 1
     return tuple(unique)
+
+
+def _header_at(headers: Headers, i: int) -> ArrayHeader:
+    """What `headers` hold of element `i`."""
+    return ArrayHeader(
+        cls=int(headers.cls[i]),
+        is_complex=bool(headers.is_complex[i]),
+        is_logical=bool(headers.is_logical[i]),
+        dims=headers.shape(i),
+        numel=int(headers.numel[i]),
+        storage=int(headers.storage[i]),
+        payload=int(headers.payload[i]),
+        nbytes=int(headers.nbytes[i]),
+    )

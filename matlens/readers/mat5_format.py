@@ -50,6 +50,7 @@ STORAGE_DTYPES: dict[int, np.dtype[Any]] = {
     MI_UTF32: np.dtype("u4"),
 }
 _KNOWN_CLASSES = frozenset(int(c) for c in MatlabClass if c)
+_COMMON_CLASSES = _KNOWN_CLASSES - {int(MatlabClass.OPAQUE), int(MatlabClass.FUNCTION), int(MatlabClass.OBJECT)}
 _CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT)
 MAX_NUMEL = 2**62
 
@@ -88,6 +89,7 @@ class TagReader:
         self.byte_order: Literal["<", ">"] = byte_order
         self._word = struct.Struct(byte_order + "I").unpack_from
         self._pair = struct.Struct(byte_order + "II").unpack_from
+        self._head = struct.Struct(byte_order + "12I").unpack_from
 
     def dtype(self, storage: int, offset: int) -> np.dtype[Any]:
         """NumPy dtype of a storage type, in the byte order of the file."""
@@ -123,6 +125,9 @@ class TagReader:
         With `partial` the buffer holds only the beginning of the array: sizes are
         checked against what is declared instead of what is there.
         """
+        common = None if partial else self._common_header(buffer, position, end)
+        if common is not None:
+            return self._checked(buffer, common, common.payload + common.nbytes)
         outer_end = 1 << 62 if partial else end
         outer = self.tag(buffer, position, outer_end)
         if outer.type != MI_MATRIX:
@@ -148,8 +153,33 @@ class TagReader:
         tag = self.tag(buffer, position, end)
         header.name = self.text(buffer, tag)
         header.payload, header.nbytes = tag.next, end - tag.next
+        return self._checked(buffer, header, end)
+
+    def _common_header(self, buffer: Buffer, position: int, end: int) -> ArrayHeader | None:
+        """Header of a nested array of two dims and no name, which nearly all are; None if it is another."""
+        if position < 0 or position + 48 > end:
+            return None
+        tag, size, flags_tag, flags_size, flags, _, *dims, name, name_size = self._head(buffer, position)
+        if (tag, flags_tag, flags_size, *dims[:2], name, name_size) != (MI_MATRIX, MI_UINT32, 8, MI_INT32, 8, 1, 0):
+            return None
+        cls, rows, cols = flags & 0xFF, dims[2], dims[3]
+        if cls not in _COMMON_CLASSES or size < 40 or position + 8 + size > end or max(rows, cols) >= 1 << 31:
+            return None
+        return ArrayHeader(
+            cls,
+            bool(flags & 0x800),
+            bool(flags & 0x200),
+            bool(flags & 0x400),
+            (rows, cols),
+            rows * cols,
+            payload=position + 48,
+            nbytes=size - 40,
+        )
+
+    def _checked(self, buffer: Buffer, header: ArrayHeader, end: int) -> ArrayHeader:
+        """The header, if its data have the size that it declares."""
         if header.cls == MatlabClass.CELL and header.numel * 8 > header.nbytes:
-            raise CorruptFile(f"{header.numel} elements declared in {header.nbytes} bytes", offset=tag.next)
+            raise CorruptFile(f"{header.numel} elements declared in {header.nbytes} bytes", offset=header.payload)
         if header.cls not in (*_CONTAINERS, MatlabClass.FUNCTION, MatlabClass.SPARSE):
             self._numeric_payload(buffer, end, header)
         return header

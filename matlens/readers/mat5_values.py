@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
-from matlens.model import Headers, Int64s, MatlabClass
+from matlens.model import Int64s, MatlabClass
 from matlens.readers.base import check_sparse, combine_complex
 from matlens.readers.mat5_format import (
     MI_UTF8,
     MI_UTF32,
+    ArrayHeader,
     Buffer,
     TagReader,
 )
@@ -20,10 +21,10 @@ from matlens.readers.mat5_format import (
 __all__ = ["char_units", "numbers", "sparse_triplets"]
 
 
-def _payload_tags(tags: TagReader, buffer: Buffer, headers: Headers, i: int, count: int) -> list[NDArray[Any]]:
+def _payload_tags(tags: TagReader, buffer: Buffer, header: ArrayHeader, count: int) -> list[NDArray[Any]]:
     """The data of the `count` numeric elements that make up the payload of one array."""
-    position = int(headers.payload[i])
-    end = position + int(headers.nbytes[i])
+    position = header.payload
+    end = position + header.nbytes
     arrays = []
     for _ in range(count):
         tag = tags.tag(buffer, position, end)
@@ -32,27 +33,27 @@ def _payload_tags(tags: TagReader, buffer: Buffer, headers: Headers, i: int, cou
     return arrays
 
 
-def numbers(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> NDArray[Any]:
+def numbers(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[Any]:
     """Values of a numeric array in their storage type, complex if it is complex."""
-    count, is_complex = int(headers.numel[i]), bool(headers.is_complex[i])
+    count, is_complex = header.numel, header.is_complex
     if count == 0:
-        dtype = tags.dtype(int(headers.storage[i]), 0) if headers.storage[i] else np.dtype(np.uint8)
+        dtype = tags.dtype(header.storage, 0) if header.storage else np.dtype(np.uint8)
         return np.zeros(0, np.complex128 if is_complex else dtype.newbyteorder("="))
-    parts = _payload_tags(tags, buffer, headers, i, 2 if is_complex else 1)
+    parts = _payload_tags(tags, buffer, header, 2 if is_complex else 1)
     for part in parts:
         if len(part) != count:
-            raise CorruptFile(f"{len(part)} items stored, {count} declared", offset=int(headers.payload[i]))
+            raise CorruptFile(f"{len(part)} items stored, {count} declared", offset=header.payload)
     if is_complex:
-        return combine_complex(parts[0], parts[1], single=headers.cls[i] == MatlabClass.SINGLE)
+        return combine_complex(parts[0], parts[1], single=header.cls == MatlabClass.SINGLE)
     return parts[0].astype(parts[0].dtype.newbyteorder("="), copy=False)
 
 
-def char_units(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> NDArray[Any]:
+def char_units(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[Any]:
     """Code units of a char array: UTF-16, or code points where only those fit its dims."""
-    count, start, storage = int(headers.numel[i]), int(headers.payload[i]), int(headers.storage[i])
+    count, start, storage = header.numel, header.payload, header.storage
     if count == 0:
         return np.zeros(0, np.uint16)
-    units = _payload_tags(tags, buffer, headers, i, 1)[0]
+    units = _payload_tags(tags, buffer, header, 1)[0]
     if storage in (MI_UTF8, MI_UTF32):
         return _decoded_units(tags, units.tobytes(), storage, count, start)
     if len(units) == 0:
@@ -76,21 +77,21 @@ def _decoded_units(tags: TagReader, raw: bytes, storage: int, count: int, start:
     raise CorruptFile(f"{len(text)} characters stored, {count} declared", offset=start)
 
 
-def _logical_bytes(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> NDArray[Any]:
+def _logical_bytes(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[Any]:
     """Non-zeros of a logical sparse matrix: one byte each under a tag that says double."""
-    position = int(headers.payload[i])
-    end = position + int(headers.nbytes[i])
+    position = header.payload
+    end = position + header.nbytes
     for _ in range(2):
         position = tags.tag(buffer, position, end).next
     tag = tags.tag(buffer, position, end)
     return np.frombuffer(buffer, np.uint8, tag.nbytes, tag.data)
 
 
-def sparse_triplets(tags: TagReader, buffer: Buffer, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
+def sparse_triplets(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> tuple[Int64s, Int64s, NDArray[Any]]:
     """Row, column and value of the non-zeros of a sparse matrix, checked against its dims."""
-    rows, cols = headers.shape(i)[:2]
-    arrays = _payload_tags(tags, buffer, headers, i, 4 if headers.is_complex[i] else 3)
+    rows, cols = header.dims[:2]
+    arrays = _payload_tags(tags, buffer, header, 4 if header.is_complex else 3)
     row, starts = arrays[0].astype(np.int64), arrays[1].astype(np.int64)
-    if headers.is_logical[i] and arrays[2].nbytes < len(row) * arrays[2].itemsize:
-        arrays[2] = _logical_bytes(tags, buffer, headers, i)
-    return check_sparse(row, starts, arrays[2:], rows, cols, bool(headers.is_logical[i]), int(headers.payload[i]))
+    if header.is_logical and arrays[2].nbytes < len(row) * arrays[2].itemsize:
+        arrays[2] = _logical_bytes(tags, buffer, header)
+    return check_sparse(row, starts, arrays[2:], rows, cols, header.is_logical, header.payload)

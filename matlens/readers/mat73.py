@@ -370,6 +370,9 @@ class Mat73Reader:
             raise CorruptFile(f"numbers are expected, {values.dtype} found", offset=self._offset(headers, i))
         return values.astype(target_dtype(headers, i), copy=False)
 
+    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
+        """A batch will do here."""
+
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         parts = []

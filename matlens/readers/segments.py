@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
 from matlens.model import Int64s
-from matlens.readers.inflate import in_threads, inflate, inflate_head
+from matlens.readers.inflate import THREADED_BYTES, in_threads, inflate, inflate_head
 from matlens.readers.mat5_format import Buffer
 
 __all__ = ["HEAD_BYTES", "Segment", "Segments"]
@@ -53,6 +53,7 @@ class Segments:
         self._stats = stats
         self._streams: list[tuple[int, int]] = [(0, len(file))]
         self._inflated: OrderedDict[int, memoryview] = OrderedDict()
+        self._prefetched: set[int] = set()
         self._last: tuple[int, Segment] | None = None
 
     def close(self) -> None:
@@ -90,7 +91,7 @@ class Segments:
         """Inflate the first of these segments in threads, as many as the cache may hold."""
         room, chosen = CACHE_BYTES, []
         for segment in segments:
-            if segment in self._inflated:
+            if segment in self._inflated or segment in self._prefetched:
                 break
             if segment == 0:
                 continue
@@ -101,6 +102,9 @@ class Segments:
             if room < 0:
                 break
             chosen.append(segment)
+        self._prefetched.update(chosen)
+        if CACHE_BYTES - room < THREADED_BYTES:
+            return
         for segment, data in zip(chosen, in_threads(self._inflate_or_none, chosen), strict=True):
             if data is not None:
                 self._keep(segment, data)
