@@ -31,6 +31,8 @@ from matlens.walk import Walk, kinds
 __all__ = ["ColumnBuilder", "ColumnInfo", "json_safe", "leaf_array"]
 
 _INT32_MAX = 2**31 - 1
+_IS_NUMBER = np.zeros(256, bool)
+_IS_NUMBER[list(CLASS_DTYPES)] = True
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class ColumnBuilder:
         return column
 
     def _build_kind(self, headers: Headers, path: str, info: ColumnInfo) -> pa.Array:
-        is_number = np.isin(headers.cls, list(CLASS_DTYPES))
+        is_number = _IS_NUMBER[headers.cls]
         present = ~(is_number & (headers.numel == 0))
         found = kinds_of(headers.cls[present])
         if found in ([], [Kind.NUMBER]):

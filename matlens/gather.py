@@ -107,6 +107,9 @@ def groups(*keys: NDArray[Any]) -> Iterator[tuple[tuple[Any, ...], Int64s]]:
     (4, 0) [1]
     """
     rest = np.arange(len(keys[0]), dtype=np.int64)
+    if len(rest) and all((k == k[0]).all() for k in keys):
+        yield tuple(k[0].item() for k in keys), rest
+        return
     while len(rest):
         key = tuple(k[rest[0]].item() for k in keys)
         same = np.ones(len(rest), bool)

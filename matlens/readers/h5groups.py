@@ -109,7 +109,8 @@ def _entries_of_tree(source: Bytes, base: int, tree: int) -> Int64s:
 
 
 def _entries_of_nodes(source: Bytes, node: Int64s) -> Int64s:
-    if not source.inside(node, 8).all() or (source.number(node, 4) != int.from_bytes(b"SNOD", "little")).any():
+    inside = len(node) > 0 and source.inside(node, 8).all()
+    if not inside or (source.number(node, 4) != int.from_bytes(b"SNOD", "little")).any():
         return np.zeros(0, np.int64)
     counts = source.number(node + 6, 2)
     if not source.inside(node, 8 + counts * _ENTRY).all() or counts.sum() > MAX_MEMBERS:

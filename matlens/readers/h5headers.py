@@ -329,7 +329,7 @@ class _Walk:
         head = source.take(np.minimum(space, source.size - 16), 16)
         is_vector = (head[:, 0] == 1) & (head[:, 1] == 1)
         count = np.ascontiguousarray(head[:, 8:]).view("<u8").ravel().astype(np.int64)
-        listed = (kind == VLEN) & is_vector & (count >= 0) & (count * 16 <= room)
+        listed = (kind == VLEN) & is_vector & (count >= 0) & (count <= room // 16)
         elsewhere = (kind == REFERENCE) & (source.number(datatype + 4, 4) == 8) & (room >= 8)
         self._refuse(index, listed | elsewhere)
         self.objects.fields[index[listed]] = data[listed]

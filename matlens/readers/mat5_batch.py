@@ -57,18 +57,18 @@ def _block_headers(segment: Segment, headers: Headers, block: slice) -> Mask:
     good = (at & 7 == 0) & (at >= 0) & (at <= segment.size - HEADER_BYTES)
     if not good.all():
         at = np.where(good, at, 0)
-    kind, size = segment.pairs(at)
-    flags, _ = segment.pairs(at + 16)
-    rows, cols = segment.pairs(at + 32)
+    slot = at >> 3
+    kind, size = segment.pairs(slot)
+    flags, _ = segment.pairs(slot + 2)
+    rows, cols = segment.pairs(slot + 4)
     nbytes = size - (BEFORE_PAYLOAD - 8)
     good &= (kind == MI_MATRIX) & (nbytes >= 0) & (at + 8 + size <= segment.size)
-    for offset, words in ((8, (6, 8)), (24, (5, 8)), (40, (1, 0))):
-        good &= _equal(segment.pairs(at + offset), words)
+    good &= segment.holds(slot + 1, 6, 8) & segment.holds(slot + 3, 5, 8) & segment.holds(slot + 5, 1, 0)
     good &= (rows < 2**31) & (cols < 2**31)
     cls = (flags & 0xFF).astype(np.uint8)
     numel = rows * cols
     has_data = _HAS_DATA[cls]
-    storage, stored = _data_tags(segment, at + BEFORE_PAYLOAD, nbytes)
+    storage, stored = _data_tags(segment, slot + BEFORE_PAYLOAD // 8, nbytes)
     fits = np.where(has_data, (stored == numel) | ((numel == 0) & (nbytes < 8)), _IS_SIMPLE[cls])
     good &= fits & ((cls != MatlabClass.CELL) | (numel * 8 <= nbytes))
 
@@ -86,13 +86,9 @@ def _block_headers(segment: Segment, headers: Headers, block: slice) -> Mask:
     return np.asarray(good)
 
 
-def _equal(pair: tuple[Int64s, Int64s], words: tuple[int, int]) -> Mask:
-    return np.asarray((pair[0] == words[0]) & (pair[1] == words[1]))
-
-
-def _data_tags(segment: Segment, at: Int64s, room: Int64s) -> tuple[Int64s, Int64s]:
+def _data_tags(segment: Segment, slot: Int64s, room: Int64s) -> tuple[Int64s, Int64s]:
     """Storage type and number of items of each data element; -1 items where the tag is no good."""
-    word, nbytes = segment.pairs(at)
+    word, nbytes = segment.pairs(slot)
     is_small = word > 0xFFFF
     if is_small.any():
         nbytes = np.where(is_small, word >> 16, nbytes)
@@ -174,12 +170,12 @@ def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:
     starts = counts_to_offsets(headers.numel)
     parts = []
     for (storage,), index in groups(headers.storage):
-        part = headers.take(index)
-        if part.numel.sum() == 0:
+        numel = headers.numel[index]
+        if not numel.any():
             continue
         if storage == 0 or (is_char and storage in (MI_UTF16, MI_UTF32)):
             return None
-        values = _gather_storage(segment, part, int(storage))
+        values = _gather_storage(segment, headers.payload[index], numel, int(storage))
         if storage == MI_UTF8 and len(values) and values.max() >= 0x80:
             return None
         parts.append((index, values))
@@ -193,7 +189,7 @@ def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:
     return joined
 
 
-def _gather_storage(segment: Segment, headers: Headers, storage: int) -> NDArray[Any]:
+def _gather_storage(segment: Segment, payload: Int64s, numel: Int64s, storage: int) -> NDArray[Any]:
     dtype = STORAGE_DTYPES[storage].newbyteorder(segment.byte_order)
-    is_small = segment.words[headers.payload // 4] >> 16 != 0
-    return gather_items(segment.bytes, headers.payload + np.where(is_small, 4, 8), headers.numel, dtype)
+    is_small = segment.words[payload // 4] > 0xFFFF
+    return gather_items(segment.bytes, payload + np.where(is_small, 4, 8), numel, dtype)

@@ -37,11 +37,16 @@ class Segment:
         )
         self._pairs = np.frombuffer(buffer, np.dtype(np.int64).newbyteorder(byte_order), self.size // 8)
 
-    def pairs(self, position: Int64s) -> tuple[Int64s, Int64s]:
-        """The two words at each position, which is a multiple of 8."""
-        pair = self._pairs.take(position >> 3).astype(np.int64, copy=False)
+    def pairs(self, slot: Int64s) -> tuple[Int64s, Int64s]:
+        """The two words at each position, given in units of 8 bytes."""
+        pair = self._pairs.take(slot).astype(np.int64, copy=False)
         low, high = pair & _WORD, (pair >> 32) & _WORD
         return (low, high) if self.byte_order == "<" else (high, low)
+
+    def holds(self, slot: Int64s, first: int, second: int) -> NDArray[np.bool_]:
+        """Where these two words stand, among positions in units of 8 bytes."""
+        words = np.array([first, second], self.words.dtype)
+        return np.asarray(self._pairs.take(slot) == words.view(self._pairs.dtype)[0])
 
 
 class Segments:
