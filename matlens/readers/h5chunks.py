@@ -65,7 +65,7 @@ def read_chunks(
     count = math.prod(-(-n // size) for n, size in zip(dims, shape, strict=True)) if all(shape) else 0
     if not 0 < count <= MAX_CHUNKS or math.prod(sizes) > MAX_CHUNK_BYTES or count > source.size // 8:
         return None
-    found = _index(source, base, tree + base, rank)
+    found = _index(source, base, tree + base, rank, count)
     if found is None or len(found[0]) != count:
         # A missing chunk stands for fill values.
         return None
@@ -107,19 +107,19 @@ def _filters(source: Bytes, position: int) -> tuple[int, ...] | None:
     return tuple(found) if tuple(found) in ((), (DEFLATE,), (SHUFFLE, DEFLATE)) else None
 
 
-def _index(source: Bytes, base: int, tree: int, rank: int) -> tuple[Int64s, Int64s, Int64s] | None:
-    """Corners, positions and stored sizes of all chunks of a B-tree."""
+def _index(source: Bytes, base: int, tree: int, rank: int, most: int) -> tuple[Int64s, Int64s, Int64s] | None:
+    """Corners, positions and stored sizes of all chunks of a B-tree, which are no more than `most`."""
     key = 8 + 8 * rank
     level = np.array([tree], np.int64)
     for _ in range(MAX_LEVEL):
-        if not source.inside(level, 24).all() or len(level) > MAX_CHUNKS:
+        if not source.inside(level, 24).all():
             return None
         heads = source.take(level, 8)
         depth = set(heads[:, 5].tolist())
         if not (heads[:, :5] == np.frombuffer(b"TREE\x01", np.uint8)).all() or len(depth) != 1:
             return None
         counts = heads[:, 6:].copy().view("<u2").ravel().astype(np.int64)
-        if not source.inside(level + 24, counts * (key + 8)).all():
+        if counts.sum() > most or not source.inside(level + 24, counts * (key + 8)).all():
             return None
         slots = np.concatenate(
             [start + 24 + (key + 8) * np.arange(n) for start, n in zip(level.tolist(), counts.tolist(), strict=True)]

@@ -96,13 +96,16 @@ def _entries_of_tree(source: Bytes, base: int, tree: int) -> Int64s:
         heads = source.take(level, 8)
         if not (heads[:, :5] == np.frombuffer(b"TREE\x00", np.uint8)).all() or len(set(heads[:, 5].tolist())) > 1:
             return none
+        counts = heads[:, 6:].copy().view("<u2").ravel().tolist()
+        if sum(counts) > MAX_MEMBERS:
+            return none
         below: list[Int64s] = []
-        for position, count in zip(level.tolist(), heads[:, 6:].copy().view("<u2").ravel().tolist(), strict=True):
+        for position, count in zip(level.tolist(), counts, strict=True):
             slots = position + 32 + 16 * np.arange(count)
             if not source.inside(slots, 8).all():
                 return none
             below.append(source.number(slots, 8) + base)
-        level = np.concatenate(below)
+        level = np.concatenate([none, *below])
         if heads[0, 5] == 0:
             return _entries_of_nodes(source, level)
     return none

@@ -18,7 +18,8 @@ from matlens.readers.mat5_format import Buffer
 
 __all__ = ["HEAD_BYTES", "Segment", "Segments"]
 
-HEAD_BYTES = 4096
+HEAD_BYTES = 512
+"""Room for the header of any array: flags, 32 dims, a name of 63 letters, the tag of the data."""
 CACHE_BYTES = 64 << 20
 """Inflated variables are kept up to this size in all, or one where it is larger."""
 _WORD = 0xFFFFFFFF
