@@ -73,6 +73,8 @@ class ColumnBuilder:
 
     def _build_kind(self, headers: Headers, path: str, info: ColumnInfo) -> pa.Array:
         is_number = _IS_NUMBER[headers.cls]
+        if is_number.all():
+            return self._numbers(headers, info, np.arange(len(headers)))
         present = ~(is_number & (headers.numel == 0))
         found = kinds_of(headers.cls[present])
         if found in ([], [Kind.NUMBER]):
@@ -99,6 +101,8 @@ class ColumnBuilder:
             return self._json(headers, info)
         plan = plan_layout(headers)
         null = plan.is_null
+        if plan.layout == Layout.SCALAR and len(values) == len(headers):
+            return leaf_array(values)
         if plan.layout in (Layout.SCALAR, Layout.FIXED):
             size = int(np.prod(plan.dims, dtype=np.int64))
             table = np.zeros((len(headers), size), values.dtype)

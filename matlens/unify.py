@@ -138,7 +138,6 @@ def plan_layout(headers: Headers) -> LayoutPlan:
     ``[]`` (0x0) is null; other empties are empty lists where the form has lists.
     """
     dims, filled = headers.dims, headers.numel > 0
-    is_square_empty = (headers.ndim == 2) & (dims[:, :2] == 0).all(axis=1)
     if not filled.any():
         return LayoutPlan(Layout.SCALAR, (), np.ones(len(headers), bool))
     shown = dims if filled.all() else dims[filled]
@@ -149,6 +148,7 @@ def plan_layout(headers: Headers) -> LayoutPlan:
     is_matrix = max_ndim == 2
     if is_matrix and (shown[:, 1] == shown[0, 1]).all() and shown[0, 1] > 1:
         return LayoutPlan(Layout.ROWS, (int(shown[0, 1]),), ~filled & (dims[:, 1] != shown[0, 1]))
+    is_square_empty = (headers.ndim == 2) & (dims[:, :2] == 0).all(axis=1)
     if is_matrix and ((shown[:, 0] == 1).all() or (shown[:, 1] == 1).all()):
         return LayoutPlan(Layout.VECTOR, (), is_square_empty)
     return LayoutPlan(Layout.FREE, (), is_square_empty)
