@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -131,7 +132,7 @@ def units_to_str(units: NDArray[Any]) -> str:
     """
     if units.dtype.itemsize > 2:
         return "".join(map(chr, units.tolist()))
-    return units.astype("<u2").tobytes().decode("utf-16-le", "surrogatepass")
+    return units.astype("<u2", copy=False).tobytes().decode("utf-16-le", "surrogatepass")
 
 
 def decode_rows(units: NDArray[Any], dims: Sequence[int]) -> list[str]:
@@ -144,7 +145,7 @@ def decode_rows(units: NDArray[Any], dims: Sequence[int]) -> list[str]:
     >>> decode_rows(np.frombuffer(b"adbecf", np.uint8).astype("u2"), (2, 3))
     ['abc', 'def']
     """
-    rows, cols, pages = dims[0], dims[1], int(np.prod(dims[2:], dtype=np.int64))
+    rows, cols, pages = dims[0], dims[1], math.prod(dims[2:])
     if rows == 1 and pages == 1:
         return [units_to_str(units)]
     by_row = units.reshape((rows, cols, pages), order="F").transpose(2, 0, 1).reshape(rows * pages, cols)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from matlens.gather import counts_to_offsets, gather_items, groups, ragged_ranges
 from matlens.model import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
-from matlens.readers.mat5_format import MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32, STORAGE_DTYPES
+from matlens.readers.mat5_format import MI_MATRIX, MI_UTF8, MI_UTF32, STORAGE_DTYPES
 from matlens.readers.segments import Segment
 
 __all__ = ["batch_headers", "chase", "gather_values"]
@@ -173,7 +173,7 @@ def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:
         numel = headers.numel[index]
         if not numel.any():
             continue
-        if storage == 0 or (is_char and storage in (MI_UTF16, MI_UTF32)):
+        if storage == 0 or (is_char and storage == MI_UTF32):
             return None
         values = _gather_storage(segment, headers.payload[index], numel, int(storage))
         if storage == MI_UTF8 and len(values) and values.max() >= 0x80:
