@@ -48,7 +48,8 @@ class Index:
 class Selection(NamedTuple):
     """Elements picked by subscripts: 0-based column-major positions, and their dims.
 
-    `matlab` and `python` are the subscripts as text, in either form.
+    `matlab` and `python` are the subscripts as text, in either form. `axes` holds the
+    positions along each dimension, None where the subscripts do not tell them apart.
     """
 
     linear: Int64s
@@ -56,6 +57,7 @@ class Selection(NamedTuple):
     is_scalar: bool
     matlab: str
     python: str
+    axes: tuple[Int64s, ...] | None = None
 
 
 def parse_path(path: str) -> list[Field | Index]:
@@ -210,7 +212,8 @@ def select(index: Index, dims: tuple[int, ...]) -> Selection:
     for (positions, _), size in zip(picked, sizes, strict=True):
         linear = (positions[:, None] * stride + linear[None, :]).ravel()
         stride *= size
-    return Selection(linear, tuple(map(len, axes)), is_scalar, matlab, python)
+    whole = tuple(axes) if count == len(dims) else None
+    return Selection(linear, tuple(map(len, axes)), is_scalar, matlab, python, whole)
 
 
 def field_suffix(name: str) -> str:

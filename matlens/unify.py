@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -15,13 +17,25 @@ from matlens.model import CLASS_DTYPES, Headers, Int64s, MatlabClass
 __all__ = [
     "Kind",
     "Layout",
-    "LayoutPlan",
+    "Note",
+    "Shapes",
     "common_dtype",
     "holds_exactly",
     "kinds_of",
-    "plan_layout",
     "row_major",
+    "wide_candidates",
 ]
+
+
+class Note(NamedTuple):
+    """A choice that was made for a column, and whether it loses something."""
+
+    path: str
+    text: str
+    is_lossy: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.path else self.text
 
 
 class Kind(Enum):
@@ -52,35 +66,47 @@ def kinds_of(classes: NDArray[np.uint8]) -> list[Kind]:
     return list(dict.fromkeys(_KINDS[MatlabClass(int(cls))] for cls in np.flatnonzero(np.bincount(classes))))
 
 
-def common_dtype(parts: Sequence[NDArray[Any]]) -> np.dtype[Any] | None:
-    """The smallest type that holds the values of all `parts` exactly; None if there is none.
+def common_dtype(dtypes: Sequence[np.dtype[Any]], holds: Callable[[np.dtype[Any]], bool]) -> np.dtype[Any] | None:
+    """The smallest type that holds the values of all `dtypes` exactly; None if there is none.
 
-    Where the types alone do not tell (int64 with double, int64 with uint64), the values
-    are looked at.
+    Where the types alone do not tell (int64 with double, int64 with uint64), `holds` tells
+    whether a candidate holds all values.
 
     Examples
     --------
-    >>> common_dtype([np.zeros(1, "u1"), np.zeros(1, "u2")])
+    >>> common_dtype([np.dtype("u1"), np.dtype("u2")], lambda candidate: False)
     dtype('uint16')
-    >>> common_dtype([np.array([2**60]), np.array([1.0])])
+    >>> values = [np.array([2**60]), np.array([1.0])]
+    >>> common_dtype([part.dtype for part in values], lambda c: all(holds_exactly(part, c) for part in values))
     dtype('int64')
-    >>> common_dtype([np.array([2**60 + 1]), np.array([0.5])]) is None
-    True
     """
-    dtypes = [part.dtype for part in parts]
-    numbers = [dtype for dtype in dict.fromkeys(dtypes) if dtype.kind != "b"]
-    if not numbers:
-        return np.dtype(bool)
-    if len(numbers) == 1:
-        return numbers[0]
+    candidates = wide_candidates(dtypes)
+    if candidates:
+        return next((candidate for candidate in candidates if holds(candidate)), None)
+    numbers = _numbers(dtypes)
+    return np.result_type(*numbers) if numbers else np.dtype(bool)
+
+
+def _numbers(dtypes: Sequence[np.dtype[Any]]) -> list[np.dtype[Any]]:
+    return [dtype for dtype in dict.fromkeys(dtypes) if dtype.kind != "b"]
+
+
+def wide_candidates(dtypes: Sequence[np.dtype[Any]]) -> tuple[np.dtype[Any], ...]:
+    """Types that may hold all values of `dtypes`, smallest first; none where the dtypes alone tell.
+
+    Examples
+    --------
+    >>> wide_candidates([np.dtype("i8"), np.dtype("f8")])
+    (dtype('int64'), dtype('uint64'), dtype('float64'))
+    >>> wide_candidates([np.dtype("i4"), np.dtype("f8")])
+    ()
+    """
+    numbers = _numbers(dtypes)
     wide = any(dtype.kind in "iu" and dtype.itemsize == 8 for dtype in numbers)
-    if not wide or all(dtype.kind == numbers[0].kind for dtype in numbers):
-        return np.result_type(*numbers)
-    candidates = ("c16",) if any(dtype.kind == "c" for dtype in numbers) else ("i8", "u8", "f8")
-    for candidate in map(np.dtype, candidates):
-        if all(holds_exactly(part, candidate) for part in parts):
-            return candidate
-    return None
+    if len(numbers) < 2 or not wide or all(dtype.kind == numbers[0].kind for dtype in numbers):
+        return ()
+    names = ("c16",) if any(dtype.kind == "c" for dtype in numbers) else ("i8", "u8", "f8")
+    return tuple(map(np.dtype, names))
 
 
 def holds_exactly(values: NDArray[Any], dtype: np.dtype[Any]) -> bool:
@@ -124,34 +150,95 @@ class Layout(Enum):
     FREE = "struct of data and shape"
 
 
-class LayoutPlan(NamedTuple):
-    """Chosen form, its fixed dims (FIXED: all, ROWS: the row length), and which elements are null."""
+@dataclass(slots=True)
+class Shapes:
+    """What the dims of the elements of a column have in common."""
 
-    layout: Layout
-    dims: tuple[int, ...]
-    is_null: NDArray[np.bool_]
+    items: int = 0
+    ndim: int = 2
+    first: tuple[int, ...] | None = None
+    same: bool = True
+    columns: int | None = None
+    flat: bool = True
+    rows_one: bool = True
+    columns_one: bool = True
+    described: list[int | None] | None = None
+    empties: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
+    def add(self, headers: Headers, is_number: NDArray[np.bool_]) -> None:
+        """Take notice of some elements; forms are decided by those that are numbers."""
+        self._describe(headers)
+        filled = is_number & (headers.numel > 0)
+        if not filled.all():
+            empty = np.flatnonzero(is_number & ~filled)
+            self.empties.update(headers.shape(i) for i in empty.tolist())
+        if not filled.any():
+            return
+        dims = headers.dims if filled.all() else headers.dims[filled]
+        ndim = int(headers.ndim.max() if filled.all() else headers.ndim[filled].max())
+        first = tuple(dims[0, :ndim].tolist())
+        same = all((column == column[0]).all() for column in dims.T)
+        self.items += int(headers.numel.sum() if filled.all() else headers.numel[filled].sum())
+        if self.first is None:
+            self.first, self.columns = first, first[1]
+        self.same &= same and first == self.first
+        self.ndim = max(self.ndim, ndim)
+        self.flat &= ndim == 2
+        self.rows_one &= first[0] == 1 if same else bool((dims[:, 0] == 1).all())
+        self.columns_one &= first[1] == 1 if same else bool((dims[:, 1] == 1).all())
+        if self.columns is not None and not (first[1] == self.columns and (same or (dims[:, 1] == first[1]).all())):
+            self.columns = None
 
-def plan_layout(headers: Headers) -> LayoutPlan:
-    """Form of a column of numeric elements, from their dims.
+    def _describe(self, headers: Headers) -> None:
+        """Dims that all elements share, None for each that varies."""
+        for size in np.flatnonzero(np.bincount(headers.ndim)).tolist():
+            dims = headers.dims[:, :size] if (headers.ndim == size).all() else headers.dims[headers.ndim == size, :size]
+            shared = [int(c[0]) if (c == c[0]).all() else None for c in dims.T]
+            if self.described is None:
+                self.described = shared
+            elif len(self.described) != size:
+                self.described = []
+            else:
+                self.described = [a if a == b else None for a, b in zip(self.described, shared, strict=True)]
 
-    ``[]`` (0x0) is null; other empties are empty lists where the form has lists.
-    """
-    dims, filled = headers.dims, headers.numel > 0
-    if not filled.any():
-        return LayoutPlan(Layout.SCALAR, (), np.ones(len(headers), bool))
-    shown = dims if filled.all() else dims[filled]
-    max_ndim = int(headers.ndim.max() if filled.all() else headers.ndim[filled].max())
-    if all((column == column[0]).all() for column in shown.T):
-        layout = Layout.SCALAR if shown[0].prod() == 1 else Layout.FIXED
-        return LayoutPlan(layout, tuple(shown[0, :max_ndim].tolist()), ~filled)
-    is_matrix = max_ndim == 2
-    if is_matrix and (shown[:, 1] == shown[0, 1]).all() and shown[0, 1] > 1:
-        return LayoutPlan(Layout.ROWS, (int(shown[0, 1]),), ~filled & (dims[:, 1] != shown[0, 1]))
-    is_square_empty = (headers.ndim == 2) & (dims[:, :2] == 0).all(axis=1)
-    if is_matrix and ((shown[:, 0] == 1).all() or (shown[:, 1] == 1).all()):
-        return LayoutPlan(Layout.VECTOR, (), is_square_empty)
-    return LayoutPlan(Layout.FREE, (), is_square_empty)
+    @property
+    def layout(self) -> Layout:
+        """Form of a column of numbers.
+
+        ``[]`` (0x0) is null; other empties are empty lists where the form has lists.
+        """
+        if self.first is None:
+            return Layout.SCALAR
+        if self.same:
+            return Layout.SCALAR if max(self.first) == 1 else Layout.FIXED
+        if self.flat and self.columns is not None and self.columns > 1:
+            return Layout.ROWS
+        return Layout.VECTOR if self.flat and (self.rows_one or self.columns_one) else Layout.FREE
+
+    @property
+    def lists(self) -> tuple[int, ...]:
+        """Sizes of the nested fixed-size lists of the forms FIXED and ROWS, outermost first."""
+        if self.first is None or self.layout == Layout.SCALAR:
+            return ()
+        if self.layout == Layout.FIXED:
+            return (max(self.first),) if len(self.first) == 2 and 1 in self.first else self.first
+        return (self.columns,) if self.layout == Layout.ROWS and self.columns else ()
+
+    def is_null(self, headers: Headers) -> NDArray[np.bool_]:
+        """Which numeric elements are null in the form of the column."""
+        empty = headers.numel == 0
+        if self.layout in (Layout.SCALAR, Layout.FIXED):
+            return np.asarray(empty)
+        if self.layout == Layout.ROWS:
+            return np.asarray(empty & (headers.dims[:, 1] != self.columns))
+        return np.asarray((headers.ndim == 2) & (headers.dims[:, :2] == 0).all(axis=1))
+
+    def lost_empties(self, *, are_numbers: bool) -> int:
+        """How many empty arrays become null though they have dims other than 0x0."""
+        if are_numbers and self.layout in (Layout.VECTOR, Layout.FREE):
+            return 0
+        kept = self.columns if are_numbers and self.layout == Layout.ROWS else None
+        return sum(count for dims, count in self.empties.items() if any(dims) and dims[1] != kept)
 
 
 def row_major(dims: Int64s, counts: Int64s) -> Int64s:
@@ -183,19 +270,3 @@ def row_major(dims: Int64s, counts: Int64s) -> Int64s:
         source += rest % size * strides[owner, axis]
         rest //= size
     return source
-
-
-def describe_dims(headers: Headers) -> list[int] | str:
-    """Dims that all elements share, or the word ``varies``."""
-    if len(headers) and (headers.dims == headers.dims[0]).all():
-        return list(headers.shape(0))
-    return "varies"
-
-
-def describe_classes(headers: Headers) -> Iterable[str]:
-    """MATLAB classes that occur, each once, in the order of their numbers."""
-    codes = headers.cls.astype(np.int64) * 2 + headers.is_logical
-    seen: dict[str, None] = {}
-    for code in np.flatnonzero(np.bincount(codes)):
-        seen[headers.class_name(int(np.argmax(codes == code)))] = None
-    return seen

@@ -34,12 +34,15 @@ class Walk:
     def enter(self, elements: Elements, owner: Int64s | None = None) -> Headers:
         """Go down to `elements`, whose parents are the elements `owner` of the level above."""
         owner = np.zeros(len(elements), np.int64) if owner is None else owner
-        position = elements.positions
-        self._count(len(position))
+        self.enter_known(elements, owner)
         if elements.segment == 0:
-            self._refuse_cycles(position, owner)
-        self._levels.append((position, owner))
+            self._refuse_cycles(elements.positions, owner)
         return self.reader.headers(elements)
+
+    def enter_known(self, elements: Elements, owner: Int64s | None) -> None:
+        """Go down to elements that another walk has been through."""
+        self._count(len(elements))
+        self._levels.append((elements.positions, np.zeros(len(elements), np.int64) if owner is None else owner))
 
     def enter_single(self, position: int) -> None:
         """Go down to one value of a reader whose values cannot contain themselves."""
@@ -57,7 +60,7 @@ class Walk:
         self._levels.pop()
 
     def _refuse_cycles(self, position: Int64s, owner: Int64s) -> None:
-        for above, next_owner in reversed(self._levels):
+        for above, next_owner in reversed(self._levels[:-1]):
             same = above[owner] == position
             if same.any():
                 at = int(position[np.argmax(same)])

@@ -148,7 +148,7 @@ def test_cells(table: Any) -> None:
 
 
 def test_mixed_cells_become_json_text(table: Any) -> None:
-    found = table(c=[cell(num(1), np.array([list("two")]), num(1, 2))])
+    found = table(c=[cell(num(1), np.array([list("two")]), num(1, 2)), cell()])
     assert [json.loads(item) for item in found["c"].to_pylist()[0]] == [1, "two", [1, 2]]
     (note,) = json.loads(found.schema.metadata[b"matlens"])["notes"]
     assert note.startswith("c{}: ") and note.endswith("do not unify: JSON text")

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.boxes.levels import Level, Paths, numbered, record_paths, struct_columns
-from matlens.columns import ColumnBuilder
+from matlens.columns import build_column
 from matlens.errors import MatlensError
 from matlens.model import Int64s
 from matlens.nodes import CellNode, CharNode, FieldNode, Node, NumericNode, StructArrayNode, StructNode
@@ -84,7 +84,7 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
             with node.owner.guard(node):
                 elements = node.field_elements(name)
                 if not len(elements) or not _is_picture(node.owner.reader.headers(elements.take([0])).shape(0)):
-                    columns[name] = ColumnBuilder(node.owner.reader).build(elements, name)
+                    columns[name] = build_column(node.owner.reader, elements, name)
         except MatlensError as error:
             problems.append(error)
     return Level(node.numel, struct_columns(columns), record_paths(node.path, "()"))
@@ -100,7 +100,7 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
         return
     name = node.name or "value"
     with node.owner.guard(node):
-        array = ColumnBuilder(node.owner.reader).build(node.cell_elements(), name)
+        array = build_column(node.owner.reader, node.cell_elements(), name)
     if pa.types.is_struct(array.type):
         inner = dict(zip([f.name for f in array.type], array.flatten(), strict=True))
         yield Level(len(array), struct_columns(inner), record_paths(node.path, "{}"))

@@ -15,8 +15,12 @@ from matlens.readers.base import Reader
 from matlens.values import decode_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     import pyarrow as pa
+
+    from matlens.tables import TableReader, TableSource
 
 __all__ = ["Node", "Owner", "find_name"]
 
@@ -149,24 +153,63 @@ class Node:
         """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
         return plain(self.to_numpy())
 
-    def to_arrow(self) -> pa.Table:
-        """An Arrow table: one row for each record of structs, row of matrices, element of cells."""
+    def table(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> TableReader:
+        """The value as a table that is read in windows of rows.
+
+        One row for each record of structs, row of matrices, element of cells. A 1x1 struct
+        of equally long vectors gives a column for each, any other 1x1 struct a single row.
+
+        Parameters
+        ----------
+        rows : int, optional
+            Dimension of a numeric array, counted from 1, along which the rows lie.
+        names : sequence of str, optional
+            Names of the columns of a matrix or of a cell matrix, instead of ``x1`` to ``xN``.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> table = matlens.open("fixtures/annotations_v7.mat")["annotations"].table()
+        >>> table.num_rows, table.schema.names
+        (70, ['image', 'boxes', 'labels', 'size', 'reviewed'])
+        """
+        from matlens.tables import TableReader
+        from matlens.unify import Note
+
+        dropped = [Note("", "the global flag is kept in the metadata only")] if self.is_global else []
         with self._owner.guard(self):
-            return self._table(self.about())
+            source = self._source(None if rows is None else rows - 1, names)
+            return TableReader(source, self.about(), lambda: self._owner.guard(self), dropped)
 
-    def _table(self, about: dict[str, Any]) -> pa.Table:
-        from matlens.tables import array_table
+    def to_arrow(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
+        """All rows of `table` as an Arrow table."""
+        return self.table(rows=rows, names=names).read_all()
 
-        return array_table(self._value(), about)
+    def to_batches(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """The rows of `table` as record batches of bounded size, however large the value is.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> reader = matlens.open("fixtures/annotations_v7.mat")["annotations"].to_batches()
+        >>> sum(batch.num_rows for batch in reader)
+        70
+        """
+        return self.table(rows=rows, names=names).to_reader()
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        """The table of this node; `axis`, counted from 0, and `names` are for arrays."""
+        raise NotImplementedError
 
     def about(self) -> dict[str, Any]:
         """What tables made of this node say of it in their metadata."""
+        flags = {"global": True} if self.is_global else {}
         return {
             "source": self._owner.name,
             "variable": self.path,
             "class": self.matlab_class,
             "dims": list(self.dims),
-        }
+        } | flags
 
     def to_pandas(self) -> pd.DataFrame:
         """`to_arrow` as a pandas DataFrame."""

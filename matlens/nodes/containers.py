@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.errors import CorruptFile, LimitExceeded, PathError
+from matlens.errors import CorruptFile, LimitExceeded, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s, MatlabClass
 from matlens.nodes.base import Node, Owner, find_name
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, OpaqueNode, SparseNode
 from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import Reader
+from matlens.unify import kinds_of
 from matlens.values import char_values, decode_values, number_arrays
 from matlens.walk import MAX_DEPTH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matlens.tables import TableSource
 
 __all__ = ["CellNode", "FieldNode", "ObjectNode", "StructArrayNode", "StructNode", "make_node", "make_nodes"]
 
 
 MAX_NODES = 5_000_000
+MAX_VECTORS = 4096
+"""A struct of more fields is no table of columns."""
 
 
 class _Container(Node):
@@ -103,10 +111,31 @@ class CellNode(_Container):
             return values.tolist()
         return values.reshape(self.dims, order="F")
 
-    def _table(self, about: dict[str, Any]) -> Any:
-        from matlens.tables import cell_table
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        from matlens.tables import ElementsTable
 
-        return cell_table(self._owner.reader, self.cell_elements(), self.name or "value", about)
+        reader, elements, found = self._owner.reader, self.cell_elements(), self._columns(names)
+        if found is None:
+            return ElementsTable(reader, [self.name or "value"], [elements], open_structs=True)
+        return ElementsTable(reader, *found)
+
+    def _columns(self, names: Sequence[str] | None) -> tuple[list[str], list[Elements]] | None:
+        """Names and elements of the columns of a cell of rows; None for a list of like values."""
+        reader, elements = self._owner.reader, self.cell_elements()
+        if len(self.dims) == 2 and min(self.dims) > 1:
+            height, width = self.dims
+            columns = [elements.take(slice(k * height, (k + 1) * height)) for k in range(width)]
+        else:
+            columns = _cells_of_rows(reader, elements)
+        if not columns:
+            return None
+        if names is None and len(columns[0]) > 1:
+            names = _first_row(reader, columns)
+            columns = [column.take(slice(1, None)) for column in columns] if names else columns
+        names = list(names or [f"x{k + 1}" for k in range(len(columns))])
+        if len(names) != len(columns):
+            raise ShapeMismatch(f"{len(names)} names for {len(columns)} columns")
+        return names, columns
 
     def _preview(self, depth: int) -> str:
         nodes = self.children(0, 5)
@@ -153,10 +182,10 @@ class FieldNode(CellNode):
             raise PathError(f"{self.path}: select one element, or elements before the field")
         return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
 
-    def _table(self, about: dict[str, Any]) -> Any:
-        from matlens.tables import field_table
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        from matlens.tables import ElementsTable
 
-        return field_table(self._owner.reader, [self.name], [self._field_elements], about)
+        return ElementsTable(self._owner.reader, [self.name], [self._field_elements])
 
     def to_numpy(self) -> Any:
         with self._owner.guard(self):
@@ -243,12 +272,22 @@ class StructNode(Node):
             record[name][0, 0] = value
         return record
 
-    def _table(self, about: dict[str, Any]) -> Any:
-        from matlens.tables import field_table
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        from matlens.tables import ElementsTable, JoinedTable
 
         fields, elements = self.stored()
-        columns = [elements.take(slice(k, k + 1)) for k in range(len(fields))]
-        return field_table(self._owner.reader, fields, columns, about)
+        columns = self._vectors()
+        if columns:
+            return JoinedTable(columns, fields)
+        return ElementsTable(self._owner.reader, fields, [elements.take([k]) for k in range(len(fields))])
+
+    def _vectors(self) -> list[TableSource]:
+        """A column for each field if all are vectors of one length, of two or more; else none."""
+        nodes = self.children() if 0 < len(self) <= MAX_VECTORS else []
+        sizes = {_vector_length(node) for node in nodes}
+        if len(sizes) != 1 or None in sizes:
+            return []
+        return [_vector_source(node) for node in nodes]
 
     def _preview(self, depth: int) -> str:
         shown = [f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in self.children(0, 8)]
@@ -321,15 +360,56 @@ class StructArrayNode(_Container):
     def _value(self) -> StructArrayNode:
         return self
 
-    def _table(self, about: dict[str, Any]) -> Any:
-        from matlens.tables import field_table
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        from matlens.tables import ElementsTable
 
-        names = self.fields()
-        return field_table(self._owner.reader, names, [self.field_elements(name) for name in names], about)
+        fields = self.fields()
+        return ElementsTable(self._owner.reader, fields, [self.field_elements(name) for name in fields])
 
     def _preview(self, depth: int) -> str:
         names = self.fields()
         return "fields " + ", ".join(names[:12]) + ("…" if len(names) > 12 else "") if names else ""
+
+
+def _cells_of_rows(reader: Reader, elements: Elements) -> list[Elements]:
+    """Columns of a cell of cells of equal length whose elements are of several kinds; else none."""
+    headers = reader.headers(elements) if len(elements) > 1 else Headers.empty(elements)
+    width = int(headers.numel[0]) if len(headers) else 0
+    if width < 2 or not ((headers.cls == MatlabClass.CELL) & (headers.numel == width) & headers.ok).all():
+        return []
+    (group,) = reader.children(headers)
+    inner = reader.headers(group.elements)
+    if len(kinds_of(inner.cls[inner.numel > 0])) < 2:
+        return []
+    return [group.elements.take(slice(k, None, width)) for k in range(width)]
+
+
+def _first_row(reader: Reader, columns: list[Elements]) -> list[str] | None:
+    """Names in the first row of a cell: different texts above a column that holds something else."""
+    top = reader.headers(Elements(columns[0].segment, np.array([column.positions[0] for column in columns])))
+    below = [reader.headers(column.take([1])).cls[0] for column in columns]
+    if not ((top.cls == MatlabClass.CHAR) & (top.numel > 0) & (top.dims[:, 0] == 1)).all():
+        return None
+    texts = [str(text) for text in char_values(reader, top)]
+    named = len(set(texts)) == len(texts) and any(cls != MatlabClass.CHAR for cls in below)
+    return texts if named else None
+
+
+def _vector_length(node: Node) -> int | None:
+    """Number of elements of a vector of two or more; rows of a char matrix count as such."""
+    if isinstance(node, CharNode):
+        return node.dims[0] if len(node.dims) == 2 and node.dims[0] > 1 else None
+    is_vector = len(node.dims) == 2 and 1 in node.dims and node.numel > 1
+    return node.numel if is_vector and isinstance(node, NumericNode | CellNode) else None
+
+
+def _vector_source(node: Node) -> TableSource:
+    """The column of a vector."""
+    from matlens.tables import ElementsTable
+
+    if isinstance(node, CellNode):
+        return ElementsTable(node.owner.reader, [node.name], [node.cell_elements()])
+    return node._source(None if isinstance(node, CharNode) else int(np.argmax(node.dims)), None)
 
 
 _LEAVES: dict[int, type[Node]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,15 @@ from matlens.nodes.base import Node
 from matlens.readers.base import OpaqueValue
 from matlens.values import char_values, function_texts, number_arrays, sparse_arrays
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matlens.tables import TableSource
+
 __all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "OpaqueNode", "SparseNode"]
+
+LARGE = 1 << 17
+"""Arrays of fewer numbers are read whole when a part is wanted."""
 
 
 class NumericNode(Node):
@@ -24,7 +32,31 @@ class NumericNode(Node):
         return np.array(self.value, dtype, copy=copy)
 
     def _value(self) -> Any:
-        return self._pick(number_arrays(self._owner.reader, self._headers)[0])
+        part = self._window()
+        return self._pick(number_arrays(self._owner.reader, self._headers)[0]) if part is None else part
+
+    def _window(self) -> Any:
+        """The selected values of a large array, from the part of it that holds them; None for all others."""
+        axes = self._selection.axes if self._selection else None
+        if axes is None or self._headers.numel[0] < LARGE or not self.numel:
+            return None
+        spans = [int(positions.max()) - int(positions.min()) + 1 for positions in axes]
+        dims = self._headers.shape(0)
+        axis = min(range(len(dims)), key=lambda k: spans[k] / dims[k])
+        start = int(axes[axis].min())
+        part = self._owner.reader.window(self._headers, axis, start, start + spans[axis])
+        if part is None:
+            return None
+        inside = [positions - start if k == axis else positions for k, positions in enumerate(axes)]
+        return part[np.ix_(*inside)]
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        from matlens.tables import ArrayTable, MemoryArray, StoredArray
+
+        name = self.name or "value"
+        if self._selection is not None:
+            return ArrayTable(MemoryArray(self._value()), name, axis, names)
+        return ArrayTable(StoredArray(self._owner.reader, self._headers), name, axis, names)
 
     def _preview(self, depth: int) -> str:
         if self.numel == 0:
@@ -56,6 +88,9 @@ class CharNode(Node):
             return super().to_numpy()
         return np.atleast_1d(self.value)
 
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        return _text_table(self._value())
+
     def _preview(self, depth: int) -> str:
         if self.numel > 1_000_000:
             return ""
@@ -75,6 +110,11 @@ class SparseNode(Node):
     def _value(self) -> Any:
         return self._pick(sparse_arrays(self._owner.reader, self._headers)[0])
 
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        from matlens.tables import triplet_table
+
+        return triplet_table(self._value())
+
     def _pick(self, value: Any) -> Any:
         if self._selection is None:
             return value
@@ -90,6 +130,9 @@ class FunctionNode(Node):
 
     def _value(self) -> str:
         return function_texts(self._owner.reader, self._headers)[0]
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        return _text_table(self._value())
 
     def _preview(self, depth: int) -> str:
         return self._value()
@@ -110,8 +153,8 @@ class OpaqueNode(Node):
         with self._owner.guard(self):
             raise UnsupportedValue(f"objects of class {self.matlab_class} are not decoded yet")
 
-    def _table(self, about: dict[str, Any]) -> Any:
-        return self.to_python()
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        raise UnsupportedValue(f"objects of class {self.matlab_class} are not decoded yet")
 
     def _preview(self, depth: int) -> str:
         return "not decoded yet"
@@ -132,8 +175,18 @@ class DamagedNode(Node):
     def _value(self) -> Any:
         self._headers.raise_first_error()
 
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        self._headers.raise_first_error()
+        raise NotImplementedError
+
     def _preview(self, depth: int) -> str:
         return self.error.message if self.error else ""
+
+
+def _text_table(value: Any) -> TableSource:
+    from matlens.tables import text_table
+
+    return text_table([value] if isinstance(value, str) else value.ravel(order="F").tolist())
 
 
 def _number_text(values: list[Any]) -> str:

@@ -18,6 +18,7 @@ from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, Mat
 __all__ = [
     "OpaqueValue",
     "Reader",
+    "WholeArrays",
     "check_sparse",
     "collect_children",
     "combine_complex",
@@ -86,6 +87,17 @@ class Reader(Protocol):
         """One value, quicker than as a batch of one; None where only a batch will do."""
         ...
 
+    def window_step(self, headers: Headers, axis: int) -> int:
+        """Length of stored blocks of the only array of `headers` along a dimension: what `window` reads best."""
+        ...
+
+    def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any] | None:
+        """Values of the only array of `headers` whose index along `axis` is in a range, with their dims.
+
+        None where `gather` costs no more, because the whole array is at hand.
+        """
+        ...
+
     def triplets(self, headers: Headers) -> Triplets:
         """Non-zeros of sparse matrices of one complexity."""
         ...
@@ -97,6 +109,16 @@ class Reader(Protocol):
     def close(self) -> None:
         """Release the file. Reading afterwards fails."""
         ...
+
+
+class WholeArrays:
+    """The part of a `Reader` that has all of an array at hand, or none of it."""
+
+    def window_step(self, headers: Headers, axis: int) -> int:
+        return 1
+
+    def window(self, headers: Headers, axis: int, start: int, stop: int) -> None:
+        """The caller takes it from all values."""
 
 
 OPAQUE_MARK = 0xDD000000

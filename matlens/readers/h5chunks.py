@@ -18,7 +18,7 @@ from matlens.model import Int64s
 from matlens.readers.h5bytes import Bytes
 from matlens.readers.inflate import MAX_RATIO, THREADED_BYTES, in_threads, inflate
 
-__all__ = ["Chunks", "read_chunks", "read_values"]
+__all__ = ["Chunks", "read_chunks", "read_values", "read_window"]
 
 DEFLATE, SHUFFLE = 1, 2
 MAX_CHUNKS = 1 << 24
@@ -145,38 +145,69 @@ def read_values(source: Bytes, data_sets: list[Chunks], dtype: np.dtype[Any]) ->
     CorruptFile
         If a chunk does not hold what it must.
     """
-    tasks = [(k, chunk) for k, chunks in enumerate(data_sets) for chunk in range(len(chunks.start))]
     arrays = [np.empty(chunks.dims, dtype) for chunks in data_sets]
+    tasks = [(k, number) for k, chunks in enumerate(data_sets) for number in range(len(chunks.start))]
+    _place_all(source, data_sets, arrays, tasks, [0] * len(data_sets), 0)
+    return [array.ravel() for array in arrays]
+
+
+def read_window(
+    source: Bytes, chunks: Chunks, dtype: np.dtype[Any], axis: int, start: int, stop: int
+) -> NDArray[Any]:
+    """Values whose index along `axis` lies from `start` to before `stop`, in the order of HDF5.
+
+    Only the chunks that hold some of them are inflated.
+    """
+    first = chunks.corner[:, axis]
+    wanted = np.flatnonzero((first < stop) & (first + chunks.shape[axis] > start))
+    dims = list(chunks.dims)
+    dims[axis] = stop - start
+    array = np.empty(dims, dtype)
+    _place_all(source, [chunks], [array], [(0, number) for number in wanted.tolist()], [start], axis)
+    return array
+
+
+def _place_all(
+    source: Bytes,
+    data_sets: list[Chunks],
+    arrays: list[NDArray[Any]],
+    tasks: list[tuple[int, int]],
+    starts: list[int],
+    axis: int,
+) -> None:
+    """Inflate chunks of data sets into their arrays, which begin at `starts` along `axis`."""
 
     def place(task: tuple[int, int]) -> None:
-        k, chunk = task
-        _place(source, data_sets[k], chunk, arrays[k])
+        k, number = task
+        _place(source, data_sets[k], number, arrays[k], axis, starts[k])
 
     if sum(array.nbytes for array in arrays) >= THREADED_BYTES:
         in_threads(place, tasks)
     else:
         for task in tasks:
             place(task)
-    return [array.ravel() for array in arrays]
 
 
-def _place(source: Bytes, chunks: Chunks, number: int, array: NDArray[Any]) -> None:
-    """Inflate one chunk and put the part of it that lies inside the data set in its place."""
-    start, nbytes = int(chunks.start[number]), int(chunks.nbytes[number])
+def _place(source: Bytes, chunks: Chunks, number: int, array: NDArray[Any], axis: int, start: int) -> None:
+    """Inflate one chunk and put the part of it that lies inside `array` in its place."""
+    position, nbytes = int(chunks.start[number]), int(chunks.nbytes[number])
     size = math.prod(chunks.shape) * array.dtype.itemsize
-    stored = source.bytes[start : start + nbytes].data
+    stored = source.bytes[position : position + nbytes].data
     try:
-        data = inflate(stored, size) if chunks.filters else stored
+        data = inflate(stored, size) if chunks.filters and chunks.filters[-1] == DEFLATE else stored
     except MatlensError as error:
-        error.offset = start
+        error.offset = position
         raise
     if len(data) != size:
-        raise CorruptFile(f"a chunk holds {len(data)} bytes, {size} expected", offset=start)
+        raise CorruptFile(f"a chunk holds {len(data)} bytes, {size} expected", offset=position)
     if SHUFFLE in chunks.filters:
         planes = np.frombuffer(data, np.uint8).reshape(array.dtype.itemsize, -1)
         data = np.ascontiguousarray(planes.T).data.cast("B")
     block = np.frombuffer(data, array.dtype).reshape(chunks.shape)
     corner = chunks.corner[number].tolist()
-    inside = [min(n, whole - first) for n, whole, first in zip(chunks.shape, chunks.dims, corner, strict=True)]
-    target = tuple(slice(first, first + n) for first, n in zip(corner, inside, strict=True))
-    array[target] = block[tuple(slice(n) for n in inside)]
+    corner[axis] -= start
+    target = tuple(slice(max(at, 0), at + n) for at, n in zip(corner, chunks.shape, strict=True))
+    inside = tuple(
+        slice(max(-at, 0), min(n, whole - at)) for at, n, whole in zip(corner, chunks.shape, array.shape, strict=True)
+    )
+    array[target] = block[inside]

@@ -18,7 +18,7 @@ from matlens.decode import field_of, fields_of, is_record, kind_of, letters
 from matlens.errors import MatlensError, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
-from matlens.readers.base import OpaqueValue
+from matlens.readers.base import OpaqueValue, WholeArrays
 
 __all__ = ["LoadmatReader"]
 
@@ -26,7 +26,7 @@ _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
 _PRIVATE = ("__header__", "__version__", "__globals__", "__function_workspace__")
 
 
-class LoadmatReader:
+class LoadmatReader(WholeArrays):
     """Reads a mapping of variables that are in memory already."""
 
     def __init__(self, variables: Mapping[str, Any], version: str = "loadmat") -> None:

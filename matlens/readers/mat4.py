@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError, NotAMatFile, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.model import Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
-from matlens.readers.base import OpaqueValue, combine_complex, join_triplets
+from matlens.readers.base import OpaqueValue, WholeArrays, combine_complex, join_triplets
 
 __all__ = ["Mat4Reader", "looks_like_v4"]
 
@@ -79,7 +79,7 @@ def looks_like_v4(buffer: Any) -> bool:
     return name.isprintable() and name != ""
 
 
-class Mat4Reader:
+class Mat4Reader(WholeArrays):
     """Reads a v4 file held in `buffer`; positions are the byte offsets of matrix headers."""
 
     version = "4"

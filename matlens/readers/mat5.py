@@ -20,6 +20,7 @@ from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, Mat
 from matlens.readers.base import (
     FieldNames,
     OpaqueValue,
+    WholeArrays,
     collect_children,
     join_triplets,
     reference_dims,
@@ -40,7 +41,7 @@ BATCH = 16
 """Fewer elements than this are quicker to read one by one."""
 
 
-class Mat5Reader:
+class Mat5Reader(WholeArrays):
     """Reads a v5 file held in `buffer` (bytes or an mmap)."""
 
     version = "5"

@@ -363,12 +363,42 @@ class Mat73Reader:
 
     def _values(self, headers: Headers, i: int) -> NDArray[Any]:
         # HDF5 stores the axes reversed, so that its row-major order is MATLAB's column-major.
-        values = self._read(self._book.open(int(headers.payload[i]))).ravel()
+        return self._as_class(headers, i, self._read(self._book.open(int(headers.payload[i]))).ravel())
+
+    def _as_class(self, headers: Headers, i: int, values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype.names:
             return combine_complex(values["real"], values["imag"], single=headers.cls[i] == MatlabClass.SINGLE)
         if values.dtype.kind not in "iufb":
             raise CorruptFile(f"numbers are expected, {values.dtype} found", offset=self._offset(headers, i))
         return values.astype(target_dtype(headers, i), copy=False)
+
+    def window_step(self, headers: Headers, axis: int) -> int:
+        return self._batch.window_step(headers, axis) if self._has_chunks(headers) else 1
+
+    def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any] | None:
+        headers.raise_first_error()
+        if headers.storage[0] == DIRECT or headers.numel[0] == 0:
+            return None
+        values = self._batch.window(headers, axis, start, stop) if self._has_chunks(headers) else None
+        if values is None:
+            with self._readable(headers, 0):
+                values = self._hyperslab(headers, axis, start, stop)
+        return values
+
+    def _has_chunks(self, headers: Headers) -> bool:
+        return bool(headers.storage[0] == IN_CHUNKS)
+
+    def _hyperslab(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any]:
+        """A window of one data set, read by libhdf5."""
+        dataset = self._book.open(int(headers.payload[0]))
+        self._storage.check(dataset)
+        first, count = [0] * dataset.rank, list(dataset.shape)
+        first[dataset.rank - 1 - axis], count[dataset.rank - 1 - axis] = start, stop - start
+        space = dataset.get_space()
+        space.select_hyperslab(tuple(first), tuple(count))
+        values = np.empty(count, dataset.dtype)
+        dataset.read(h5s.create_simple(tuple(count)), space, values)
+        return self._as_class(headers, 0, values.ravel()).reshape(count).T
 
     def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
         """A batch will do here."""

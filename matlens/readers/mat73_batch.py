@@ -16,7 +16,7 @@ from matlens.gather import counts_to_offsets, gather_items, ragged_ranges
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.readers.base import FieldNames, combine_complex
 from matlens.readers.h5bytes import Bytes, Mask
-from matlens.readers.h5chunks import Chunks, read_chunks, read_values
+from matlens.readers.h5chunks import Chunks, read_chunks, read_values, read_window
 from matlens.readers.h5groups import Members, Names, field_orders, group_members
 from matlens.readers.h5headers import (
     CHUNKED,
@@ -322,6 +322,25 @@ class Batch:
         joined[ragged_ranges(offsets[direct], headers.numel[direct])] = items
         return joined
 
+    def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any] | None:
+        """Values of one array of numbers `IN_CHUNKS`, of a range of its dimension `axis`, as MATLAB counts them."""
+        dtype = _DTYPES[int(headers.cls[0])].newbyteorder("<")
+        stored = np.dtype([("real", dtype), ("imag", dtype)]) if headers.is_complex[0] else dtype
+        data_sets = self._chunks(headers.payload, stored.itemsize)
+        if data_sets is None:
+            return None
+        values = read_window(self._source, data_sets[0], stored, len(data_sets[0].dims) - 1 - axis, start, stop)
+        if headers.is_complex[0]:
+            single = bool(headers.cls[0] == MatlabClass.SINGLE)
+            flat = combine_complex(values["real"].ravel(), values["imag"].ravel(), single=single)
+            values = flat.reshape(values.shape)
+        return values.T
+
+    def window_step(self, headers: Headers, axis: int) -> int:
+        """Length of the chunks of an array along its dimension `axis`."""
+        data_sets = self._chunks(headers.payload, _stored_itemsize(headers))
+        return 1 if data_sets is None else data_sets[0].shape[len(data_sets[0].dims) - 1 - axis]
+
     def _chunks(self, addresses: Int64s, itemsize: int) -> list[Chunks] | None:
         objects = self._objects(addresses)
         found = []
@@ -333,6 +352,11 @@ class Batch:
                 return None
             found.append(chunks)
         return found
+
+
+def _stored_itemsize(headers: Headers) -> int:
+    """Bytes of one stored number of the only array of `headers`."""
+    return int(_DTYPES[int(headers.cls[0])].itemsize * (1 + headers.is_complex[0]))
 
 
 def _is_stored_as(objects: Objects, dtype: np.dtype[Any]) -> Mask:
