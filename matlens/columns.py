@@ -14,7 +14,7 @@ from matlens.decode import plain
 from matlens.gather import counts_to_offsets, ragged_ranges, units_to_utf8
 from matlens.model import Children, Elements, Headers, Int64s
 from matlens.names import safe_column_names
-from matlens.plan import ColumnPlan, Planner, column_path, is_numeric, leaf_type, reorder_children
+from matlens.plan import ColumnPlan, Planner, column_path, is_numeric, reorder_children
 from matlens.readers.base import Reader
 from matlens.unify import Kind, Layout, row_major
 from matlens.values import char_values, decode_values, function_texts

@@ -15,12 +15,17 @@ __all__ = [
     "AmbiguousConvention",
     "CorruptFile",
     "LimitExceeded",
+    "LossyConversion",
     "MatlensError",
+    "MissingExtra",
     "NoBoxesFound",
     "NotAMatFile",
     "OutputExists",
+    "OutputFailed",
     "PathError",
+    "QueryError",
     "ShapeMismatch",
+    "UnfitFormat",
     "UnsafeFile",
     "UnsupportedValue",
     "error_context",
@@ -111,6 +116,26 @@ class AmbiguousConvention(MatlensError, ValueError):
 
 class OutputExists(MatlensError, FileExistsError):
     """The output file exists and overwriting was not asked for."""
+
+
+class OutputFailed(MatlensError, OSError):
+    """An output file that could not be written, because the disk is full for instance."""
+
+
+class UnfitFormat(MatlensError, ValueError):
+    """An output format that cannot hold the values, or that needs an option to do so."""
+
+
+class LossyConversion(MatlensError, ValueError):
+    """Something would be lost, and the caller has asked for an error in that case."""
+
+
+class QueryError(MatlensError, ValueError):
+    """A SQL query that cannot be run."""
+
+
+class MissingExtra(MatlensError, ImportError):
+    """An optional package that the call needs is not installed."""
 
 
 @contextmanager

@@ -150,9 +150,9 @@ class ColumnPlan:
         return self._ones_only
 
     @property
-    def never_null(self) -> bool:
-        """Whether every element is of the kind of the column."""
-        return not self.shapes.empties
+    def may_miss(self) -> bool:
+        """Whether some entries may be null."""
+        return self.lacking or bool(self.shapes.empties)
 
     @property
     def is_large(self) -> bool:
@@ -175,7 +175,7 @@ class ColumnPlan:
             found.append(Note(self.path, "dims vary: stored as row-major data and shape", is_lossy=False))
         lost = 0 if kind is None else self.shapes.lost_empties(are_numbers=kind == Kind.NUMBER)
         if lost:
-            found.append(Note(self.path, f"{lost:,} empty arrays lose their dims"))
+            found.append(Note(self.path, f"empty arrays lose their dims: {lost:,}"))
         if self.lacking:
             found.append(Note(self.path, "some structs lack this field: null"))
         return found

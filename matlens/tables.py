@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,7 +144,7 @@ class ElementsTable:
         """The column whose structs are opened."""
         name = self._names[0] if self._open_structs and len(self._names) == 1 else ""
         plan = self._planned[0].columns.get(name)
-        fits = plan is not None and plan.kind == Kind.STRUCT and plan.is_record and plan.never_null and plan.fields
+        fits = plan is not None and plan.kind == Kind.STRUCT and plan.is_record and plan.fields and not plan.may_miss
         return name if fits else None
 
     @cached_property
@@ -186,7 +187,8 @@ class ElementsTable:
 
 def _describe(plan: ColumnPlan) -> dict[str, Any]:
     """MATLAB's view of a column."""
-    return {"class": plan.classes, "dims": plan.shapes.described or "varies"}
+    described: dict[str, Any] = {"class": plan.classes, "dims": plan.shapes.described or "varies"}
+    return described | {"nullable": True} if plan.may_miss else described
 
 
 class StoredArray:
@@ -386,7 +388,7 @@ class TableReader:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Record batches of bounded size, one after another."""
         bounds = self._source.bounds
-        for start, stop in zip(bounds, bounds[1:], strict=False):
+        for start, stop in pairwise(bounds):
             with self._guard():
                 batch = self._source.read(start, stop)
             yield batch.replace_schema_metadata(self.schema.metadata)

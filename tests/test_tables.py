@@ -135,9 +135,7 @@ def write_v73(path: Path, name: str, values: Any, **options: Any) -> None:
         {"chunks": (1, 4), "fletcher32": True},
     ],
 )
-def test_windows_of_v73_read_the_chunks_they_need(
-    tmp_path: Path, small_windows: None, options: dict[str, Any]
-) -> None:
+def test_windows_of_v73_read_the_chunks_they_need(tmp_path: Path, small_windows: None, options: dict[str, Any]) -> None:
     matrix = np.random.default_rng(0).normal(size=(41, 5))
     write_v73(tmp_path / "m.mat", "m", matrix, **options)
     with matlens.open(tmp_path / "m.mat") as file:
@@ -213,7 +211,7 @@ def test_empty_arrays_that_lose_their_dims_are_noted(tmp_path: Path) -> None:
     items = [np.array([[1.0]]), np.zeros((0, 3)), np.zeros((0, 0)), np.array([[2.0]])]
     with save(tmp_path, c=cell(*items)) as file:
         table = file["c"].table()
-        assert [str(note) for note in table.notes] == ["c: 1 empty arrays lose their dims"]
+        assert [str(note) for note in table.notes] == ["c: empty arrays lose their dims: 1"]
         assert table.read_all()["c"].to_pylist() == [1, None, None, 2]
 
 

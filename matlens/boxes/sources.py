@@ -95,6 +95,17 @@ class BoxSource:
         about = {"source": self.file, "variable": self.path, "boxes": self._about(used)}
         return with_metadata(pa.table(columns), about)
 
+    def image_rows(self) -> pa.Table:
+        """All images, those without boxes too: a row for each, with what stands beside their names."""
+        if self.image is None:
+            return pa.table({"image": pa.array([], pa.string())})
+        level = self.columns.level
+        while self.image not in level.columns and level.parent is not None:
+            level = level.parent
+        others = [name for name in level.names() if name != self.image and not _is_ragged(level.column(name).type)]
+        columns = {name: level.column(name) for name in others if name != "image"}
+        return pa.table({"image": level.column(self.image)} | columns)
+
     def _about(self, convention: str) -> dict[str, Any]:
         return {
             "convention": convention,

@@ -13,7 +13,11 @@ _COMMANDS = {
     "ls": "List the variables of MAT-files.",
     "tree": "Show what is inside a file, or below one of its values.",
     "show": "Print one value.",
-    "boxes": "Find bounding boxes and write them to Parquet.",
+    "convert": "Convert variables to Parquet, CSV, JSON, SQLite and more.",
+    "boxes": "Find bounding boxes and write them to Parquet, COCO, YOLO or VOC.",
+    "sql": "Query the variables of a file as tables.",
+    "diff": "Compare two files, or values of them.",
+    "check": "Read files end to end and tell what is damaged.",
 }
 
 
@@ -48,9 +52,10 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "--version", package_name="matlens")
 def group() -> None:
-    """Open MATLAB's MAT-files of every version: list, inspect, and take boxes to Parquet.
+    """Open MATLAB's MAT-files of every version: list, inspect, convert, compare and check them.
 
-    Exit codes: 0 fine, 1 the data are at fault, 2 the call is at fault, 130 interrupted.
+    Exit codes: 0 fine, 1 the data are at fault or differ, 2 the call is at fault,
+    4 something would be lost under --strict, 130 interrupted.
     """
 
 

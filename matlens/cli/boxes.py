@@ -17,27 +17,37 @@ if TYPE_CHECKING:
     from matlens.boxes import BoxSource
 
 _CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "cxcywh", "yolo", "rowcol")
+_TABLES = ("parquet", "arrow", "csv", "tsv", "jsonl", "sqlite", "duckdb")
+_DETECTION = ("coco", "yolo", "voc")
 _PREVIEW = 10
 
 
 @click.command("boxes")
 @click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Parquet file to write.")
+@click.option("-o", "--output", help="File to write: *.parquet, *.csv, *.json for COCO …; a folder for yolo and voc.")
+@click.option("--format", "format_name", type=click.Choice([*_DETECTION, *_TABLES]), help="Instead of the suffix's.")
 @click.option("--path", help='Look for boxes only here, such as "annotations.bbox".')
 @click.option("--convention", type=click.Choice(_CONVENTIONS), help="How the four numbers are meant.")
 @click.option("--image-field", help="Field that holds the image name.")
 @click.option("--label-field", help="Field that holds the class.")
-@click.option("--image-size", type=(float, float), help="Width and height, for yolo.")
+@click.option("--image-size", type=(float, float), help="Width and height of all images.")
+@click.option("--size-field", help='Field of [rows columns] of the image, or two as "width,height".')
+@click.option("--size-wh", is_flag=True, help="The size field holds width before height.")
+@click.option("--images", type=click.Path(file_okay=False, exists=True), help="Folder of the images, for their sizes.")
 @click.option("--force", is_flag=True, help="Overwrite an existing output.")
 @json_options
 def command(
     files: tuple[str, ...],
     output: str | None,
+    format_name: str | None,
     path: str | None,
     convention: str | None,
     image_field: str | None,
     label_field: str | None,
     image_size: tuple[float, float] | None,
+    size_field: str | None,
+    size_wh: bool,
+    images: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -46,14 +56,19 @@ def command(
     Columns: source, image, label, xmin, ymin, xmax, ymax (0-based, half-open pixel edges),
     then everything else that stands beside a box. What speaks for the convention goes to
     stderr. Without -o the first rows are printed.
-    """
-    from matlens.boxes import find, merge
 
-    if output and not output.endswith((".parquet", ".pq")):
-        raise click.UsageError(f"{output}: boxes are written as Parquet; name the output *.parquet")
-    _refuse_existing(output, force)
+    COCO takes *.json, or --format coco; YOLO and VOC write a file for each image into a
+    folder. The sizes of images, which YOLO needs, come from a field beside the boxes, from
+    the headers of the images in --images, or from --image-size.
+    """
+    from matlens.boxes import concat, find, merge
+
+    format_name = _format(output, format_name)
+    if format_name not in ("yolo", "voc"):
+        _refuse_existing(output, force)
     outcome = Outcome()
     tables: list[tuple[str, pa.Table]] = []
+    image_rows: list[pa.Table] = []
     names = expand(files)
     for name in names:
         with outcome.each(), open_input(name) as file:
@@ -66,8 +81,15 @@ def command(
             for problem in (*problems, *file.problems):
                 outcome.note(problem)
             tables.append((name, merge(file.name, sources, path, convention, image_size)))
+            image_rows += [source.image_rows() for source in sources]
     if tables:
-        _deliver(_joined(tables, many=len(names) > 1), output, force, as_json)
+        joined = _joined(tables, many=len(names) > 1)
+        if output and format_name in _DETECTION:
+            sizes = {"size_field": size_field, "width_first": size_wh, "folder": images, "constant": image_size}
+            files_read = ", ".join(Path(name).name for name, _ in tables)
+            _write_detection(joined, concat(image_rows), format_name, output, force, sizes, files_read)
+        else:
+            _deliver(joined, format_name, output, force, as_json)
     outcome.leave()
     if not tables:
         raise NoBoxesFound("no bounding boxes")
@@ -104,11 +126,54 @@ def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
     return with_metadata(concat(named), {"files": [name for name, _ in tables]})
 
 
-def _deliver(table: pa.Table, output: str | None, force: bool, as_json: bool) -> None:
-    if output:
-        from matlens.export.parquet import write_parquet
+def _format(output: str | None, name: str | None) -> str | None:
+    """The format by its name or by the suffix of the output."""
+    from matlens.export.formats import find_format
 
-        write_parquet(table, output, force=force)
+    if output is None or name is not None:
+        return name
+    if output.lower().endswith(".json"):
+        return "coco"
+    if output.endswith("/") or Path(output).is_dir():
+        raise click.UsageError(f"{output} is a folder: --format yolo or --format voc writes one")
+    found = find_format(output).name
+    if found not in _TABLES:
+        raise click.UsageError(f"boxes are not written as {found}; there are {', '.join((*_DETECTION, *_TABLES))}")
+    return found
+
+
+def _write_detection(
+    table: pa.Table, images: pa.Table, format_name: str, output: str, force: bool, sizes: dict[str, Any], source: str
+) -> None:
+    """Write the formats of detection data sets, and say where the sizes of images come from."""
+    from matlens.export.coco import write_coco
+    from matlens.export.images import group_by_image, sizes_of
+    from matlens.export.voc import write_voc
+    from matlens.export.yolo import outside, write_yolo
+
+    known, origin = sizes_of(images, **sizes)
+    found = group_by_image(table, known, images["image"].to_pylist())
+    if origin:
+        message(f"sizes of {len(known):,} of {len(found.images):,} images: {origin}")
+    if found.dropped:
+        message(f"loss: {found.dropped:,} boxes without an image name or with NaN are left out")
+    beyond = outside(found)
+    if beyond:
+        message(f"{beyond:,} boxes reach beyond the edges of their image")
+    if format_name == "coco":
+        write_coco(found, output, force=force, source=source)
+    else:
+        (write_yolo if format_name == "yolo" else write_voc)(found, output, force=force)
+    message(f"{output}: {len(found.boxes):,} boxes in {len(found.images):,} images, {len(found.classes):,} classes")
+
+
+def _deliver(table: pa.Table, format_name: str | None, output: str | None, force: bool, as_json: bool) -> None:
+    if output:
+        from matlens.export.formats import ExportOptions, find_format, write_items
+        from matlens.export.source import Item, reader_of
+
+        options = ExportOptions(force=force, flatten=True)
+        write_items(find_format(output, format_name), [Item("boxes", reader_of(table))], Path(output), options)
         message(f"{output}: {table.num_rows:,} boxes, columns {', '.join(table.column_names)}")
         if as_json:
             print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from matlens.errors import AmbiguousConvention, MatlensError, OutputExists, PathError, UnsafeFile
+from matlens.errors import (
+    AmbiguousConvention,
+    LossyConversion,
+    MatlensError,
+    MissingExtra,
+    OutputExists,
+    PathError,
+    QueryError,
+    UnfitFormat,
+    UnsafeFile,
+)
 from matlens.escape import safe_text, shorten
 
 if TYPE_CHECKING:
@@ -26,13 +37,17 @@ __all__ = [
     "message",
     "open_input",
     "print_json",
+    "progress",
     "run",
     "style",
 ]
 
-FINE, DATA_FAULT, CALL_FAULT, INTERRUPTED = 0, 1, 2, 130
-_CALL_ERRORS = (PathError, OutputExists, AmbiguousConvention)
+FINE, DATA_FAULT, CALL_FAULT, LOSSY, INTERRUPTED = 0, 1, 2, 4, 130
+TERMINATED = 143
+_CALL_ERRORS = (PathError, OutputExists, AmbiguousConvention, UnfitFormat, MissingExtra, QueryError)
 _STDIN = "-"
+SHOWN_ROWS = 10_000
+"""Fewer rows than this are done before a bar would be of use."""
 
 
 class Outcome:
@@ -64,6 +79,8 @@ class Outcome:
 
 def run(command: click.Command) -> int:
     """Run a command; no traceback for faults of data or call, no noise for a closed pipe."""
+    # So that files that are being written are removed.
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         # Names from files may hold anything; what a terminal cannot show is escaped, not fatal.
         if hasattr(stream, "reconfigure"):
@@ -80,6 +97,7 @@ def run(command: click.Command) -> int:
             click.echo(f"Try 'matlens --help' or '{error.ctx.command_path} --help'.", err=True)
         return CALL_FAULT
     except (click.Abort, KeyboardInterrupt):
+        message("interrupted", error=True)
         return INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
@@ -92,12 +110,18 @@ def run(command: click.Command) -> int:
     return FINE
 
 
+def _terminate(number: int, frame: Any) -> None:
+    raise SystemExit(TERMINATED)
+
+
 def _silence_stdout() -> None:
     """Keep the interpreter from failing at exit when it flushes into a closed pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: Exception) -> int:
+    if isinstance(error, LossyConversion):
+        return LOSSY
     if isinstance(error, MatlensError):
         return CALL_FAULT if isinstance(error, _CALL_ERRORS) else DATA_FAULT
     return CALL_FAULT if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError) else DATA_FAULT
@@ -189,6 +213,21 @@ def open_input(name: str) -> Iterator[MatFile]:
         with open_file(spool.name) as file:
             file.name, file.path = "<stdin>", None
             yield file
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for `total` rows, where that is a terminal; gives what to call with rows done."""
+    if not sys.stderr.isatty() or total < SHOWN_ROWS:
+        yield lambda rows: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(shorten(safe_text(what), 40), total=total)
+        yield lambda rows: bar.advance(task, rows)
 
 
 # --- text --------------------------------------------------------------------------------

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
-from matlens.errors import OutputExists
+from matlens.errors import MatlensError, OutputExists, OutputFailed
 
-__all__ = ["atomic_output"]
+Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
+
+__all__ = ["atomic_folder", "atomic_output", "atomic_path", "refuse_existing"]
 
 
 @contextmanager
@@ -29,6 +32,8 @@ def atomic_output(target: str | Path, *, force: bool = False) -> Iterator[IO[byt
     ------
     OutputExists
         If `target` exists and `force` is false.
+    OutputFailed
+        If the system refuses to write.
 
     Examples
     --------
@@ -39,24 +44,83 @@ def atomic_output(target: str | Path, *, force: bool = False) -> Iterator[IO[byt
     >>> target.read_bytes()
     b'data'
     """
+    with atomic_path(target, force=force) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def atomic_path(target: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """The same for writers that want a file name: an empty file beside `target`, or nothing if they remove it."""
     target = Path(target)
-    if not force and os.path.lexists(target):
-        raise OutputExists("the file exists; --force (force=True) overwrites it", file=str(target))
+    refuse_existing(target, force=force)
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with _naming(target):
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if force:
-            temporary.replace(target)
-        else:
-            _publish_new(temporary, target)
-        _sync_folder(target.parent)
+        with _naming(target):
+            yield temporary
+            _sync(temporary)
+            if force:
+                temporary.replace(target)
+            else:
+                _publish_new(temporary, target)
+            _sync(target.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Say in errors of the system which output could not be written."""
+    try:
+        yield
+    except MatlensError:
+        raise
+    except OSError as error:
+        raise OutputFailed(f"cannot be written: {error.strerror or error}", file=str(target)) from None
+
+
+@contextmanager
+def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[Opener]:
+    """Write several files into a folder that appears when all of them are there.
+
+    Gives a function that opens a file by its path inside the folder. With `force`, a folder
+    may exist: its files of the same names are replaced, each as a whole.
+
+    Raises
+    ------
+    OutputExists
+        If `target` exists and holds something, and `force` is false.
+    """
+    target = Path(target)
+    if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
+        if not force or not target.is_dir():
+            refuse_existing(target)
+        yield lambda name: atomic_output(_inside(target, name), force=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
+    temporary.mkdir()
+    try:
+        yield lambda name: atomic_output(_inside(temporary, name), force=True)
+        # An empty folder at `target` gives way to it.
+        temporary.replace(target)
+        _sync(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def refuse_existing(target: str | Path, *, force: bool = False) -> None:
+    """Raise `OutputExists` if there is a file, unless `force`."""
+    if not force and os.path.lexists(target):
+        raise OutputExists("the file exists; --force (force=True) overwrites it", file=str(target))
 
 
 def _publish_new(temporary: Path, target: Path) -> None:
@@ -70,10 +134,11 @@ def _publish_new(temporary: Path, target: Path) -> None:
         temporary.replace(target)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync(path: Path) -> None:
+    """Have a file or folder written to disk; Windows does so with files that are open for writing only."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -105,6 +105,11 @@ class Node:
         return int(self._headers.nbytes[0])
 
     @property
+    def is_part(self) -> bool:
+        """Whether the node is no stored value but some elements, a record or a field of one."""
+        return self._selection is not None
+
+    @property
     def error(self) -> MatlensError | None:
         """Why the value cannot be read, where its header tells so already."""
         return self._headers.errors.get(0)

@@ -161,6 +161,10 @@ class FieldNode(CellNode):
         return self._field_elements
 
     @property
+    def is_part(self) -> bool:
+        return True
+
+    @property
     def matlab_class(self) -> str:
         return "cell"
 
@@ -211,6 +215,10 @@ class StructNode(Node):
         self.is_record = record is not None
         if record is not None:
             self.dims = (1, 1)
+
+    @property
+    def is_part(self) -> bool:
+        return self.is_record
 
     def stored(self) -> tuple[tuple[str, ...], Elements]:
         """Field names, and the element of each field."""

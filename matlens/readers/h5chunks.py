@@ -151,9 +151,7 @@ def read_values(source: Bytes, data_sets: list[Chunks], dtype: np.dtype[Any]) ->
     return [array.ravel() for array in arrays]
 
 
-def read_window(
-    source: Bytes, chunks: Chunks, dtype: np.dtype[Any], axis: int, start: int, stop: int
-) -> NDArray[Any]:
+def read_window(source: Bytes, chunks: Chunks, dtype: np.dtype[Any], axis: int, start: int, stop: int) -> NDArray[Any]:
     """Values whose index along `axis` lies from `start` to before `stop`, in the order of HDF5.
 
     Only the chunks that hold some of them are inflated.

@@ -41,7 +41,7 @@ def inflate_head(stream: memoryview, nbytes: int) -> bytes:
     """
     inflater, head = zlib.decompressobj(), b""
     # In small steps, so that damage further on does not hide what comes before it.
-    for position in range(0, min(len(stream), nbytes), STEP):
+    for position in range(0, len(stream), STEP):
         try:
             head += inflater.decompress(stream[position : position + STEP], nbytes - len(head))
         except zlib.error as error:

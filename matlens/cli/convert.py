@@ -1,0 +1,173 @@
+"""``matlens convert``: variables of MAT-files as Parquet, Arrow, CSV, JSON, databases and more."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matlens.cli.output import (
+    LOSSY,
+    Outcome,
+    columns_text,
+    expand,
+    json_options,
+    message,
+    open_input,
+    print_json,
+    progress,
+)
+from matlens.names import safe_file_name, unique_names
+
+if TYPE_CHECKING:
+    from matlens.convert import Output
+    from matlens.export.formats import ExportOptions
+    from matlens.tree import MatFile
+
+FORMAT_NAMES = ("parquet", "arrow", "csv", "tsv", "json", "jsonl", "npy", "npz", "sqlite", "duckdb", "mat")
+PROGRAMS = ("pandas", "polars", "duckdb", "datasets", "matlab")
+
+
+@click.command("convert")
+@click.argument("files", nargs=-1, required=True)
+@click.option("-o", "--output", help='File or folder to write; "-" for standard output.')
+@click.option("--var", multiple=True, metavar="PATH", help='Convert this value only, such as "s.data"; repeatable.')
+@click.option("--format", "format_name", type=click.Choice(FORMAT_NAMES), help="Instead of what the suffix tells.")
+@click.option("--rows", type=click.IntRange(1), metavar="DIM", help="Dimension of arrays that the rows lie along.")
+@click.option("--header", metavar="PATH", default="auto", show_default=True, help='Names of columns; "none" for x1…xN.')
+@click.option("--flatten", is_flag=True, help="CSV: spread structs and lists over columns.")
+@click.option("--safe-csv", is_flag=True, help="CSV: an apostrophe before what spreadsheets take for a formula.")
+@click.option("--nan", type=click.Choice(["null", "string", "literal", "error"]), default="null", show_default=True)
+@click.option("--for", "consumer", type=click.Choice(PROGRAMS), help="Write what this program reads, and warn.")
+@click.option("--dry-run", is_flag=True, help="Show the columns and what would be lost; write nothing.")
+@click.option("--strict", is_flag=True, help="Write nothing and exit with 4 if something would be lost.")
+@click.option("--force", is_flag=True, help="Overwrite existing outputs.")
+@json_options
+def command(
+    files: tuple[str, ...],
+    output: str | None,
+    var: tuple[str, ...],
+    format_name: str | None,
+    rows: int | None,
+    header: str,
+    flatten: bool,
+    safe_csv: bool,
+    nan: Any,
+    consumer: Any,
+    dry_run: bool,
+    strict: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Convert variables of FILES to other formats, told by the suffix of the output.
+
+    A struct array gives a row for each element, a matrix a column for each of its columns,
+    a cell a row for each element. Several variables go to a folder (-o DIR/), one file
+    each, or together into .npz, .sqlite, .duckdb or .mat. Everything that would be lost is
+    said on stderr. Rows are read in windows, so that memory stays bounded.
+    """
+    from matlens.export.formats import ExportOptions
+
+    if output is None and not dry_run:
+        raise click.UsageError("name the output with -o FILE or -o DIR/, or look first with --dry-run")
+    options = ExportOptions(force, flatten, safe_csv, nan, consumer)
+    job = _Job(output, var, format_name, rows, None if header == "none" else header, options, dry_run, strict)
+    names = expand(files)
+    if len(names) > 1 and output is not None and _is_one_file(output):
+        raise click.UsageError(f"{len(names)} files for one output: give a folder, -o DIR/")
+    stems = unique_names([safe_file_name(Path(name).stem) for name in names], fold=True)
+    for name, stem in zip(names, stems, strict=True):
+        with job.outcome.each(), open_input(name) as file:
+            job.convert(file, stem if len(names) > 1 else None)
+    if as_json:
+        print_json({"outputs": job.described})
+    job.outcome.leave()
+
+
+def _is_one_file(output: str) -> bool:
+    return output == "-" or (bool(Path(output).suffix) and not output.endswith("/") and not Path(output).is_dir())
+
+
+class _Job:
+    """One call: its options, and what has come of it so far."""
+
+    def __init__(
+        self,
+        output: str | None,
+        var: tuple[str, ...],
+        format_name: str | None,
+        rows: int | None,
+        header: str | None,
+        options: ExportOptions,
+        dry_run: bool,
+        strict: bool,
+    ) -> None:
+        self._output, self._var, self._format = output, var, format_name
+        self._rows, self._header, self._options = rows, header, options
+        self._dry_run, self._strict = dry_run, strict
+        self.outcome = Outcome()
+        self.described: list[dict[str, Any]] = []
+
+    def convert(self, file: MatFile, folder: str | None) -> None:
+        """Convert the values of one file."""
+        from matlens.convert import describe_output, items_of, outputs_of
+
+        found = items_of(
+            file, self._var, rows=self._rows, header=self._header, options=self._options, problems=self.outcome.note
+        )
+        items = list(found)
+        for problem in file.problems:
+            self.outcome.note(problem)
+        if not items:
+            return
+        target = self._output or "./"
+        if target == "-":
+            outputs = outputs_of(items, f"-.{self._format or 'csv'}", format=self._format, options=self._options)
+        else:
+            outputs = outputs_of(items, target, format=self._format, folder=folder, options=self._options)
+        lossy = [note for output in outputs for note in output.notes if note.is_lossy]
+        for output in outputs:
+            self._report(file, output)
+        if self._strict and lossy:
+            message(f"{file.name}: {len(lossy)} losses, nothing is written (--strict)", error=True)
+            self.outcome.code = LOSSY
+        elif not self._dry_run:
+            for output in outputs:
+                with self.outcome.each():
+                    self._write(file, output)
+        self.described += [describe_output(output) for output in outputs]
+
+    def _report(self, file: MatFile, output: Output) -> None:
+        """What is known before anything is written: losses, and for a dry run the columns."""
+        if self._dry_run:
+            for item in output.items:
+                click.echo(f"{output.path if self._output else item.name}: {item.num_rows:,} rows", err=False)
+                for line in columns_text([(column.name, str(column.type)) for column in item.schema], widths=100):
+                    click.echo(line)
+        for note in output.notes:
+            message(f"{file.name}: {'loss: ' if note.is_lossy else ''}{note}")
+        for warning in output.warnings:
+            message(f"{file.name}: {output.path.name}: {warning}")
+
+    def _write(self, file: MatFile, output: Output) -> None:
+        from matlens.convert import write_output
+        from matlens.export.formats import write_stream
+
+        known = len(output.notes)
+        with progress(output.num_rows, output.path.name) as advance:
+            for item in output.items:
+                item.on_rows = advance
+            if self._output == "-":
+                output.notes += write_stream(output.format, output.items[0], sys.stdout.buffer, self._options)
+                sys.stdout.buffer.flush()
+            else:
+                write_output(output, self._options)
+        for note in output.notes[known:]:
+            message(f"{file.name}: {'loss: ' if note.is_lossy else ''}{note}")
+        if any(note.is_lossy for note in output.notes[known:]) and self._strict:
+            self.outcome.code = LOSSY
+        if self._output != "-":
+            tables = ", ".join(item.name for item in output.items[:8])
+            message(f"{output.path}: {tables}: {output.num_rows:,} rows")

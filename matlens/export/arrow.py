@@ -1,0 +1,40 @@
+"""Arrow IPC files, which are also Feather version 2, and Arrow streams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+from pyarrow import ipc
+
+from matlens.export.atomic import atomic_output
+from matlens.export.source import Source, reader_of
+
+__all__ = ["stream_arrow", "write_arrow"]
+
+
+def write_arrow(table: Source, target: str | Path, *, force: bool = False) -> None:
+    """Write a table to an Arrow IPC file, its buffers compressed by zstd.
+
+    Raises
+    ------
+    OutputExists
+        If `target` exists and `force` is false.
+    """
+    reader = reader_of(table)
+    options = ipc.IpcWriteOptions(compression="zstd")
+    with (
+        atomic_output(target, force=force) as file,
+        ipc.new_file(pa.PythonFile(file, "w"), reader.schema, options=options) as writer,
+    ):
+        for batch in reader.batches():
+            writer.write_batch(batch)
+
+
+def stream_arrow(table: Source, file: IO[bytes]) -> None:
+    """Write a table as a stream of record batches."""
+    reader = reader_of(table)
+    with ipc.new_stream(pa.PythonFile(file, "w"), reader.schema) as writer:
+        for batch in reader.batches():
+            writer.write_batch(batch)

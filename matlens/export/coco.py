@@ -1,0 +1,58 @@
+"""COCO: one JSON document of images, annotations and categories.
+
+Boxes are ``[x, y, width, height]``, 0-based, after the data format of *COCO, Common
+Objects in Context* (cocodataset.org).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from matlens.columns import json_safe
+from matlens.export.atomic import atomic_output
+from matlens.export.images import BoxesByImage
+
+__all__ = ["write_coco"]
+
+
+def write_coco(found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
+    """Write boxes as a COCO document; what else is known of a box goes to its ``attributes``.
+
+    Raises
+    ------
+    OutputExists
+        If `target` exists and `force` is false.
+    """
+    document = {
+        "info": {"description": f"{source}, converted by matlens".lstrip(", "), "version": "1.0"},
+        "licenses": [],
+        "images": [_image(i, name, found) for i, name in enumerate(found.images)],
+        "annotations": [_annotation(k, found) for k in range(len(found.boxes))],
+        "categories": [{"id": i + 1, "name": name, "supercategory": ""} for i, name in enumerate(found.classes)],
+    }
+    with atomic_output(target, force=force) as file:
+        file.write(json.dumps(document, default=str).encode())
+
+
+def _image(i: int, name: str, found: BoxesByImage) -> dict[str, Any]:
+    image: dict[str, Any] = {"id": i + 1, "file_name": name}
+    if name in found.sizes:
+        width, height = found.sizes[name]
+        image |= {"width": round(width), "height": round(height)}
+    return image
+
+
+def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
+    xmin, ymin, xmax, ymax = found.boxes[k].tolist()
+    annotation = {
+        "id": k + 1,
+        "image_id": int(found.image_of[k]) + 1,
+        "category_id": int(found.class_of[k]) + 1,
+        "bbox": [xmin, ymin, xmax - xmin, ymax - ymin],
+        "area": (xmax - xmin) * (ymax - ymin),
+        "iscrowd": 0,
+        "segmentation": [],
+    }
+    return annotation | ({"attributes": json_safe(found.extras[k])} if found.extras[k] else {})

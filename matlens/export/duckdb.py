@@ -1,0 +1,73 @@
+"""DuckDB databases: a table for each value, nested columns as lists and structs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from matlens.errors import MissingExtra
+from matlens.export.atomic import atomic_path
+from matlens.export.source import Item
+from matlens.export.sqlite import METADATA_TABLE, quoted
+from matlens.names import unique_names
+from matlens.tables import METADATA_KEY
+
+__all__ = ["connect", "write_duckdb"]
+
+
+def connect(database: str | Path = ":memory:") -> Any:
+    """A connection of DuckDB that fetches nothing from elsewhere."""
+    try:
+        import duckdb
+    except ImportError:
+        raise MissingExtra("DuckDB is not installed: pip install 'matlens[sql]'") from None
+    config: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    return duckdb.connect(str(database), config=config)
+
+
+def write_duckdb(items: Sequence[Item], target: str | Path, *, force: bool = False) -> None:
+    """Write several values as tables of one database.
+
+    Raises
+    ------
+    MissingExtra
+        Without the package duckdb.
+    OutputExists
+        If `target` exists and `force` is false.
+    """
+    names = unique_names([METADATA_TABLE, *(item.name for item in items)], fold=True)[1:]
+    with atomic_path(target, force=force) as temporary:
+        # DuckDB takes an empty file for a damaged one.
+        temporary.unlink()
+        connection = connect(temporary)
+        try:
+            connection.execute(f"create table {METADATA_TABLE} (name varchar primary key, metadata varchar)")
+            for name, item in zip(names, items, strict=True):
+                _write_table(connection, name, item)
+        except OSError:
+            raise
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in ("_duckdb", "duckdb"):
+                raise
+            raise OSError(f"DuckDB: {str(error).splitlines()[0]}") from None
+        finally:
+            connection.close()
+            Path(f"{temporary}.wal").unlink(missing_ok=True)
+
+
+def _write_table(connection: Any, name: str, item: Item) -> None:
+    metadata = (item.schema.metadata or {}).get(METADATA_KEY, b"{}").decode()
+    connection.execute(f"insert into {METADATA_TABLE} values (?, ?)", [name, metadata])
+    if not len(item.schema):
+        return
+    columns = unique_names(item.schema.names, fold=True)
+    schema = pa.schema([field.with_name(c) for field, c in zip(item.schema, columns, strict=True)])
+    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in item.batches())
+    connection.register("matlens_rows", pa.RecordBatchReader.from_batches(schema, batches))
+    try:
+        connection.execute(f"create table {quoted(name)} as select * from matlens_rows")
+    finally:
+        connection.unregister("matlens_rows")

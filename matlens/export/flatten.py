@@ -1,0 +1,100 @@
+"""Tables without nested columns, for formats and programs that have none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from matlens.columns import json_safe
+from matlens.export.source import Source, reader_of
+from matlens.names import unique_names
+from matlens.unify import Note
+
+__all__ = ["FlatTable", "is_nested", "json_column", "nested_columns"]
+
+MAX_SPREAD = 64
+"""Fixed-size lists of more items become JSON text rather than so many columns."""
+
+
+def is_nested(kind: pa.DataType) -> bool:
+    """Whether entries of an Arrow type hold several values."""
+    return bool(pa.types.is_nested(kind))
+
+
+def nested_columns(schema: pa.Schema) -> list[str]:
+    """Names of the columns that are lists or structs."""
+    return [column.name for column in schema if is_nested(column.type)]
+
+
+class FlatTable:
+    """A table with its structs and short fixed-size lists spread over columns, all other lists as JSON text.
+
+    The fields of ``a`` become ``a.b``, the items of a fixed-size list ``a_1`` to ``a_n``.
+    With `spread` false, every nested column becomes JSON text.
+    """
+
+    def __init__(self, table: Source, *, spread: bool = True, keep_lists: bool = False) -> None:
+        self._reader = reader_of(table)
+        self._spread, self._keep_lists = spread, keep_lists
+        self.num_rows = self._reader.num_rows
+        empty = pa.RecordBatch.from_arrays(
+            [pa.nulls(0, column.type) for column in self._reader.schema], schema=self._reader.schema
+        )
+        flat = self._flatten(empty)
+        self._names = unique_names(name for name, _ in flat)
+        types = [array.type for _, array in flat]
+        self.schema = pa.schema(list(zip(self._names, types, strict=True)), self._reader.schema.metadata)
+
+    @property
+    def notes(self) -> list[Note]:
+        nested = set(nested_columns(self._reader.schema)) - set(nested_columns(self.schema))
+        changed = [Note(name, "nested values are flattened", is_lossy=False) for name in sorted(nested)]
+        return [*self._reader.notes, *changed]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, batch by batch."""
+        for batch in self._reader.batches():
+            arrays = [array for _, array in self._flatten(batch)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _flatten(self, batch: pa.RecordBatch) -> list[tuple[str, pa.Array]]:
+        return [
+            part
+            for name, array in zip(batch.schema.names, batch.columns, strict=True)
+            for part in self._flat(name, array)
+        ]
+
+    def _flat(self, name: str, array: pa.Array) -> list[tuple[str, pa.Array]]:
+        kind = array.type
+        if not is_nested(kind):
+            return [(name, array)]
+        if self._spread and pa.types.is_struct(kind):
+            fields = zip([field.name for field in kind], array.flatten(), strict=True)
+            return [part for field, inner in fields for part in self._flat(f"{name}.{field}", inner)]
+        if self._spread and pa.types.is_fixed_size_list(kind) and kind.list_size <= MAX_SPREAD:
+            items = [_item(array, k) for k in range(kind.list_size)]
+            return [part for k, inner in enumerate(items) for part in self._flat(f"{name}_{k + 1}", inner)]
+        if self._keep_lists and not pa.types.is_struct(kind) and not is_nested(kind.value_type):
+            return [(name, array.cast(pa.list_(kind.value_type)))]
+        return [(name, json_column(array))]
+
+
+def _item(array: pa.Array, k: int) -> pa.Array:
+    """Item k of every fixed-size list."""
+    size = array.type.list_size
+    index = pa.array(range(len(array)), pa.int64(), mask=array.is_null().to_numpy(zero_copy_only=False))
+    places = pa.compute.add(pa.compute.multiply(pa.compute.add(index, array.offset), size), k)
+    return array.values.take(places)
+
+
+def json_column(array: pa.Array) -> pa.Array:
+    """Every entry as JSON text."""
+    texts = [None if value is None else _json(value) for value in array.to_pylist()]
+    return pa.array(texts, pa.string())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(json_safe(value), ensure_ascii=False, default=str)

@@ -1,0 +1,202 @@
+"""Boxes by image: names, classes and sizes, for the formats that put images first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from matlens.errors import MissingExtra, PathError, UnfitFormat
+from matlens.names import safe_file_name, unique_names
+
+__all__ = ["BoxesByImage", "Size", "file_stems", "group_by_image", "sizes_of"]
+
+Size = tuple[float, float]
+"""Width and height in pixels."""
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CANONICAL = ("file", "source", "image", "label", *CORNERS)
+NO_LABEL = "object"
+"""Class of boxes that have none."""
+_IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2)$", re.IGNORECASE)
+_WIDTH = re.compile(r"(^|[._])(im(g|age)?_?)?(width|w|cols|columns)$", re.IGNORECASE)
+_HEIGHT = re.compile(r"(^|[._])(im(g|age)?_?)?(height|h|rows)$", re.IGNORECASE)
+_SIZE = re.compile(r"(^|[._])(im(g|age)?_?)?(size|dims?|shape)$", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class BoxesByImage:
+    """Boxes of a canonical table, ready for the formats of detection data sets.
+
+    Attributes
+    ----------
+    images : list of str
+        Names, each once, in order of first appearance.
+    classes : list of str
+        Names of the classes, sorted; numbers by their size.
+    image_of, class_of : ndarray of int64, shape (n,)
+        For each box the position in `images` and in `classes`.
+    boxes : ndarray of float64, shape (n, 4)
+        ``xmin, ymin, xmax, ymax``: 0-based, half-open pixel edges.
+    extras : list of dict
+        What else the table says of each box.
+    sizes : dict of str to (float, float)
+        Width and height of the images of which they are known.
+    dropped : int
+        Rows without an image name or with a coordinate that is not finite.
+    """
+
+    images: list[str]
+    classes: list[str]
+    image_of: NDArray[np.int64]
+    class_of: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    extras: list[dict[str, Any]]
+    sizes: dict[str, Size] = field(default_factory=dict)
+    dropped: int = 0
+
+    def rows_of(self, image: int) -> list[int]:
+        """Positions of the boxes of one image."""
+        found: list[int] = np.flatnonzero(self.image_of == image).tolist()
+        return found
+
+
+def group_by_image(
+    table: pa.Table, sizes: dict[str, Size] | None = None, images: Sequence[str | None] = ()
+) -> BoxesByImage:
+    """Bring a canonical table of boxes into the form of images, classes and boxes.
+
+    `images` names all images, those without boxes too.
+
+    Raises
+    ------
+    UnfitFormat
+        If no box has the name of an image.
+    """
+    boxes = np.stack([np.asarray(table[name].to_numpy(), np.float64) for name in CORNERS], axis=1)
+    names = table["image"].to_pylist()
+    keep = np.isfinite(boxes).all(axis=1) & np.array([name is not None for name in names], bool)
+    if len(names) and not keep.any():
+        raise UnfitFormat("no box has the name of its image: --image-field says where it is")
+    kept = table.filter(pa.array(keep))
+    named = [*(name for name in images if name), *kept["image"].to_pylist()]
+    all_images = list(dict.fromkeys(map(str, named)))
+    labels = [NO_LABEL if label is None else label for label in kept["label"].to_pylist()]
+    classes = sorted(set(labels), key=lambda label: (isinstance(label, str), label))
+    places = {name: i for i, name in enumerate(all_images)}
+    numbers = {label: i for i, label in enumerate(classes)}
+    others = [name for name in kept.column_names if name not in CANONICAL]
+    return BoxesByImage(
+        images=all_images,
+        classes=[str(label) for label in classes],
+        image_of=np.array([places[str(name)] for name in kept["image"].to_pylist()], np.int64),
+        class_of=np.array([numbers[label] for label in labels], np.int64),
+        boxes=boxes[keep],
+        extras=kept.select(others).to_pylist(),
+        sizes=sizes or {},
+        dropped=int((~keep).sum()),
+    )
+
+
+def file_stems(images: Sequence[str]) -> list[str]:
+    """Safe relative paths without suffix, one for each image name, all different.
+
+    Examples
+    --------
+    >>> file_stems(["a.jpg", "0--Parade/b.png", "../../etc/c.jpg", "a.png"])
+    ['a', '0--Parade/b', 'unnamed/unnamed/etc/c', 'a_2']
+    """
+    paths = []
+    for name in images:
+        parts = [safe_file_name(part) for part in re.split(r"[/\\]", _IMAGE_SUFFIX.sub("", name)) if part]
+        paths.append("/".join(parts) or "unnamed")
+    return unique_names(paths, fold=True)
+
+
+# --- sizes -----------------------------------------------------------------------------------
+
+
+def sizes_of(
+    table: pa.Table,
+    *,
+    size_field: str | None = None,
+    width_first: bool = False,
+    folder: str | Path | None = None,
+    constant: Size | None = None,
+) -> tuple[dict[str, Size], str]:
+    """Sizes of images, and where they come from.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        A row for each image, with its name in the column ``image``.
+    size_field : str, optional
+        A column of ``[rows, columns]``, as MATLAB's ``size`` gives them, or two columns
+        ``width,height``. Found by their names by default.
+    width_first : bool
+        The column holds ``[width, height]``.
+    folder : str or Path, optional
+        Where the images are; their headers are read.
+    constant : (float, float), optional
+        Width and height of all images.
+    """
+    images = [str(name) for name in table["image"].to_pylist() if name is not None]
+    if constant is not None:
+        return dict.fromkeys(images, constant), "the size given for all images"
+    if folder is not None:
+        return _sizes_in(Path(folder), list(dict.fromkeys(images))), f"headers of the images in {folder}"
+    names = size_field.split(",") if size_field else _size_columns(table)
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise PathError(f"no column {missing[0]!r} beside the boxes; there are {', '.join(table.column_names)}")
+    if not names:
+        return {}, ""
+    pairs = _pairs(table, names, width_first)
+    sizes = {str(name): size for name, size in zip(table["image"].to_pylist(), pairs, strict=True) if size is not None}
+    order = "width, height" if len(names) == 2 or width_first else "rows, columns, as MATLAB's size gives them"
+    return sizes, f"{' and '.join(names)}: {order}"
+
+
+def _size_columns(table: pa.Table) -> list[str]:
+    """Columns that by their names hold the sizes of images."""
+    others = [column for column in table.schema if column.name not in CANONICAL]
+    for column in others:
+        if _SIZE.search(column.name) and pa.types.is_fixed_size_list(column.type) and column.type.list_size in (2, 3):
+            return [column.name]
+    numeric = [c.name for c in others if pa.types.is_integer(c.type) or pa.types.is_floating(c.type)]
+    found = [[name for name in numeric if pattern.search(name)] for pattern in (_WIDTH, _HEIGHT)]
+    return [found[0][0], found[1][0]] if all(found) else []
+
+
+def _pairs(table: pa.Table, names: Sequence[str], width_first: bool) -> list[Size | None]:
+    columns = [table[name].to_pylist() for name in names]
+    if len(names) == 2:
+        raw = list(zip(*columns, strict=True))
+    else:
+        raw = [(None, None) if v is None else tuple(v[:2]) if width_first else (v[1], v[0]) for v in columns[0]]
+    return [(float(w), float(h)) if w and h and w > 0 and h > 0 else None for w, h in raw]
+
+
+def _sizes_in(folder: Path, images: Sequence[str]) -> dict[str, Size]:
+    """Sizes by the headers of image files inside `folder`, which names cannot lead out of."""
+    try:
+        import imagesize
+    except ImportError:
+        raise MissingExtra("imagesize is not installed: pip install 'matlens[images]'") from None
+    root = folder.resolve()
+    sizes = {}
+    for name in images:
+        path = (root / name.replace("\\", "/").lstrip("/")).resolve()
+        if path.is_relative_to(root) and path.is_file():
+            try:
+                width, height = imagesize.get(path)
+            except (OSError, ValueError):
+                continue
+            if width > 0 and height > 0:
+                sizes[name] = (float(width), float(height))
+    return sizes
