@@ -89,9 +89,10 @@ class ColumnBuilder:
             return leaf_array(values)
         if layout in (Layout.SCALAR, Layout.FIXED):
             dims = shapes.first or ()
-            size = int(np.prod(dims, dtype=np.int64))
-            table = np.zeros((len(headers), size), values.dtype)
-            table[~null] = _fixed_row_major(values, dims)
+            table = _fixed_row_major(values, dims)
+            if null.any():
+                filled, table = table, np.zeros((len(headers), table.shape[1]), values.dtype)
+                table[~null] = filled
             return _nest(table, shapes.lists, null)
         counts, large = headers.numel, plan.is_large
         if layout == Layout.VECTOR:

@@ -40,7 +40,7 @@ def query(file: MatFile, sql: str) -> pa.Table:
     >>> import matlens
     >>> file = matlens.open("fixtures/annotations_v7.mat")
     >>> query(file, "select count(*) as n from annotations where reviewed").to_pylist()
-    [{'n': 27}]
+    [{'n': 35}]
     """
     connection = connect()
     try:

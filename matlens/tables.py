@@ -44,7 +44,7 @@ __all__ = [
 METADATA_KEY = b"matlens"
 WINDOW_ROWS = 122_880
 """As many rows as a row group of Parquet should have."""
-WINDOW_BYTES = 48 << 20
+WINDOW_BYTES = 32 << 20
 PROBE_ROWS = 512
 """Rows that tell how large the others are likely to be."""
 MAX_COLUMNS = 4096
@@ -82,19 +82,20 @@ class TableSource(Protocol):
 
 
 def windows(row_bytes: Int64s | int, rows: int, step: int = 1) -> list[int]:
-    """Bounds of windows of bounded rows and bytes, at multiples of `step` where these are small.
+    """Bounds of windows of bounded rows and bytes, at multiples of `step` where these are not too large.
 
     Examples
     --------
     >>> windows(8, 300_000)
     [0, 122880, 245760, 300000]
-    >>> windows(WINDOW_BYTES, 3)
-    [0, 1, 2, 3]
+    >>> windows(WINDOW_BYTES, 3), windows(8, 300_000, 100_000)
+    ([0, 1, 2, 3], [0, 100000, 200000, 300000])
     """
     if isinstance(row_bytes, int):
         size = max(1, min(WINDOW_ROWS, WINDOW_BYTES // max(row_bytes, 1)))
-        if step <= size or step * row_bytes <= 4 * WINDOW_BYTES:
-            size = max(step, size // step * step)
+        most = max(1, 4 * WINDOW_BYTES // max(row_bytes, 1))
+        # Blocks that do not end where a window ends are read twice.
+        size = max(step, size // step * step) if step <= most else most
         return [*range(0, rows, size), rows]
     ends = np.cumsum(row_bytes)
     bounds = [0]

@@ -157,6 +157,10 @@ class MatFile(Mapping[str, Node]):
             error.file = error.file or self.name
             raise
 
+    def release(self) -> None:
+        """Give back the memory of the parts of the file that were read; nothing is lost by it."""
+        self._opened.release()
+
     # --- errors --------------------------------------------------------------------
 
     @contextmanager

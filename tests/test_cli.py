@@ -156,8 +156,8 @@ def test_boxes_asks_for_the_convention(tmp_path: Path) -> None:
     done = matlens("boxes", str(tmp_path / "one.mat"))
     assert done.returncode == 2 and b"--convention" in done.stderr
     assert matlens("boxes", str(tmp_path / "one.mat"), "--convention", "xywh").returncode == 0
-    done = matlens("boxes", str(tmp_path / "one.mat"), "-o", "x.csv")
-    assert done.returncode == 2 and b"Parquet" in done.stderr
+    done = matlens("boxes", str(tmp_path / "one.mat"), "-o", "x.xls")
+    assert done.returncode == 2 and b".parquet" in done.stderr
 
 
 def test_standard_input() -> None:

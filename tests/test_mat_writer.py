@@ -20,7 +20,6 @@ from matlens.export import mat
 from matlens.export.mat import matlab_names, write_mat
 from matlens.export.source import Item, empty_reader
 
-
 SCIPY_CANNOT = {"char_unicode.mat"}
 """Surrogate pairs: SciPy counts code points where the dims count UTF-16 units, in MATLAB's own file as well."""
 

@@ -15,7 +15,9 @@ from matlens.export.source import Source, reader_of
 __all__ = ["write_parquet"]
 
 ROW_GROUP_ROWS = 122_880
-ROW_GROUP_BYTES = 128 << 20
+ROW_GROUP_BYTES = 64 << 20
+DICTIONARY_BYTES = 128 << 10
+"""Columns of more distinct values are stored plainly: a dictionary of all of them would only add to them."""
 
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
@@ -40,7 +42,9 @@ def write_parquet(table: Source, target: str | Path, *, force: bool = False, com
     reader = reader_of(table)
     with (
         atomic_output(target, force=force) as file,
-        pq.ParquetWriter(file, reader.schema, compression=compression) as writer,
+        pq.ParquetWriter(
+            file, reader.schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES
+        ) as writer,
     ):
         for group in _row_groups(reader.schema, reader.batches()):
             rows = max(1, min(ROW_GROUP_ROWS, ROW_GROUP_BYTES * group.num_rows // max(group.nbytes, 1)))

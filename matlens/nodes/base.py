@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from matlens.decode import plain
@@ -33,6 +34,10 @@ class Owner(Protocol):
 
     def guard(self, node: Node) -> AbstractContextManager[None]:
         """Name the file and the path of the value in any error raised inside."""
+        ...
+
+    def release(self) -> None:
+        """Give back the memory of the parts of the file that were read."""
         ...
 
 
@@ -184,7 +189,14 @@ class Node:
         dropped = [Note("", "the global flag is kept in the metadata only")] if self.is_global else []
         with self._owner.guard(self):
             source = self._source(None if rows is None else rows - 1, names)
-            return TableReader(source, self.about(), lambda: self._owner.guard(self), dropped)
+            return TableReader(source, self.about(), self._reading, dropped)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around the reading of a window of rows."""
+        with self._owner.guard(self):
+            yield
+        self._owner.release()
 
     def to_arrow(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
         """All rows of `table` as an Arrow table."""

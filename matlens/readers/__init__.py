@@ -15,6 +15,9 @@ __all__ = ["Engine", "OpaqueValue", "OpenedFile", "Reader", "open_reader"]
 
 Engine = Literal["auto", "reference"]
 
+LARGE = 32 << 20
+"""Pages of smaller files are not worth giving back."""
+
 
 class OpenedFile:
     """A reader with its file: name, size, and what must be closed."""
@@ -25,6 +28,11 @@ class OpenedFile:
         self.path = path
         self.size = size
         self._buffer = buffer
+
+    def release(self) -> None:
+        """Give the memory of pages that were read back to the system, which reads them again where need be."""
+        if isinstance(self._buffer, mmap.mmap) and self.size >= LARGE and hasattr(mmap, "MADV_DONTNEED"):
+            self._buffer.madvise(mmap.MADV_DONTNEED)
 
     def close(self) -> None:
         self.reader.close()
