@@ -17,16 +17,34 @@ from matlens.decode import decode
 if TYPE_CHECKING:
     from matlens import boxes as boxes
     from matlens import errors as errors
+    from matlens.checking import check as check
+    from matlens.comparison import diff as diff
     from matlens.compat import loadmat as loadmat
+    from matlens.conversion import convert as convert
     from matlens.errors import MatlensError as MatlensError
     from matlens.nodes import Node as Node
+    from matlens.queries import query as query
     from matlens.tree import MatFile as MatFile
     from matlens.tree import from_loadmat as from_loadmat
     from matlens.tree import open_file as open
 
 __version__ = "0.1.0"
 
-__all__ = ["MatFile", "MatlensError", "Node", "boxes", "decode", "errors", "from_loadmat", "loadmat", "open"]
+__all__ = [
+    "MatFile",
+    "MatlensError",
+    "Node",
+    "boxes",
+    "check",
+    "convert",
+    "decode",
+    "diff",
+    "errors",
+    "from_loadmat",
+    "loadmat",
+    "open",
+    "query",
+]
 
 # Other names are imported at their first use, so that `import matlens` costs NumPy alone.
 _SOURCES = {
@@ -34,10 +52,14 @@ _SOURCES = {
     "MatlensError": ("matlens.errors", "MatlensError"),
     "Node": ("matlens.nodes", "Node"),
     "boxes": ("matlens.boxes", ""),
+    "check": ("matlens.checking", "check"),
+    "convert": ("matlens.conversion", "convert"),
+    "diff": ("matlens.comparison", "diff"),
     "errors": ("matlens.errors", ""),
     "from_loadmat": ("matlens.tree", "from_loadmat"),
     "loadmat": ("matlens.compat", "loadmat"),
     "open": ("matlens.tree", "open_file"),
+    "query": ("matlens.queries", "query"),
 }
 
 

@@ -48,6 +48,7 @@ class MatFile(Mapping[str, Node]):
         self.version = opened.reader.version
         self.header = opened.reader.header
         self._nodes: dict[str, Node] | None = None
+        self._is_closed = False
         self._variables: dict[str, Variable] = {}
 
     # --- life ----------------------------------------------------------------------
@@ -55,6 +56,7 @@ class MatFile(Mapping[str, Node]):
     def close(self) -> None:
         """Close the file; nodes that were not read yet cannot be read afterwards."""
         self._opened.close()
+        self._is_closed = True
 
     def __enter__(self) -> MatFile:
         return self
@@ -197,6 +199,8 @@ class MatFile(Mapping[str, Node]):
     # --- display -------------------------------------------------------------------
 
     def __repr__(self) -> str:
+        if self._is_closed:
+            return f"<MatFile {safe_text(self.name)}: closed>"
         lines = [f"<MatFile {safe_text(self.name)}: version {self.version}, {len(self)} variables>"]
         lines += [f"  {safe_text(name)}: {node.one_line(60)}" for name, node in self.items()]
         return "\n".join(lines)

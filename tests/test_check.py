@@ -14,7 +14,7 @@ from support import FIXTURES, SCIPY_DATA, assert_same, corpus_files, scipy_files
 from test_cli import matlens as run
 
 import matlens
-from matlens.check import check
+from matlens.checking import check
 from matlens.errors import MatlensError
 
 DAMAGED = {

@@ -14,9 +14,8 @@ import scipy.io
 from support import CORPUS, FIXTURES, SCIPY_DATA
 
 import matlens
-from matlens.convert import convert
+from matlens.conversion import convert
 from matlens.errors import MatlensError
-from matlens.export.formats import ExportOptions
 
 
 def by_pandas(path: Path) -> dict[str, list[Any]]:
@@ -138,7 +137,7 @@ def test_wide_integers_complex_and_missing_values(tmp_path: Path, reader: str) -
         records["flag"][0, k] = np.array([[k == 2]]) if k else np.zeros((0, 0))
         records["text"][0, k] = "äöü 日本 😀"
     scipy.io.savemat(tmp_path / "a.mat", {"s": records})
-    convert(tmp_path / "a.mat", tmp_path / "a.parquet", options=ExportOptions(consumer="pandas"))
+    convert(tmp_path / "a.mat", tmp_path / "a.parquet", consumer="pandas")
     found = READERS[reader](tmp_path / "a.parquet")
     assert plain(found["big"], reader) == [big, None, big + 2]
     assert [isinstance(value, int) for value in plain(found["big"], reader)] == [True, False, True]
@@ -152,9 +151,8 @@ def test_wide_integers_complex_and_missing_values(tmp_path: Path, reader: str) -
 def test_warnings_and_forms_for_programs(tmp_path: Path, consumer: Any) -> None:
     import pyarrow.parquet as pq
 
-    options = ExportOptions(consumer=consumer)
     path = FIXTURES / "annotations_v73.mat"
-    (output,) = convert(path, tmp_path / "a.parquet", options=options)
+    (output,) = convert(path, tmp_path / "a.parquet", consumer=consumer)
     found = pq.ParquetFile(tmp_path / "a.parquet")
     compression = found.metadata.row_group(0).column(0).compression
     assert compression == ("SNAPPY" if consumer == "matlab" else "ZSTD")
@@ -163,7 +161,7 @@ def test_warnings_and_forms_for_programs(tmp_path: Path, consumer: Any) -> None:
         assert types["boxes"] == pa.string() and types["size_1"] == pa.float64()
         assert types["labels"] == pa.list_(pa.string())
     assert bool(output.warnings) == (consumer == "pandas")
-    (empty,) = convert(FIXTURES / "kinds_v7.mat", tmp_path / "b.parquet", var="empty_struct", options=options)
+    (empty,) = convert(FIXTURES / "kinds_v7.mat", tmp_path / "b.parquet", var="empty_struct", consumer=consumer)
     assert ("without rows" in "".join(empty.warnings)) == (consumer == "datasets")
-    (bare,) = convert(FIXTURES / "kinds_v7.mat", tmp_path / "c.parquet", var="no_fields", options=options)
+    (bare,) = convert(FIXTURES / "kinds_v7.mat", tmp_path / "c.parquet", var="no_fields", consumer=consumer)
     assert ("without columns" in "".join(bare.warnings)) == (consumer in ("polars", "duckdb", "datasets"))

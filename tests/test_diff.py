@@ -14,8 +14,8 @@ from support import CORPUS, FIXTURES
 from test_cli import matlens as run
 
 import matlens
-from matlens import diff as module
-from matlens.diff import Difference, diff
+from matlens import comparison as module
+from matlens.comparison import Difference, diff
 
 
 def compare(a: dict[str, Any], b: dict[str, Any], **options: float) -> list[Difference]:

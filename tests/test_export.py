@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import scipy.io
 from support import FIXTURES
 
 import matlens
-from matlens.convert import Output, convert
+from matlens.conversion import Output, convert
 from matlens.errors import LossyConversion, OutputExists, UnfitFormat
-from matlens.export.formats import FORMATS, ExportOptions, find_format
+from matlens.export.formats import FORMATS, find_format
 from matlens.export.parquet import write_parquet
 
 ANNOTATIONS = FIXTURES / "annotations_v7.mat"
@@ -34,8 +35,7 @@ def table() -> pa.Table:
 
 
 def write(source: Path, target: Path, **options: Any) -> Output:
-    names = {key: options.pop(key) for key in ("var", "format", "rows", "header", "strict") if key in options}
-    (output,) = convert(source, target, options=ExportOptions(**options), **names)
+    (output,) = convert(source, target, **options)
     return output
 
 
@@ -154,7 +154,7 @@ def test_npz_holds_columns_offsets_and_masks(tmp_path: Path, table: pa.Table) ->
     with np.load(tmp_path / "a.npz", allow_pickle=False) as found:
         assert found["annotations.image"].tolist() == table["image"].to_pylist()
         offsets, boxes = found["annotations.boxes.offsets"], found["annotations.boxes"]
-        lists = [boxes[a:b].tolist() for a, b in zip(offsets, offsets[1:], strict=False)]
+        lists = [boxes[a:b].tolist() for a, b in pairwise(offsets)]
         assert lists == [row or [] for row in table["boxes"].to_pylist()]
         assert found["annotations.size"].tolist() == table["size"].to_pylist()
         if table["boxes"].null_count:
@@ -289,6 +289,22 @@ def test_global_variables_and_strict(tmp_path: Path) -> None:
     assert output.notes == [] and scipy.io.loadmat(tmp_path / "again.mat")["__globals__"] == ["g"]
 
 
+def test_losses_that_show_only_in_writing_are_refused_as_well(tmp_path: Path) -> None:
+    with pytest.raises(LossyConversion, match="3 numbers are NaN or infinite"):
+        write(KINDS, tmp_path / "m.json", var="numbers.f64", strict=True)
+    write(KINDS, tmp_path / "s.json", var="numbers.f64", strict=True, nan="literal")
+    with matlens.from_loadmat({"a b": 1.0}) as file, pytest.raises(LossyConversion, match="a b: named a_b"):
+        convert(file, tmp_path / "m.mat", strict=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
+
+
+def test_rows_of_arrays_are_told(tmp_path: Path) -> None:
+    output = write(KINDS, tmp_path / "a.jsonl", var="numbers.nd")
+    assert "rows lie along dimension 1 of 2x3x4, --rows picks another" in str(output.notes[0])
+    assert write(KINDS, tmp_path / "b.jsonl", var="numbers.nd", rows=3).notes == []
+    assert write(KINDS, tmp_path / "c.npy", var="numbers.nd").notes == []
+
+
 def test_losses_are_told(tmp_path: Path) -> None:
     notes = {str(note) for output in convert(KINDS, tmp_path / "out") for note in output.notes if note.is_lossy}
     assert "cells.x1: cell, double do not unify: JSON text" in notes
@@ -303,7 +319,7 @@ def test_existing_outputs_are_refused_before_anything_is_written(tmp_path: Path)
     with pytest.raises(OutputExists, match=r"text\.parquet: the file exists; --force"):
         convert(KINDS, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["text.parquet"]
-    convert(KINDS, tmp_path, options=ExportOptions(force=True))
+    convert(KINDS, tmp_path, force=True)
     assert len(list(tmp_path.iterdir())) == 14 and (tmp_path / "text.parquet").read_bytes()[:4] == b"PAR1"
 
 

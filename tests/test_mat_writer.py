@@ -14,7 +14,7 @@ import scipy.sparse
 from support import FIXTURES, assert_same, corpus_files, scipy_files
 
 import matlens
-from matlens.diff import diff_nodes
+from matlens.comparison import diff_nodes
 from matlens.errors import MatlensError, UnfitFormat
 from matlens.export import mat
 from matlens.export.mat import matlab_names, write_mat

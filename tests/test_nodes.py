@@ -32,6 +32,12 @@ def kinds(request: pytest.FixtureRequest) -> Any:
         yield file
 
 
+def test_a_closed_file_shows_itself() -> None:
+    with matlens.open(FIXTURES / "kinds_v73.mat") as file:
+        assert repr(file).startswith("<MatFile kinds_v73.mat: version 7.3, 14 variables>")
+    assert repr(file) == "<MatFile kinds_v73.mat: closed>"
+
+
 def test_numbers(kinds: Any) -> None:
     np.testing.assert_array_equal(kinds.get("numbers.f64").value, [[1.5, -2, np.pi], [np.inf, -np.inf, np.nan]])
     assert kinds.get("numbers.f32").value.dtype == np.float32

@@ -11,7 +11,7 @@ from matlens.cli.output import DATA_FAULT, Outcome, expand, json_options, messag
 from matlens.escape import safe_text
 
 if TYPE_CHECKING:
-    from matlens.check import VariableCheck
+    from matlens.checking import VariableCheck
     from matlens.tree import MatFile
 
 
@@ -45,7 +45,7 @@ def command(files: tuple[str, ...], salvage: str | None, force: bool, as_json: b
 
 
 def _check(file: MatFile, *, quiet: bool) -> list[VariableCheck]:
-    from matlens.check import check
+    from matlens.checking import check
 
     found = []
     if not quiet:

@@ -22,7 +22,7 @@ from matlens.cli.output import (
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
-    from matlens.convert import Output
+    from matlens.conversion import Output
     from matlens.export.formats import ExportOptions
     from matlens.tree import MatFile
 
@@ -72,8 +72,8 @@ def command(
 
     if output is None and not dry_run:
         raise click.UsageError("name the output with -o FILE or -o DIR/, or look first with --dry-run")
-    options = ExportOptions(force, flatten, safe_csv, nan, consumer)
-    job = _Job(output, var, format_name, rows, None if header == "none" else header, options, dry_run, strict)
+    options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
+    job = _Job(output, var, format_name, rows, None if header == "none" else header, options, dry_run)
     names = expand(files)
     if len(names) > 1 and output is not None and _is_one_file(output):
         raise click.UsageError(f"{len(names)} files for one output: give a folder, -o DIR/")
@@ -102,20 +102,25 @@ class _Job:
         header: str | None,
         options: ExportOptions,
         dry_run: bool,
-        strict: bool,
     ) -> None:
         self._output, self._var, self._format = output, var, format_name
         self._rows, self._header, self._options = rows, header, options
-        self._dry_run, self._strict = dry_run, strict
+        self._dry_run = dry_run
         self.outcome = Outcome()
         self.described: list[dict[str, Any]] = []
 
     def convert(self, file: MatFile, folder: str | None) -> None:
         """Convert the values of one file."""
-        from matlens.convert import describe_output, items_of, outputs_of
+        from matlens.conversion import describe_output, items_of, outputs_of, takes_values
 
         found = items_of(
-            file, self._var, rows=self._rows, header=self._header, options=self._options, problems=self.outcome.note
+            file,
+            self._var,
+            rows=self._rows,
+            header=self._header,
+            options=self._options,
+            problems=self.outcome.note,
+            as_values=takes_values(self._output, self._format),
         )
         items = list(found)
         for problem in file.problems:
@@ -130,7 +135,7 @@ class _Job:
         lossy = [note for output in outputs for note in output.notes if note.is_lossy]
         for output in outputs:
             self._report(file, output)
-        if self._strict and lossy:
+        if self._options.strict and lossy:
             message(f"{file.name}: {len(lossy)} losses, nothing is written (--strict)", error=True)
             self.outcome.code = LOSSY
         elif not self._dry_run:
@@ -152,7 +157,7 @@ class _Job:
             message(f"{file.name}: {output.path.name}: {warning}")
 
     def _write(self, file: MatFile, output: Output) -> None:
-        from matlens.convert import write_output
+        from matlens.conversion import write_output
         from matlens.export.formats import write_stream
 
         known = len(output.notes)
@@ -166,8 +171,6 @@ class _Job:
                 write_output(output, self._options)
         for note in output.notes[known:]:
             message(f"{file.name}: {'loss: ' if note.is_lossy else ''}{note}")
-        if any(note.is_lossy for note in output.notes[known:]) and self._strict:
-            self.outcome.code = LOSSY
         if self._output != "-":
             tables = ", ".join(item.name for item in output.items[:8])
             message(f"{output.path}: {tables}: {output.num_rows:,} rows")

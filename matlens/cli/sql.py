@@ -30,7 +30,7 @@ def command(
     Such as: matlens sql a.mat "select image, size from annotations where reviewed". A path
     in double quotes is a table, too: from "s.data". Needs DuckDB: pip install 'matlens[sql]'.
     """
-    from matlens.query import query as run_query
+    from matlens.queries import query as run_query
 
     with open_input(file) as opened:
         table = run_query(opened, query)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from matlens.errors import UnfitFormat
+from matlens.errors import LossyConversion, UnfitFormat
 from matlens.export.consumers import Consumer
 from matlens.export.json import NanPolicy
 from matlens.export.source import Item
 from matlens.unify import Note
 
-__all__ = ["FORMATS", "ExportOptions", "Format", "find_format", "write_items", "write_stream"]
+__all__ = ["FORMATS", "ExportOptions", "Format", "find_format", "refuse_losses", "write_items", "write_stream"]
 
 
 class Format(NamedTuple):
@@ -59,6 +59,8 @@ class ExportOptions:
         NaN and infinity in JSON.
     consumer : str, optional
         The program that is to read the output.
+    strict : bool
+        Raise `LossyConversion` rather than lose anything.
     """
 
     force: bool = False
@@ -66,6 +68,7 @@ class ExportOptions:
     safe_csv: bool = False
     nan: NanPolicy = "null"
     consumer: Consumer | None = None
+    strict: bool = False
 
 
 def find_format(output: str | None, name: str | None = None) -> Format:
@@ -125,13 +128,22 @@ def write_items(found: Format, items: Sequence[Item], target: Path, options: Exp
         case "mat":
             from matlens.export.mat import write_mat
 
-            return write_mat(items, target, force=force)
+            return write_mat(items, target, force=force, strict=options.strict)
         case _:
             from matlens.export.atomic import atomic_output
 
             with atomic_output(target, force=force) as file:
-                return write_stream(found, items[0], file, options)
+                notes = write_stream(found, items[0], file, options)
+                refuse_losses(notes, options, str(target))
+                return notes
     return []
+
+
+def refuse_losses(notes: Sequence[Note], options: ExportOptions, file: str) -> None:
+    """Raise `LossyConversion` if there is a loss and the options ask for it."""
+    lossy = [str(note) for note in notes if note.is_lossy]
+    if options.strict and lossy:
+        raise LossyConversion(f"{len(lossy)} losses, nothing is written: {'; '.join(lossy)}", file=file)
 
 
 def write_stream(found: Format, item: Item, file: IO[bytes], options: ExportOptions) -> list[Note]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import UnfitFormat, UnsupportedValue
+from matlens.errors import LossyConversion, UnfitFormat, UnsupportedValue
 from matlens.export.atomic import atomic_output
 from matlens.export.source import Item
 from matlens.gather import counts_to_offsets
@@ -53,8 +53,10 @@ BLOCK = 4096
 """Elements encoded at once."""
 
 
-def write_mat(items: Sequence[Item], target: str | Path, *, force: bool = False) -> list[Note]:
+def write_mat(items: Sequence[Item], target: str | Path, *, force: bool = False, strict: bool = False) -> list[Note]:
     """Write several values as variables of a compressed v7 file.
+
+    With `strict`, nothing is written if something would be lost.
 
     Returns
     -------
@@ -65,6 +67,7 @@ def write_mat(items: Sequence[Item], target: str | Path, *, force: bool = False)
     ------
     UnfitFormat
         For a variable of 4 GB or more.
+    LossyConversion
     OutputExists
         If `target` exists and `force` is false.
     """
@@ -86,6 +89,8 @@ def write_mat(items: Sequence[Item], target: str | Path, *, force: bool = False)
             file.write(data)
             notes += found
             item.on_rows(item.num_rows)
+        if strict and notes:
+            raise LossyConversion("; ".join(map(str, notes)), file=str(target))
     return notes
 
 

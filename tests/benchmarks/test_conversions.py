@@ -17,12 +17,10 @@ import pytest
 import scipy.io
 
 import matlens
-from matlens.convert import convert
-from matlens.diff import diff
-from matlens.export.formats import ExportOptions
+from matlens.comparison import diff
+from matlens.conversion import convert
 
 pytestmark = pytest.mark.benchmark(min_rounds=1, warmup=False, timer=time.process_time)
-FORCE = ExportOptions(force=True)
 
 CHILD = """
 import sys, time
@@ -32,10 +30,10 @@ def peak():
 sys.argv, kind = sys.argv[:1] + sys.argv[2:], sys.argv[1]
 source, target = sys.argv[1:]
 if kind == "matlens":
-    import matlens.convert, matlens.export.formats, matlens.export.parquet, matlens.readers.mat73, scipy.io
+    import matlens.conversion, matlens.export.formats, matlens.export.parquet, matlens.readers.mat73, scipy.io
     base = peak()
     start = time.process_time()
-    matlens.convert.convert(source, target)
+    matlens.conversion.convert(source, target)
 else:
     import h5py, pandas, pyarrow.parquet
     base = peak()
@@ -97,7 +95,7 @@ def test_csv(benchmark: Any, structs: Path, tmp_path: Path, who: str) -> None:
         pd.DataFrame(columns).to_csv(target, index=False)
 
     run = {
-        "matlens": lambda: convert(structs, target, options=FORCE),
+        "matlens": lambda: convert(structs, target, force=True),
         "pandas": lambda: frame.to_csv(target, index=False),
         "scipy_and_pandas": by_scipy,
     }[who]
@@ -108,7 +106,7 @@ def test_csv(benchmark: Any, structs: Path, tmp_path: Path, who: str) -> None:
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl", "npz", "sqlite", "duckdb", "mat"])
 @pytest.mark.benchmark(group="struct array 100,000x6 to each format")
 def test_formats(benchmark: Any, structs: Path, tmp_path: Path, suffix: str) -> None:
-    benchmark.pedantic(lambda: convert(structs, tmp_path / f"s.{suffix}", options=FORCE), rounds=3)
+    benchmark.pedantic(lambda: convert(structs, tmp_path / f"s.{suffix}", force=True), rounds=3)
 
 
 @pytest.mark.parametrize("who", ["matlens", "scipy"])
@@ -117,7 +115,7 @@ def test_mat(benchmark: Any, structs: Path, tmp_path: Path, who: str) -> None:
     def by_scipy() -> None:
         scipy.io.savemat(tmp_path / "s.mat", {"s": scipy.io.loadmat(structs)["s"]}, do_compression=True)
 
-    run = by_scipy if who == "scipy" else lambda: convert(structs, tmp_path / "s.mat", options=FORCE)
+    run = by_scipy if who == "scipy" else lambda: convert(structs, tmp_path / "s.mat", force=True)
     benchmark.pedantic(run, rounds=1 if who == "scipy" else 3)
 
 

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matlens.errors import LossyConversion, MatlensError, PathError, UnfitFormat
+from matlens.errors import MatlensError, PathError, UnfitFormat
 from matlens.export.atomic import refuse_existing
-from matlens.export.consumers import adapted, warnings_for
+from matlens.export.consumers import Consumer, adapted, warnings_for
 from matlens.export.flatten import nested_columns
-from matlens.export.formats import ExportOptions, Format, find_format, write_items
-from matlens.export.source import Item
+from matlens.export.formats import ExportOptions, Format, find_format, refuse_losses, write_items
+from matlens.export.json import NanPolicy
+from matlens.export.source import BatchReader, Item, empty_reader
 from matlens.names import safe_file_name, unique_names
 from matlens.nodes import CellNode, CharNode, Node, StructNode
 from matlens.paths import field_suffix
 from matlens.tree import MatFile, open_file
 from matlens.unify import Note
 
-__all__ = ["Output", "convert", "describe_output", "items_of", "outputs_of", "write_output"]
+__all__ = ["Output", "convert", "describe_output", "items_of", "outputs_of", "takes_values", "write_output"]
 
 HEADER_NAMES = frozenset(
     (
@@ -77,8 +78,12 @@ def convert(
     format: str | None = None,
     rows: int | None = None,
     header: str | None = "auto",
+    force: bool = False,
+    flatten: bool = False,
+    safe_csv: bool = False,
+    nan: NanPolicy = "null",
+    consumer: Consumer | None = None,
     strict: bool = False,
-    options: ExportOptions | None = None,
 ) -> list[Output]:
     """Convert variables of a MAT-file to files of another format.
 
@@ -98,9 +103,19 @@ def convert(
     header : str, optional
         Path of the value that names the columns of matrices. ``"auto"`` looks for one
         beside each, such as ``colheaders``; None keeps ``x1`` to ``xN``.
+    force : bool
+        Overwrite existing files.
+    flatten : bool
+        CSV and TSV: spread structs and fixed-size lists over columns, other lists as JSON text.
+    safe_csv : bool
+        CSV and TSV: put an apostrophe before text that a spreadsheet would take for a formula.
+    nan : {"null", "string", "literal", "error"}
+        JSON: what becomes of NaN and infinity.
+    consumer : {"pandas", "polars", "duckdb", "datasets", "matlab"}, optional
+        The program that is to read the output: what it would not read is told, and the form
+        is one that it reads.
     strict : bool
-        Raise `LossyConversion` before anything is written if something would be lost.
-    options : ExportOptions, optional
+        Write nothing and raise `LossyConversion` if something would be lost.
 
     Returns
     -------
@@ -121,18 +136,27 @@ def convert(
     >>> written.num_rows, [str(note) for note in written.notes]
     (70, [])
     """
+    options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
     if not isinstance(source, MatFile):
         with open_file(source) as file:
-            return convert(
-                file, output, var=var, format=format, rows=rows, header=header, strict=strict, options=options
-            )
-    options = options or ExportOptions()
+            return _convert(file, output, var, format, rows, header, options)
+    return _convert(source, output, var, format, rows, header, options)
+
+
+def _convert(
+    file: MatFile,
+    output: str | Path,
+    var: str | Sequence[str] | None,
+    format: str | None,
+    rows: int | None,
+    header: str | None,
+    options: ExportOptions,
+) -> list[Output]:
     names = [var] if isinstance(var, str) else var
-    items = list(items_of(source, names, rows=rows, header=header, options=options))
+    as_values = takes_values(output, format)
+    items = list(items_of(file, names, rows=rows, header=header, options=options, as_values=as_values))
     outputs = outputs_of(items, output, format=format, options=options)
-    lossy = [note for written in outputs for note in written.notes if note.is_lossy]
-    if strict and lossy:
-        raise LossyConversion("; ".join(map(str, lossy)), file=source.name)
+    refuse_losses([note for written in outputs for note in written.notes], options, file.name)
     for written in outputs:
         write_output(written, options)
     return outputs
@@ -149,18 +173,18 @@ def items_of(
     header: str | None = "auto",
     options: ExportOptions | None = None,
     problems: Callable[[MatlensError], None] | None = None,
+    as_values: bool = False,
 ) -> Iterator[Item]:
-    """The values of a file that are to be converted, as tables.
+    """The values of a file that are to be converted, as tables, or `as_values` without any.
 
     With `problems`, values that cannot be read go there and the others come all the same.
     """
     nodes = [file.get(path) for path in var] if var else list(file.values())
     for node in nodes:
         try:
-            names, found = _names(file, node, header, rows)
-            matrix_rows = rows if node.kind == "numeric" else None
-            table = node.table(rows=matrix_rows, names=names)
-            table.notes.extend(found)
+            table = empty_reader() if as_values else _table(file, node, header, rows)
+            if node.error is not None:
+                node.value  # noqa: B018 - raises with file and path
         except MatlensError as error:
             if problems is None or isinstance(error, PathError):
                 raise
@@ -168,6 +192,17 @@ def items_of(
             continue
         name = node.path if node.path in (var or ()) else node.name or node.path
         yield Item(name, adapted(table, options.consumer if options else None), node)
+
+
+def _table(file: MatFile, node: Node, header: str | None, rows: int | None) -> BatchReader:
+    """The table of a value, with notes on its names and rows."""
+    names, notes = _names(file, node, header, rows)
+    table = node.table(rows=rows if node.kind == "numeric" else None, names=names)
+    if node.kind == "numeric" and len(node.dims) > 2 and rows is None:
+        dims = "x".join(map(str, node.dims))
+        notes.append(Note(node.path, f"rows lie along dimension 1 of {dims}, --rows picks another", is_lossy=False))
+    table.notes.extend(notes)
+    return table
 
 
 def _names(file: MatFile, node: Node, header: str | None, rows: int | None) -> tuple[list[str] | None, list[Note]]:
@@ -206,6 +241,12 @@ def _texts(node: Node) -> list[str]:
 
 
 # --- to which files ------------------------------------------------------------------------
+
+
+def takes_values(output: str | Path | None, format: str | None) -> bool:
+    """Whether the format holds MATLAB's values themselves rather than tables made of them."""
+    suffix = Path(output or "").suffix.lower()
+    return (format or suffix.removeprefix(".")) == "mat"
 
 
 def outputs_of(
@@ -254,8 +295,8 @@ def outputs_of(
 def _take_notes(output: Output, options: ExportOptions) -> None:
     """Note what is known before anything is written."""
     for item in output.items:
-        # A v7 file holds the values themselves, not the tables that could be made of them.
-        notes = item.notes if output.format.name not in ("mat", "npy") else []
+        # One array is written as it is, not as the table that could be made of it.
+        notes = [] if output.format.name == "npy" else item.notes
         output.notes += [note._replace(path=_under(item.name, note.path)) for note in notes]
         if output.format.name in ("csv", "tsv") and options.flatten and nested_columns(item.schema):
             names = ", ".join(nested_columns(item.schema)[:8])
