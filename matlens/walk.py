@@ -56,6 +56,11 @@ class Walk:
         if self._visited > MAX_ELEMENTS:
             raise LimitExceeded(f"more than {MAX_ELEMENTS} elements")
 
+    @property
+    def depth(self) -> int:
+        """How many levels down the walk is."""
+        return len(self._levels)
+
     def leave(self) -> None:
         self._levels.pop()
 

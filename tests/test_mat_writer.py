@@ -49,8 +49,13 @@ def test_every_variable_comes_back(path: Path, tmp_path: Path) -> None:
                 (found,) = again.values()
                 expected = list(diff_nodes(node, found))
                 renamed = [note for note in notes if note.text.startswith("named")]
-                assert [d for d in expected if d.what not in ("fields", "not compared")] == []
-                assert bool(expected) == bool([note for note in renamed if "." in note.path])
+                # The workspace of a function handle is an object as well, of which `diff` compares the text alone.
+                texts = [note.text for note in notes if note.text.endswith("not decoded yet: []")]
+                replaced = [text for text in texts if "function_handle_workspace" not in text]
+                for difference in expected:
+                    is_object = difference.what == "class" and difference.b == "double" and replaced
+                    assert difference.what == "fields" or is_object, difference
+                assert bool(expected) == bool(replaced or [note for note in renamed if "." in note.path])
             if path.name not in SCIPY_CANNOT:
                 _same_by_scipy(tmp_path / "one.mat")
     if not written:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.output import DATA_FAULT, Outcome, expand, json_options, message, open_input, print_json, style
+from matlens.cli.output import (
+    DATA_FAULT,
+    Outcome,
+    counted,
+    expand,
+    json_options,
+    message,
+    open_input,
+    print_json,
+    style,
+)
 from matlens.escape import safe_text
 
 if TYPE_CHECKING:
@@ -64,7 +74,7 @@ def _check(file: MatFile, *, quiet: bool) -> list[VariableCheck]:
 
 def _print(variable: VariableCheck) -> None:
     word = style("ok", "green") if variable.is_readable else style("damaged", "red")
-    values = f"{variable.elements:,} value{'' if variable.elements == 1 else 's'}"
+    values = counted(variable.elements, "value")
     click.echo(f"  {word}  {safe_text(variable.name)}  {safe_text(variable.summary)}  {values}")
     for damage in variable.damages:
         click.echo(f"      {safe_text(str(damage))}")

@@ -12,6 +12,7 @@ from matlens.cli.output import (
     LOSSY,
     Outcome,
     columns_text,
+    counted,
     expand,
     json_options,
     message,
@@ -148,7 +149,7 @@ class _Job:
         """What is known before anything is written: losses, and for a dry run the columns."""
         if self._dry_run:
             for item in output.items:
-                click.echo(f"{output.path if self._output else item.name}: {item.num_rows:,} rows", err=False)
+                click.echo(f"{output.path if self._output else item.name}: {counted(item.num_rows, 'row')}", err=False)
                 for line in columns_text([(column.name, str(column.type)) for column in item.schema], widths=100):
                     click.echo(line)
         for note in output.notes:
@@ -172,5 +173,7 @@ class _Job:
         for note in output.notes[known:]:
             message(f"{file.name}: {'loss: ' if note.is_lossy else ''}{note}")
         if self._output != "-":
-            tables = ", ".join(item.name for item in output.items[:8])
-            message(f"{output.path}: {tables}: {output.num_rows:,} rows")
+            names = ", ".join(item.name for item in output.items[:8]) + (" …" if len(output.items) > 8 else "")
+            what = "variable" if output.format.name == "mat" else "row"
+            count = len(output.items) if what == "variable" else output.num_rows
+            message(f"{output.path}: {names}: {counted(count, what)}")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Outcome",
     "columns_text",
+    "counted",
     "expand",
     "json_options",
     "message",
@@ -228,6 +229,11 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(shorten(safe_text(what), 40), total=total)
         yield lambda rows: bar.advance(task, rows)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 row``, ``1,234 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 # --- text --------------------------------------------------------------------------------

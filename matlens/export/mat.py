@@ -182,6 +182,9 @@ class _Encoder:
         encoded: list[bytes] = [b""] * len(headers)
         for (cls, *_), index in kinds(headers):
             part = headers.take(index)
+            if cls == MatlabClass.OPAQUE:
+                self._objects(part, path, encoded, index)
+                continue
             payloads = self._payloads(cls, part, path, index)
             for k, (i, payload) in enumerate(zip(index.tolist(), payloads, strict=True)):
                 encoded[i] = _array(
@@ -189,6 +192,15 @@ class _Encoder:
                 )
         self._walk.leave()
         return encoded
+
+    def _objects(self, headers: Headers, path: str, encoded: list[bytes], index: Int64s) -> None:
+        """Objects are not decoded yet: inside other values, ``[]`` stands for them."""
+        names = ", ".join(dict.fromkeys(headers.class_name(i) for i in range(len(headers))))
+        if self._walk.depth == 1:
+            raise UnsupportedValue(f"objects of class {names} are not decoded yet")
+        self.notes.append(Note(path, f"objects of class {names} are not decoded yet: []"))
+        for i in index.tolist():
+            encoded[i] = _array(MatlabClass.DOUBLE, (0, 0), [_element(MI_DOUBLE, b"")])
 
     def _flags(self, headers: Headers, k: int) -> int:
         return (
@@ -207,9 +219,6 @@ class _Encoder:
             return [(0, encode(cls, part)) for part in parts]
         if cls == MatlabClass.SPARSE:
             return [_sparse(matrix) for matrix in sparse_arrays(self._reader, headers)]
-        if cls == MatlabClass.OPAQUE:
-            names = ", ".join(dict.fromkeys(headers.class_name(i) for i in range(len(headers))))
-            raise UnsupportedValue(f"objects of class {names} are not decoded yet")
         payloads: list[tuple[int, list[bytes]]] = [(0, [])] * len(headers)
         for group in self._reader.children(headers):
             for parent, children in self._children(group, path, index):
