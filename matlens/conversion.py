@@ -212,7 +212,10 @@ def _names(file: MatFile, node: Node, header: str | None, rows: int | None) -> t
         return None, []
     width = node.dims[1 if rows in (None, 1) else 0]
     if header != "auto":
-        return _texts(file.get(header)), []
+        named = _texts(file.get(header))
+        if not named:
+            raise PathError(f"{header} holds no texts that could name the {width} columns of {node.path}")
+        return named, []
     for beside in _siblings(file, node):
         if beside.name.lower() in HEADER_NAMES and isinstance(beside, CellNode | CharNode):
             texts = _texts(beside)

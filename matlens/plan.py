@@ -80,7 +80,7 @@ class ColumnPlan:
             return np.zeros(0, np.int64)
         present = np.flatnonzero(~(is_number & (headers.numel == 0)))
         self.kinds += [kind for kind in kinds_of(headers.cls[present]) if kind not in self.kinds]
-        if self.kinds != [Kind.NUMBER]:
+        if len(self.kinds) == 1:
             self._note_others(headers if len(present) == len(headers) else headers.take(present))
         return present
 
@@ -93,14 +93,17 @@ class ColumnPlan:
                 self._sparse_types.add((is_complex, is_logical))
 
     def _note_others(self, headers: Headers) -> None:
-        """What decides the form of text, cells, structs and sparse matrices."""
+        """What decides the form of text, cells and structs, as long as there is one kind of them."""
         numel, dims, flat = headers.numel, headers.dims, headers.ndim == 2
-        is_char = headers.cls == MatlabClass.CHAR
-        self._units += int(numel[is_char].sum())
-        self._rows_only &= bool(((numel == 0) | ((dims[:, 0] == 1) & flat) | ~is_char).all())
-        self._vectors_only &= bool((flat & ((dims == 1).any(axis=1) | (numel == 0))).all())
-        self._ones_only &= bool((numel == 1).all())
-        self._records += int(numel.sum())
+        if self.kinds == [Kind.CHAR]:
+            self._units += int(numel.sum())
+            self._rows_only &= bool((((dims[:, 0] == 1) & flat) | (numel == 0)).all())
+        elif self.kinds == [Kind.CELL]:
+            self._records += int(numel.sum())
+            self._vectors_only &= bool((flat & ((dims == 1).any(axis=1) | (numel == 0))).all())
+        elif self.kinds == [Kind.STRUCT]:
+            self._records += int(numel.sum())
+            self._ones_only &= bool((numel == 1).all())
 
     # --- what follows --------------------------------------------------------------
 

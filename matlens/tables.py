@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns import ColumnBuilder, leaf_array, printable
-from matlens.errors import PathError, ShapeMismatch
+from matlens.errors import LimitExceeded, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s
 from matlens.names import safe_column_names
 from matlens.plan import ColumnPlan, Planner, column_path, leaf_type, renamed_notes
@@ -45,8 +45,14 @@ METADATA_KEY = b"matlens"
 WINDOW_ROWS = 122_880
 """As many rows as a row group of Parquet should have."""
 WINDOW_BYTES = 32 << 20
-PROBE_ROWS = 512
+MAX_WINDOWS = 1_000_000
+"""More would only come from dims that no file can hold."""
+SMALL_BYTES = 64 << 20
+"""Elements that take fewer bytes in the file are planned at once: each takes 50 bytes at least."""
+PROBE_ROWS = 256
 """Rows that tell how large the others are likely to be."""
+KEPT_ELEMENTS = 1_000_000
+"""The headers of fewer elements, about 100 bytes each, are kept to build the columns from."""
 MAX_COLUMNS = 4096
 """A matrix of more columns becomes one column of lists."""
 
@@ -96,6 +102,8 @@ def windows(row_bytes: Int64s | int, rows: int, step: int = 1) -> list[int]:
         most = max(1, 4 * WINDOW_BYTES // max(row_bytes, 1))
         # Blocks that do not end where a window ends are read twice.
         size = max(step, size // step * step) if step <= most else most
+        if rows > size * MAX_WINDOWS:
+            raise LimitExceeded(f"{rows} rows declared, {size * MAX_WINDOWS} at most")
         return [*range(0, rows, size), rows]
     ends = np.cumsum(row_bytes)
     bounds = [0]
@@ -110,15 +118,23 @@ class ElementsTable:
     """Columns of stored elements: fields of a struct array, elements of a cell.
 
     With `open_structs`, a single column of 1x1 structs becomes a column for each field.
+    `stored_bytes` is at least what the elements take in the file, if it is known.
     """
 
     def __init__(
-        self, reader: Reader, names: Sequence[str], columns: Sequence[Elements], *, open_structs: bool = False
+        self,
+        reader: Reader,
+        names: Sequence[str],
+        columns: Sequence[Elements],
+        *,
+        stored_bytes: int | None = None,
+        open_structs: bool = False,
     ) -> None:
         self._reader = reader
         self._names = list(names)
         self._columns = list(columns)
         self._open_structs = open_structs
+        self._is_small = stored_bytes is not None and stored_bytes <= SMALL_BYTES
         self.num_rows = len(columns[0]) if columns else 0
 
     @cached_property
@@ -126,15 +142,16 @@ class ElementsTable:
         """The plan of all columns, and the bounds of windows."""
         pairs = list(zip(self._columns, self._names, strict=True))
         total, window = self.num_rows, None
-        if total > PROBE_ROWS:
+        if total > PROBE_ROWS and not self._is_small:
             probed = Planner(self._reader).plan([(column.take(slice(PROBE_ROWS)), path) for column, path in pairs])
-            if int(probed.mean() * total) > WINDOW_BYTES or total > WINDOW_ROWS:
+            if int(probed.mean() * total) > WINDOW_BYTES or total * len(pairs) > KEPT_ELEMENTS:
                 window = max(1, min(WINDOW_ROWS, int(WINDOW_BYTES // max(probed.mean(), 1))))
         planner = Planner(self._reader, keep=window is None)
-        bounds = windows(planner.plan(pairs, window), total)
-        if len(bounds) > 2:
-            planner.levels.clear()
-        return planner, bounds
+        sizes = planner.plan(pairs, window)
+        if window is None and int(sizes.sum()) <= WINDOW_BYTES:
+            return planner, [0, total]
+        planner.levels.clear()
+        return planner, windows(sizes, total)
 
     @property
     def bounds(self) -> list[int]:

@@ -232,7 +232,10 @@ def test_small_windows_share_a_row_group(tmp_path: Path, monkeypatch: pytest.Mon
 
     from matlens import tables
 
-    monkeypatch.setattr(tables, "WINDOW_ROWS", 7)
+    for name, value in {"WINDOW_ROWS": 7, "WINDOW_BYTES": 1000, "PROBE_ROWS": 1, "SMALL_BYTES": -1}.items():
+        monkeypatch.setattr(tables, name, value)
+    with matlens.open(ANNOTATIONS) as file:
+        assert len(list(file["annotations"].to_batches())) > 9
     write(ANNOTATIONS, tmp_path / "a.parquet")
     assert pq.ParquetFile(tmp_path / "a.parquet").metadata.num_row_groups == 1
 

@@ -35,6 +35,8 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "WINDOW_ROWS", 3)
     monkeypatch.setattr(tables, "WINDOW_BYTES", 200)
     monkeypatch.setattr(tables, "PROBE_ROWS", 1)
+    monkeypatch.setattr(tables, "SMALL_BYTES", -1)
+    monkeypatch.setattr(tables, "KEPT_ELEMENTS", 3)
 
 
 @pytest.mark.parametrize("path", [*corpus_files(), *scipy_files(), *sorted(FIXTURES.glob("*.mat"))])
@@ -52,6 +54,8 @@ def test_windows_give_the_rows_and_types_of_the_whole(path: Path, monkeypatch: p
                 patch.setattr(tables, "WINDOW_ROWS", 3)
                 patch.setattr(tables, "WINDOW_BYTES", 200)
                 patch.setattr(tables, "PROBE_ROWS", 1)
+                patch.setattr(tables, "SMALL_BYTES", -1)
+                patch.setattr(tables, "KEPT_ELEMENTS", 3)
                 parts = list(node.to_batches())
                 assert node.table().schema.equals(whole.schema, check_metadata=True)
             assert len(parts) >= min(whole.num_rows // 3, 2)

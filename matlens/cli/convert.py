@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matlens.tree import MatFile
 
 FORMAT_NAMES = ("parquet", "arrow", "csv", "tsv", "json", "jsonl", "npy", "npz", "sqlite", "duckdb", "mat")
+NAN_POLICIES = ("null", "string", "literal", "error")
 PROGRAMS = ("pandas", "polars", "duckdb", "datasets", "matlab")
 
 
@@ -40,7 +41,13 @@ PROGRAMS = ("pandas", "polars", "duckdb", "datasets", "matlab")
 @click.option("--header", metavar="PATH", default="auto", show_default=True, help='Names of columns; "none" for x1…xN.')
 @click.option("--flatten", is_flag=True, help="CSV: spread structs and lists over columns.")
 @click.option("--safe-csv", is_flag=True, help="CSV: an apostrophe before what spreadsheets take for a formula.")
-@click.option("--nan", type=click.Choice(["null", "string", "literal", "error"]), default="null", show_default=True)
+@click.option(
+    "--nan",
+    type=click.Choice(["null", "string", "literal", "error"]),
+    default="null",
+    show_default=True,
+    help="JSON: NaN.",
+)
 @click.option("--for", "consumer", type=click.Choice(PROGRAMS), help="Write what this program reads, and warn.")
 @click.option("--dry-run", is_flag=True, help="Show the columns and what would be lost; write nothing.")
 @click.option("--strict", is_flag=True, help="Write nothing and exit with 4 if something would be lost.")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from matlens.columns import json_safe
@@ -85,9 +86,8 @@ class FlatTable:
 def _item(array: pa.Array, k: int) -> pa.Array:
     """Item k of every fixed-size list."""
     size = array.type.list_size
-    index = pa.array(range(len(array)), pa.int64(), mask=array.is_null().to_numpy(zero_copy_only=False))
-    places = pa.compute.add(pa.compute.multiply(pa.compute.add(index, array.offset), size), k)
-    return array.values.take(places)
+    places = (np.arange(len(array)) + array.offset) * size + k
+    return array.values.take(pa.array(places, mask=array.is_null().to_numpy(zero_copy_only=False)))
 
 
 def json_column(array: pa.Array) -> pa.Array:

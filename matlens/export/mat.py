@@ -49,8 +49,8 @@ _STORAGE = {
 _COMPLEX, _GLOBAL, _LOGICAL = 0x800, 0x400, 0x200
 MAX_NAME = 63
 MAX_BYTES = 2**32 - 1
-BLOCK = 4096
-"""Elements encoded at once."""
+BLOCK = 64
+"""From so many elements on, those of equal dims are encoded together."""
 
 
 def write_mat(items: Sequence[Item], target: str | Path, *, force: bool = False, strict: bool = False) -> list[Note]:
@@ -185,6 +185,11 @@ class _Encoder:
             if cls == MatlabClass.OPAQUE:
                 self._objects(part, path, encoded, index)
                 continue
+            alike = self._alike(cls, part, name, flags)
+            if alike is not None:
+                for i, data in zip(index.tolist(), alike, strict=True):
+                    encoded[i] = data
+                continue
             payloads = self._payloads(cls, part, path, index)
             for k, (i, payload) in enumerate(zip(index.tolist(), payloads, strict=True)):
                 encoded[i] = _array(
@@ -192,6 +197,28 @@ class _Encoder:
                 )
         self._walk.leave()
         return encoded
+
+    def _alike(self, cls: int, headers: Headers, name: bytes, flags: int) -> Iterable[bytes] | None:
+        """Real numbers and ASCII text of equal dims, all at once: they differ in their data alone."""
+        count, dims = len(headers), headers.shape(0)
+        fits = cls in CLASS_DTYPES or cls == MatlabClass.CHAR
+        if count < BLOCK or not fits or headers.is_complex[0] or not headers.numel[0]:
+            return None
+        if not (headers.dims == headers.dims[0]).all():
+            return None
+        values, _ = self._reader.gather(headers)
+        if cls == MatlabClass.CHAR and (int(values.max()) >= 0x80 or len(values) != headers.numel.sum()):
+            return None
+        kind = MI_UTF8 if cls == MatlabClass.CHAR else _STORAGE[MatlabClass(cls)]
+        dtype = np.dtype("u1") if cls == MatlabClass.CHAR else CLASS_DTYPES[cls].newbyteorder("<")
+        raw = values.astype(dtype, copy=False).view(np.uint8).reshape(count, -1)
+        nbytes = raw.shape[1]
+        template = _array(self._flags(headers, 0) | flags, dims, [_element(kind, bytes(nbytes))], name=name)
+        start = len(template) - (4 if nbytes <= 4 else nbytes + -nbytes % 8)
+        rows = np.tile(np.frombuffer(template, np.uint8), (count, 1))
+        rows[:, start : start + nbytes] = raw
+        data, size = rows.tobytes(), len(template)
+        return (data[k : k + size] for k in range(0, len(data), size))
 
     def _objects(self, headers: Headers, path: str, encoded: list[bytes], index: Int64s) -> None:
         """Objects are not decoded yet: inside other values, ``[]`` stands for them."""

@@ -30,6 +30,7 @@ class Owner(Protocol):
     """What nodes need of their file."""
 
     name: str
+    size: int
     reader: Reader
 
     def guard(self, node: Node) -> AbstractContextManager[None]:
@@ -108,6 +109,11 @@ class Node:
         if cls in CLASS_DTYPES:
             return CLASS_DTYPES[cls].itemsize * self.numel * (2 if self.is_complex else 1)
         return int(self._headers.nbytes[0])
+
+    @property
+    def _stored_bytes(self) -> int:
+        """At least what the value and all below it take in the file: in v7.3, that may be all of it."""
+        return int(self._headers.nbytes[0]) if self._owner.reader.version == "5" else self._owner.size
 
     @property
     def is_part(self) -> bool:

@@ -11,9 +11,9 @@ from matlens.errors import CorruptFile, LimitExceeded, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s, MatlabClass
 from matlens.nodes.base import Node, Owner, find_name
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, OpaqueNode, SparseNode
+from matlens.nodes.rows import cells_of_rows, first_row
 from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import Reader
-from matlens.unify import kinds_of
 from matlens.values import char_values, decode_values, number_arrays
 from matlens.walk import MAX_DEPTH
 
@@ -116,8 +116,9 @@ class CellNode(_Container):
 
         reader, elements, found = self._owner.reader, self.cell_elements(), self._columns(names)
         if found is None:
-            return ElementsTable(reader, [self.name or "value"], [elements], open_structs=True)
-        return ElementsTable(reader, *found)
+            stored = self._stored_bytes
+            return ElementsTable(reader, [self.name or "value"], [elements], stored_bytes=stored, open_structs=True)
+        return ElementsTable(reader, *found, stored_bytes=self._stored_bytes)
 
     def _columns(self, names: Sequence[str] | None) -> tuple[list[str], list[Elements]] | None:
         """Names and elements of the columns of a cell of rows; None for a list of like values."""
@@ -126,11 +127,11 @@ class CellNode(_Container):
             height, width = self.dims
             columns = [elements.take(slice(k * height, (k + 1) * height)) for k in range(width)]
         else:
-            columns = _cells_of_rows(reader, elements)
+            columns = cells_of_rows(reader, elements)
         if not columns:
             return None
         if names is None and len(columns[0]) > 1:
-            names = _first_row(reader, columns)
+            names = first_row(reader, columns)
             columns = [column.take(slice(1, None)) for column in columns] if names else columns
         names = list(names or [f"x{k + 1}" for k in range(len(columns))])
         if len(names) != len(columns):
@@ -189,7 +190,8 @@ class FieldNode(CellNode):
     def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
         from matlens.tables import ElementsTable
 
-        return ElementsTable(self._owner.reader, [self.name], [self._field_elements])
+        stored = self._parent._stored_bytes
+        return ElementsTable(self._owner.reader, [self.name], [self._field_elements], stored_bytes=stored)
 
     def to_numpy(self) -> Any:
         with self._owner.guard(self):
@@ -372,35 +374,12 @@ class StructArrayNode(_Container):
         from matlens.tables import ElementsTable
 
         fields = self.fields()
-        return ElementsTable(self._owner.reader, fields, [self.field_elements(name) for name in fields])
+        columns = [self.field_elements(name) for name in fields]
+        return ElementsTable(self._owner.reader, fields, columns, stored_bytes=self._stored_bytes)
 
     def _preview(self, depth: int) -> str:
         names = self.fields()
         return "fields " + ", ".join(names[:12]) + ("…" if len(names) > 12 else "") if names else ""
-
-
-def _cells_of_rows(reader: Reader, elements: Elements) -> list[Elements]:
-    """Columns of a cell of cells of equal length whose elements are of several kinds; else none."""
-    headers = reader.headers(elements) if len(elements) > 1 else Headers.empty(elements)
-    width = int(headers.numel[0]) if len(headers) else 0
-    if width < 2 or not ((headers.cls == MatlabClass.CELL) & (headers.numel == width) & headers.ok).all():
-        return []
-    (group,) = reader.children(headers)
-    inner = reader.headers(group.elements)
-    if len(kinds_of(inner.cls[inner.numel > 0])) < 2:
-        return []
-    return [group.elements.take(slice(k, None, width)) for k in range(width)]
-
-
-def _first_row(reader: Reader, columns: list[Elements]) -> list[str] | None:
-    """Names in the first row of a cell: different texts above a column that holds something else."""
-    top = reader.headers(Elements(columns[0].segment, np.array([column.positions[0] for column in columns])))
-    below = [reader.headers(column.take([1])).cls[0] for column in columns]
-    if not ((top.cls == MatlabClass.CHAR) & (top.numel > 0) & (top.dims[:, 0] == 1)).all():
-        return None
-    texts = [str(text) for text in char_values(reader, top)]
-    named = len(set(texts)) == len(texts) and any(cls != MatlabClass.CHAR for cls in below)
-    return texts if named else None
 
 
 def _vector_length(node: Node) -> int | None:
