@@ -149,6 +149,28 @@ def test_npy_has_matlab_dims(tmp_path: Path) -> None:
         write(KINDS, tmp_path / "s.npy", var="structs")
 
 
+@pytest.mark.parametrize("version", ["v7", "v73"])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays_are_written_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, suffix: str
+) -> None:
+    from matlens import tables
+
+    monkeypatch.setattr(tables, "WINDOW_BYTES", 50)
+    with matlens.open(FIXTURES / f"kinds_{version}.mat") as file:
+        for path in ("numbers.nd", "numbers.f32", "complex.column", "logicals.matrix", "empties.e203", "integers.i64"):
+            node = file.get(path)
+            target = tmp_path / f"a.{suffix}"
+            convert(file, target, var=path, force=True)
+            found = np.load(target, allow_pickle=False)
+            array = found if suffix == "npy" else found[path]
+            np.testing.assert_array_equal(array, node.value)
+            assert array.dtype == node.value.dtype and array.shape == node.dims
+            if suffix == "npz":
+                found.close()
+        assert len(list(file.get("numbers.nd").pieces())) == 4
+
+
 def test_npz_holds_columns_offsets_and_masks(tmp_path: Path, table: pa.Table) -> None:
     write(ANNOTATIONS, tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as found:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,9 @@ from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_output
 from matlens.export.source import Item
 from matlens.names import safe_file_name, unique_names
+from matlens.nodes import CharNode, NumericNode
 
-__all__ = ["item_arrays", "write_npy", "write_npz"]
+__all__ = ["write_npy", "write_npz"]
 
 
 def write_npy(item: Item, target: str | Path, *, force: bool = False) -> None:
@@ -34,13 +35,11 @@ def write_npy(item: Item, target: str | Path, *, force: bool = False) -> None:
     OutputExists
         If `target` exists and `force` is false.
     """
-    array = _whole_array(item)
-    if array is None:
+    if not _is_array(item):
         kind = item.node.summary() if item.node is not None else "a table"
         raise UnfitFormat(f"{item.name}: NPY holds one array, this is {kind}; .npz holds several")
     with atomic_output(target, force=force) as file:
-        np.lib.format.write_array(file, array, allow_pickle=False)
-    item.on_rows(item.num_rows)
+        _write_whole(item, file)
 
 
 def write_npz(items: Sequence[Item], target: str | Path, *, force: bool = False) -> None:
@@ -56,20 +55,23 @@ def write_npz(items: Sequence[Item], target: str | Path, *, force: bool = False)
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive,
     ):
         taken: list[str] = []
+
+        def member(name: str) -> IO[bytes]:
+            taken[:] = unique_names([*taken, safe_file_name(name)], fold=True)
+            return archive.open(f"{taken[-1]}.npy", "w", force_zip64=True)
+
         for item in items:
-            for name, array in item_arrays(item):
-                taken = unique_names([*taken, safe_file_name(name)], fold=True)
-                with archive.open(f"{taken[-1]}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
+            if _is_array(item):
+                with member(item.name) as opened:
+                    _write_whole(item, opened)
+                continue
+            for name, array in _item_arrays(item):
+                with member(name) as opened:
+                    np.lib.format.write_array(opened, array, allow_pickle=False)
 
 
-def item_arrays(item: Item) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Names and arrays of one value."""
-    whole = _whole_array(item)
-    if whole is not None:
-        yield item.name, whole
-        item.on_rows(item.num_rows)
-        return
+def _item_arrays(item: Item) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Names and arrays of the columns of one value."""
     table = pa.Table.from_batches(item.batches(), item.schema)
     if item.node is not None and item.node.is_sparse:
         yield f"{item.name}.shape", np.array(item.node.dims)
@@ -77,11 +79,23 @@ def item_arrays(item: Item) -> Iterator[tuple[str, NDArray[Any]]]:
         yield from _column_arrays(f"{item.name}.{name}", column.combine_chunks())
 
 
-def _whole_array(item: Item) -> NDArray[Any] | None:
-    """The value as one array, None for what has no array form of its own."""
-    if item.node is None or item.node.kind not in ("numeric", "char"):
-        return None
-    return np.asarray(item.node.value)
+def _is_array(item: Item) -> bool:
+    """Whether the value is one array, of numbers or of text."""
+    return isinstance(item.node, NumericNode | CharNode)
+
+
+def _write_whole(item: Item, file: IO[bytes]) -> None:
+    """Write a value as one array with its dims; numbers piece by piece."""
+    node = item.node
+    if isinstance(node, NumericNode):
+        dtype = node.dtype
+        head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": True, "shape": node.dims}
+        np.lib.format.write_array_header_2_0(file, head)
+        for piece in node.pieces():
+            file.write(piece.tobytes(order="F"))
+    elif node is not None:
+        np.lib.format.write_array(file, np.asarray(node.value), allow_pickle=False)
+    item.on_rows(item.num_rows)
 
 
 def _column_arrays(name: str, column: pa.Array) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy as np
 from matlens.errors import UnsupportedValue
 from matlens.gather import decode_rows
 from matlens.nodes.base import Node
-from matlens.readers.base import OpaqueValue
+from matlens.readers.base import OpaqueValue, target_dtype
 from matlens.values import char_values, function_texts, number_arrays, sparse_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from matlens.tables import TableSource
+    from matlens.tables import MemoryArray, StoredArray, TableSource
 
 __all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "OpaqueNode", "SparseNode"]
 
@@ -27,6 +28,11 @@ class NumericNode(Node):
     """Numbers or logicals, real or complex."""
 
     kind = "numeric"
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy dtype of the value."""
+        return target_dtype(self._headers)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.array(self.value, dtype, copy=copy)
@@ -50,13 +56,29 @@ class NumericNode(Node):
         inside = [positions - start if k == axis else positions for k, positions in enumerate(axes)]
         return part[np.ix_(*inside)]
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
-        from matlens.tables import ArrayTable, MemoryArray, StoredArray
+    def pieces(self) -> Iterator[Any]:
+        """The array in pieces of bounded size, one after another in column-major order."""
+        from matlens.tables import windows
 
-        name = self.name or "value"
+        array = self._array()
+        axis = max((k for k, size in enumerate(self.dims) if size > 1), default=0)
+        row_bytes = array.dtype.itemsize * (self.numel // max(self.dims[axis], 1))
+        for start, stop in pairwise(windows(row_bytes, self.dims[axis], array.step(axis))):
+            with self._reading():
+                piece = array.window(axis, start, stop)
+            yield piece
+
+    def _array(self) -> StoredArray | MemoryArray:
+        from matlens.tables import MemoryArray, StoredArray
+
         if self._selection is not None:
-            return ArrayTable(MemoryArray(self._value()), name, axis, names)
-        return ArrayTable(StoredArray(self._owner.reader, self._headers), name, axis, names)
+            return MemoryArray(self._value())
+        return StoredArray(self._owner.reader, self._headers)
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        from matlens.tables import ArrayTable
+
+        return ArrayTable(self._array(), self.name or "value", axis, names)
 
     def _preview(self, depth: int) -> str:
         if self.numel == 0:
