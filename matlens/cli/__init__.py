@@ -17,6 +17,7 @@ _COMMANDS = {
     "boxes": "Find bounding boxes and write them to Parquet, COCO, YOLO or VOC.",
     "sql": "Query the variables of a file as tables.",
     "diff": "Compare two files, or values of them.",
+    "browse": "Look around in files, in the terminal.",
     "check": "Read files end to end and tell what is damaged.",
 }
 

@@ -1,0 +1,1 @@
+"""The browser: a Textual application over the tree of a file."""

@@ -1,0 +1,49 @@
+"""The application: a tab for each file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Footer, TabbedContent, TabPane
+
+from matlens.escape import safe_text, shorten
+from matlens.tree import MatFile
+from matlens.tui.browser import FileView
+from matlens.tui.outline import Outline
+
+__all__ = ["Browser"]
+
+
+class Browser(App[None]):
+    """Browses open files; they are closed by whoever opened them."""
+
+    TITLE = "matlens"
+    CSS = """
+    TabbedContent, ContentSwitcher, TabPane { height: 1fr; }
+    TabPane { padding: 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("question_mark", "show_help_panel", "Keys"),
+    ]
+
+    def __init__(self, files: Sequence[MatFile]) -> None:
+        super().__init__()
+        self._files = files
+
+    def on_mount(self) -> None:
+        self.query(Outline).first().focus()
+
+    def compose(self) -> ComposeResult:
+        if len(self._files) == 1:
+            yield FileView(self._files[0])
+        else:
+            with TabbedContent():
+                for k, file in enumerate(self._files):
+                    with TabPane(Content(shorten(safe_text(file.name), 30)), id=f"file-{k}"):
+                        yield FileView(file)
+        yield Footer()

@@ -1,0 +1,324 @@
+"""One file in the browser: its outline, the path, the table of what is chosen, and facts about it."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from matlens.describe import describe_node
+from matlens.errors import MatlensError, PathError
+from matlens.escape import safe_text
+from matlens.nodes import Node, NumericNode, StructNode
+from matlens.tree import MatFile
+from matlens.tui.dialogs import Ask, Choose, Export, Find
+from matlens.tui.grids import ArrayGrid, error_text, grid_of
+from matlens.tui.outline import Outline
+from matlens.tui.statistics import Statistics, sparkline, statistics
+from matlens.tui.table import GridView
+
+__all__ = ["FileView"]
+
+NARROW = 100
+"""Fewer columns than this, and the panes stand one above the other."""
+MAX_PATHS = 5000
+
+
+class FileView(Widget):
+    """Outline on the left; on the right the path, the table and the facts."""
+
+    DEFAULT_CSS = """
+    FileView { layout: horizontal; height: 1fr; }
+    FileView Outline { width: 38; border-right: solid $primary-darken-2; }
+    FileView #path { height: 2; padding: 0 1; color: $text-accent; }
+    FileView #mapping { height: auto; padding: 0 1; color: $text-warning; }
+    FileView #facts { height: auto; max-height: 9; padding: 0 1; border-top: solid $primary-darken-2; }
+    FileView.narrow { layout: vertical; }
+    FileView.narrow Outline { width: 100%; height: 38%; border-right: none;
+                              border-bottom: solid $primary-darken-2; }
+    FileView.narrow #facts { max-height: 4; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("slash", "find", "Find"),
+        Binding("y", "copy", "Copy"),
+        Binding("e", "export", "Export"),
+        Binding("g", "go_to_row", "Row"),
+        Binding("b", "base", "0/1"),
+        Binding("left_square_bracket", "step(-1)", "Slice −", show=False),
+        Binding("right_square_bracket", "step(1)", "Slice +", show=False),
+        Binding("r", "dimension('row')", "Row dim", show=False),
+        Binding("c", "dimension('column')", "Column dim", show=False),
+        Binding("o", "dimension('other')", "Slice dim", show=False),
+    ]
+
+    def __init__(self, file: MatFile) -> None:
+        super().__init__()
+        self.file, self.reading = file, Lock()
+        self.shown: MatFile | Node = file
+        self._history: list[tuple[MatFile | Node, int, int]] = []
+        self._stepped = 0
+
+    def compose(self) -> ComposeResult:
+        yield Outline(self.file, self.reading, id="outline")
+        with Vertical():
+            yield Static(id="path")
+            yield Static(id="mapping")
+            yield GridView(id="table")
+            yield Static(id="facts")
+
+    def on_mount(self) -> None:
+        self.show(self.file)
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < NARROW, "narrow")
+
+    @property
+    def table(self) -> GridView:
+        return self.query_one(GridView)
+
+    # --- showing -------------------------------------------------------------------
+
+    def show(self, value: MatFile | Node, *, remember: bool = True) -> None:
+        """Show the table of a value, and its facts."""
+        try:
+            with self.reading:
+                if isinstance(value, Node) and value.error is not None:
+                    value.value  # noqa: B018 - raises with file and path
+                grid = grid_of(value)
+        except MatlensError as error:
+            self.app.notify(error_text(error), severity="error", markup=False)
+            return
+        if remember and value is not self.shown:
+            self._history.append((self.shown, self.table.row, self.table.column))
+        self.shown, self._stepped = value, 0
+        self.table.show(grid, self.reading)
+        if isinstance(grid, ArrayGrid) and grid.others():
+            self._stepped = grid.others()[0]
+        self._show_path()
+        self._show_mapping()
+        self._show_facts()
+
+    def _show_path(self) -> None:
+        if isinstance(self.shown, MatFile):
+            lines = [safe_text(self.file.name), f"version {self.file.version}, {self.file.size:,} bytes"]
+        else:
+            lines = [safe_text(self.shown.path), safe_text(self.shown.python_path)]
+        self.query_one("#path", Static).update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
+
+    def _show_mapping(self) -> None:
+        bar, grid = self.query_one("#mapping", Static), self.table.grid
+        bar.display = isinstance(grid, ArrayGrid) and bool(grid.others())
+        if isinstance(grid, ArrayGrid) and grid.others():
+            dims = "x".join(map(str, grid.dims))
+            text = (
+                f"{grid.slice_text(self.table.base)} of {dims}   rows: dimension {grid.row_dim + 1} (r)   "
+                f"columns: dimension {grid.column_dim + 1} (c)   [ ] step dimension {self._stepped + 1} (o)"
+            )
+            bar.update(Text(text))
+
+    def _show_facts(self) -> None:
+        facts = self.query_one("#facts", Static)
+        if isinstance(self.shown, MatFile):
+            facts.update(Text(safe_text(self.file.header) or f"{len(self.file):,} variables"))
+            return
+        text = _facts_text(self.shown)
+        facts.update(text)
+        if isinstance(self.shown, NumericNode) and self.shown.numel:
+            self._count(self.shown, text)
+
+    @work(thread=True, exclusive=True, group="statistics")
+    def _count(self, node: NumericNode, text: Text) -> None:
+        worker = get_current_worker()
+        try:
+            found = statistics(node, self.reading, lambda: not worker.is_cancelled)
+        except MatlensError as error:
+            self.app.call_from_thread(self._counted, node, Text(error_text(error), "red"))
+            return
+        if found is not None:
+            self.app.call_from_thread(self._counted, node, Text.assemble(text, "\n", _statistics_text(found)))
+
+    def _counted(self, node: NumericNode, text: Text) -> None:
+        if node is self.shown:
+            self.query_one("#facts", Static).update(text)
+
+    # --- going around --------------------------------------------------------------
+
+    @on(Outline.Chosen)
+    def _chosen(self, event: Outline.Chosen) -> None:
+        self.show(event.node)
+
+    @on(GridView.Opened)
+    def _opened(self, event: GridView.Opened) -> None:
+        self.show(event.node)
+
+    @on(GridView.Failed)
+    @on(Outline.Failed)
+    def _failed(self, event: GridView.Failed | Outline.Failed) -> None:
+        self.app.notify(event.text, severity="error", markup=False)
+
+    def action_back(self) -> None:
+        """The value that was shown before, with the cursor where it was."""
+        if not self._history:
+            return
+        value, row, column = self._history.pop()
+        self.show(value, remember=False)
+        self.table.go_to(row, column)
+
+    def action_find(self) -> None:
+        self.app.push_screen(Find(self._paths()), self._go_to_path)
+
+    def _paths(self) -> list[str]:
+        """Paths of the variables, of their fields, and of what is open in the outline."""
+        paths: dict[str, None] = {}
+        with self.reading:
+            for node in self.file.values():
+                paths[node.path] = None
+                if isinstance(node, StructNode):
+                    paths |= dict.fromkeys(child.path for child in node.children(0, MAX_PATHS - len(paths)))
+                if len(paths) >= MAX_PATHS:
+                    break
+        waiting = [self.query_one(Outline).root]
+        while waiting and len(paths) < MAX_PATHS:
+            for child in waiting.pop().children:
+                if isinstance(child.data, Node):
+                    paths[child.data.path] = None
+                waiting.append(child)
+        return list(paths)
+
+    def _go_to_path(self, path: str | None) -> None:
+        if path is None:
+            return
+        try:
+            with self.reading:
+                node = self.file.get(path)
+        except PathError as error:
+            self.app.notify(error_text(error), severity="error", markup=False)
+            return
+        self.show(node)
+        self.table.focus()
+
+    def action_go_to_row(self) -> None:
+        base = self.table.base
+        question = f"Row, {base} to {self.table.row_count - 1 + base:,}"
+        self.app.push_screen(Ask(question), self._go_to_row)
+
+    def _go_to_row(self, text: str | None) -> None:
+        digits = (text or "").replace(",", "").strip()
+        if digits.isdigit() and len(digits) < 19:
+            self.table.go_to(int(digits) - self.table.base, self.table.column)
+            self.table.focus()
+        elif text:
+            self.app.notify(f"{safe_text(text)!r} is no row", severity="warning", markup=False)
+
+    # --- arrays --------------------------------------------------------------------
+
+    def action_base(self) -> None:
+        """Count rows, columns and slices from 0 as Python does, or from 1 as MATLAB does."""
+        self.table.base = 1 - self.table.base
+        self.table.reload()
+        self._show_mapping()
+
+    def action_step(self, by: int) -> None:
+        grid = self.table.grid
+        if isinstance(grid, ArrayGrid) and grid.others():
+            self.table.step(by, self._stepped)
+            self._show_mapping()
+
+    def action_dimension(self, role: str) -> None:
+        """Take the next dimension for rows, for columns, or for stepping."""
+        grid = self.table.grid
+        if not isinstance(grid, ArrayGrid) or len(grid.dims) < 2:
+            return
+        others = grid.others()
+        if role == "other":
+            if others:
+                later = [k for k in others if k > self._stepped]
+                self._stepped = (later or others)[0]
+        else:
+            current, kept = (grid.row_dim, grid.column_dim)[:: 1 if role == "row" else -1]
+            after = [k % len(grid.dims) for k in range(current + 1, current + len(grid.dims))]
+            free = [k for k in after if k != kept]
+            # With two dimensions, the array is transposed.
+            chosen, kept = (free[0], kept) if free else (kept, current)
+            grid.show(*((chosen, kept) if role == "row" else (kept, chosen)))
+            self._stepped = next(iter(grid.others()), 0)
+            self.table.show(grid, self.reading)
+        self._show_mapping()
+
+    # --- taking along --------------------------------------------------------------
+
+    def selected(self) -> Node | None:
+        """The value that is meant: in the table the cell's, else the one that is shown."""
+        if self.table.has_focus:
+            try:
+                node = self.table.current_node()
+            except MatlensError:
+                node = None
+            if node is not None:
+                return node
+        return self.shown if isinstance(self.shown, Node) else None
+
+    def action_copy(self) -> None:
+        node = self.selected()
+        if node is None:
+            return
+        name = str(self.file.path or self.file.name)
+        with self.reading:
+            value = node.preview(10_000)
+        lines = [node.path, node.python_path, f"matlens show {_quoted(name)} {_quoted(node.path)}", value]
+        titles = ("MATLAB path", "Python expression", "command", "value")
+        shown = [f"{title}: {line}" for title, line in zip(titles, lines, strict=True)]
+
+        def copy(chosen: int | None) -> None:
+            if chosen is not None:
+                text = safe_text(lines[chosen])
+                self.app.copy_to_clipboard(text)
+                self.app.notify(f"copied: {text[:200]}", markup=False)
+
+        self.app.push_screen(Choose("Copy", [line[:200] for line in shown]), copy)
+
+    def action_export(self) -> None:
+        if not isinstance(self.shown, Node):
+            self.app.notify("choose a variable first", severity="warning")
+            return
+
+        def done(text: str | None) -> None:
+            if text:
+                self.app.notify(f"written: {safe_text(text)}", markup=False)
+
+        self.app.push_screen(Export(self.file, self.shown, self.reading), done)
+
+
+def _quoted(text: str) -> str:
+    """An argument as a shell takes it."""
+    import shlex
+
+    return shlex.quote(text)
+
+
+def _facts_text(node: Node) -> Text:
+    described = describe_node(node)
+    flags = [name for name in ("complex", "sparse", "global") if described[name]]
+    dims = "x".join(map(str, described["dims"]))
+    size = [f"{described['bytes']:,} bytes"] if described["bytes"] else []
+    words = [safe_text(described["class"]), dims, *size, *flags]
+    return Text("  ".join(words), "bold")
+
+
+def _statistics_text(found: Statistics) -> Text:
+    unique = "" if found.unique is None else f"  unique {found.unique:,}"
+    missing = "".join(f"  {word} {n:,}" for word, n in (("NaN", found.nan), ("Inf", found.infinite)) if n)
+    return Text(
+        f"count {found.count:,}{missing}{unique}\n"
+        f"min {found.minimum:.6g}  max {found.maximum:.6g}  mean {found.mean:.6g}  std {found.std:.6g}\n"
+        f"{sparkline(found.histogram)}"
+    )

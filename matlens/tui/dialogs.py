@@ -1,0 +1,234 @@
+"""Dialogs: one line of input, a choice, and the export of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event, Lock
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.fuzzy import Matcher
+from textual.screen import ModalScreen
+from textual.widgets import Button, Checkbox, Input, Label, OptionList, ProgressBar, Static
+from textual.widgets.option_list import Option
+
+from matlens.conversion import Output, items_of, outputs_of, takes_values, write_output
+from matlens.errors import MatlensError
+from matlens.escape import safe_text
+from matlens.export.formats import ExportOptions
+from matlens.names import safe_file_name
+from matlens.nodes import Node
+from matlens.tree import MatFile
+from matlens.tui.grids import error_text
+
+__all__ = ["Ask", "Choose", "Export", "Find"]
+
+_BOX = """
+%s { align: center middle; }
+%s > Vertical { width: 76; max-width: 96%%; height: auto; max-height: 90%%; padding: 1 2;
+                background: $panel; border: round $primary; }
+"""
+_LEAVE: list[BindingType] = [Binding("escape", "dismiss(None)", "Close")]
+
+
+class Ask(ModalScreen[str | None]):
+    """Asks for one line."""
+
+    DEFAULT_CSS = _BOX % ("Ask", "Ask")
+    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
+
+    def __init__(self, question: str, value: str = "") -> None:
+        super().__init__()
+        self._question, self._value = question, value
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(Text(self._question))
+            yield Input(self._value)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+
+class Choose(ModalScreen[int | None]):
+    """Asks for one of several lines; gives its position."""
+
+    DEFAULT_CSS = _BOX % ("Choose", "Choose")
+    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
+
+    def __init__(self, title: str, lines: Sequence[str]) -> None:
+        super().__init__()
+        self._title, self._lines = title, lines
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(Text(self._title))
+            yield OptionList(*(Option(Text(safe_text(line))) for line in self._lines))
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_index)
+
+
+class Find(ModalScreen[str | None]):
+    """Finds a path by some of its letters."""
+
+    DEFAULT_CSS = _BOX % ("Find", "Find") + "Find OptionList { height: 16; }"
+    BINDINGS: ClassVar[list[BindingType]] = [*_LEAVE, Binding("down", "list", show=False)]
+    SHOWN = 200
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__()
+        self._paths = paths
+        self._found: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(Text("Find by name or path"))
+            yield Input(placeholder="letters of the path, in their order")
+            yield OptionList()
+
+    def on_mount(self) -> None:
+        self._show("")
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    def _show(self, query: str) -> None:
+        matcher = Matcher(query)
+        scored = [(matcher.match(path), path) for path in self._paths] if query else [(1.0, p) for p in self._paths]
+        self._found = [path for score, path in sorted(scored, key=lambda item: -item[0]) if score > 0][: self.SHOWN]
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options([Option(Text(safe_text(path))) for path in self._found])
+        if self._found:
+            options.highlighted = 0
+
+    def action_list(self) -> None:
+        self.query_one(OptionList).focus()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.dismiss(self._found[0] if self._found else None)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._found[event.option_index])
+
+
+class Export(ModalScreen[str | None]):
+    """Exports a value: name of the output, columns, losses, progress, cancel."""
+
+    DEFAULT_CSS = (
+        _BOX % ("Export", "Export")
+        + """
+    Export VerticalScroll { height: auto; max-height: 12; border: round $secondary; }
+    Export Horizontal { height: auto; align-horizontal: right; }
+    Export Button { margin: 0 1; }
+    """
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
+
+    def __init__(self, file: MatFile, node: Node, lock: Lock) -> None:
+        super().__init__()
+        self._file, self._node, self._lock = file, node, lock
+        self._stop = Event()
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(Text(f"Export {safe_text(self._node.path)}"))
+            yield Input(f"{safe_file_name(self._node.path)}.parquet", id="output")
+            yield Checkbox("flatten nested columns (CSV)", id="flatten")
+            yield Checkbox("overwrite an existing file", id="force")
+            with VerticalScroll():
+                yield Static(Text("…"), id="preview")
+            yield ProgressBar(id="progress", show_eta=False)
+            with Horizontal():
+                yield Button("Export", variant="primary", id="export")
+                yield Button("Cancel", id="cancel")
+
+    def on_mount(self) -> None:
+        self.query_one("#progress").display = False
+        self._plan()
+
+    def _options(self) -> ExportOptions:
+        flatten, force = (self.query_one(f"#{name}", Checkbox).value for name in ("flatten", "force"))
+        return ExportOptions(flatten=flatten, force=force)
+
+    @on(Input.Changed, "#output")
+    @on(Checkbox.Changed)
+    def _plan(self) -> None:
+        self._preview(self.query_one("#output", Input).value, self._options())
+
+    def _outputs(self, output: str, options: ExportOptions) -> list[Output]:
+        found = items_of(self._file, [self._node.path], options=options, as_values=takes_values(output, None))
+        return outputs_of(list(found), output, options=options)
+
+    @work(thread=True, exclusive=True, group="plan")
+    def _preview(self, output: str, options: ExportOptions) -> None:
+        text = Text()
+        try:
+            with self._lock:
+                (planned,) = self._outputs(output, options)
+            for item in planned.items:
+                text.append(f"{item.num_rows:,} rows\n", "bold")
+                for column in list(item.schema)[:200]:
+                    text.append(f"{safe_text(column.name)}  ").append(f"{safe_text(column.type)}\n", "dim")
+            for note in planned.notes:
+                style = "yellow" if note.is_lossy else "dim"
+                text.append(f"{'loss: ' if note.is_lossy else ''}{safe_text(note)}\n", style)
+        except MatlensError as error:
+            text.append(error_text(error), "red")
+        self.app.call_from_thread(self.query_one("#preview", Static).update, text)
+
+    @on(Button.Pressed, "#export")
+    @on(Input.Submitted, "#output")
+    def _export(self) -> None:
+        self.query_one("#export", Button).disabled = True
+        self.query_one("#progress").display = True
+        self._write(self.query_one("#output", Input).value, self._options())
+
+    @work(thread=True, exclusive=True, group="export")
+    def _write(self, output: str, options: ExportOptions) -> None:
+        call: Callable[..., object] = self.app.call_from_thread
+        bar = self.query_one("#progress", ProgressBar)
+
+        def advance(rows: int) -> None:
+            if self._stop.is_set():
+                raise _Cancelled
+            call(bar.advance, rows)
+
+        try:
+            with self._lock:
+                (planned,) = self._outputs(output, options)
+                call(bar.update, total=max(planned.num_rows, 1))
+                for item in planned.items:
+                    item.on_rows = advance
+                write_output(planned, options)
+        except _Cancelled:
+            return
+        except MatlensError as error:
+            call(self._failed, error_text(error))
+            return
+        call(self.dismiss, f"{Path(output).name}: {planned.num_rows:,} rows")
+
+    def _failed(self, text: str) -> None:
+        self.query_one("#preview", Static).update(Text(text, "red"))
+        self.query_one("#progress").display = False
+        self.query_one("#export", Button).disabled = False
+
+    @on(Button.Pressed, "#cancel")
+    def action_leave(self) -> None:
+        self._stop.set()
+        self.dismiss(None)
+
+
+class _Cancelled(Exception):
+    """The export was left while it was being written."""
