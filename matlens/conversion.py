@@ -15,8 +15,7 @@ from matlens.export.formats import ExportOptions, Format, find_format, refuse_lo
 from matlens.export.json import NanPolicy
 from matlens.export.source import BatchReader, Item, empty_reader
 from matlens.names import safe_file_name, unique_names
-from matlens.nodes import CellNode, CharNode, Node, StructNode
-from matlens.paths import field_suffix
+from matlens.nodes import CellNode, CharNode, Node
 from matlens.tree import MatFile, open_file
 from matlens.unify import Note
 
@@ -216,21 +215,12 @@ def _names(file: MatFile, node: Node, header: str | None, rows: int | None) -> t
         if not named:
             raise PathError(f"{header} holds no texts that could name the {width} columns of {node.path}")
         return named, []
-    for beside in _siblings(file, node):
+    for beside in file.siblings(node):
         if beside.name.lower() in HEADER_NAMES and isinstance(beside, CellNode | CharNode):
             texts = _texts(beside)
             if len(texts) == width and all(texts):
                 return texts, [Note(node.path, f"columns are named by {beside.path}", is_lossy=False)]
     return None, []
-
-
-def _siblings(file: MatFile, node: Node) -> list[Node]:
-    """Values beside a node: other fields of its struct, or other variables."""
-    suffix = field_suffix(node.name) if node.name else ""
-    if not suffix or not node.path.endswith(suffix) or node.path == node.name:
-        return list(file.values())
-    parent = file.get(node.path[: -len(suffix)])
-    return parent.children() if isinstance(parent, StructNode) else []
 
 
 def _texts(node: Node) -> list[str]:

@@ -15,7 +15,7 @@ from matlens.decode import kind_of
 from matlens.errors import MatlensError, PathError
 from matlens.escape import safe_text
 from matlens.model import Variable
-from matlens.nodes import Node, find_name, make_node
+from matlens.nodes import Node, StructNode, find_name, make_node
 from matlens.paths import Field, field_suffix, parse_path, python_field
 from matlens.readers import Engine, OpenedFile, Reader, open_reader
 
@@ -135,6 +135,14 @@ class MatFile(Mapping[str, Node]):
             if default is not None:
                 return default
             raise
+
+    def siblings(self, node: Node) -> list[Node]:
+        """Values beside a node: the fields of its struct, or else all variables; the node is one of them."""
+        suffix = field_suffix(node.name) if node.name else ""
+        if not suffix or node.path == node.name or not node.path.endswith(suffix):
+            return list(self.values())
+        parent = self.get(node.path[: -len(suffix)])
+        return parent.children() if isinstance(parent, StructNode) else []
 
     def _follow(self, path: str) -> Node:
         steps = parse_path(path)

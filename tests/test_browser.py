@@ -25,9 +25,12 @@ from textual.worker import WorkerError
 import matlens
 from matlens.tui.app import Browser
 from matlens.tui.browser import FileView
-from matlens.tui.dialogs import Choose, Export, Find
+from matlens.tui.dialogs import Choose, Export, Find, Search
 from matlens.tui.grids import ArrayGrid, grid_of, sort_order
 from matlens.tui.outline import Outline
+from matlens.tui.pictures import check_boxes, draw_boxes, heat_colours
+from matlens.tui.plots import plot_lines
+from matlens.tui.search import search
 from matlens.tui.statistics import statistics
 
 EVIL = "\x1b]0;PWNED\x07[/oops]\u202egnp\x9b31m"
@@ -256,6 +259,99 @@ def test_find_by_letters_of_the_path() -> None:
         assert text(view, "path").splitlines()[0] == "numbers.nd"
 
     drive(steps, FIXTURES / "kinds_v73.mat")
+
+
+def test_search_of_values(corpus: Any) -> None:
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        await press(pilot, "ctrl+f", *"08144.JPG", "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, Search)
+        assert "1 found in 48,865 values, done" in str(screen.query_one("#state", Static).content)
+        await press(pilot, "down", "enter")
+        assert text(view, "path").splitlines()[0] == "annotations(8144).fname"
+        await press(pilot, "ctrl+f", *"nothing like it", "enter", "escape")
+        assert text(view, "path").splitlines()[0] == "annotations(8144).fname"
+
+    drive(steps, corpus(CARS))
+
+
+def test_search_finds_numbers_and_passes_over_damage() -> None:
+    from threading import Lock
+
+    values = {"s": {"a": np.array([1.0, 2.5]), "t": "about 2.5 m", "c": np.array([2.5, "x"], object)}, "n": 3.0}
+    with matlens.from_loadmat(values) as file:
+        hits = [hit for node in file.values() for hit in search(node, "2.5", Lock()) if hit.path]  # type: ignore[arg-type]
+    assert {hit.path for hit in hits} == {"s.a", "s.t", "s.c{1}"}
+
+
+# --- pictures and plots ------------------------------------------------------------------
+
+
+def test_picture_of_an_image_with_the_boxes_beside_it() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[:, 30:] = 200
+    boxes = np.array([[11.0, 6, 20, 15], [31, 21, 40, 30]])
+    file = matlens.from_loadmat({"r": {"image": image, "bbox": boxes}})
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        view.show(file.get("r.image"))
+        await press(pilot, "i")
+        about = str(pilot.app.screen.query_one("#about", Static).content)
+        assert "r.image  40x60x3  colour image" in about and "2 boxes as xyxy: 0 reach outside" in about
+        await press(pilot, "v")
+        assert "2 boxes as xyxy1: 0 reach outside of the image, 0 have no area" in str(
+            pilot.app.screen.query_one("#about", Static).content
+        )
+        await press(pilot, "x", "escape")
+        assert len(pilot.app.screen_stack) == 1
+
+    drive(steps, file)
+
+
+def test_outlines_lie_on_the_pixels_of_the_region() -> None:
+    """Rows 5 to 10 and columns 7 to 15, counted from 1, in an image shown pixel by pixel."""
+    (check,) = [c for c in check_boxes(np.array([[7.0, 5, 15, 10]]), 12, 16) if c.convention == "xyxy1"]
+    drawn = draw_boxes(np.zeros((12, 16, 3), np.uint8), check.corners, 12, 16)
+    expected = np.zeros((12, 16), bool)
+    expected[4:10, 6:15] = True
+    expected[5:9, 7:14] = False
+    np.testing.assert_array_equal(drawn.any(axis=2), expected)
+
+
+def test_heat_maps_clip_one_percent_at_both_ends() -> None:
+    values = np.arange(1000.0).reshape(20, 50)
+    values[0, 0], values[19, 49] = -1e9, 1e9
+    colours = heat_colours(values)
+    assert colours[0, 0].tolist() == [68, 1, 84] and colours[19, 49].tolist() == [253, 231, 37]
+    assert 30 <= colours[10, 0, 0] <= 40 and 140 <= colours[10, 0, 1] <= 160
+
+
+def test_plot_keeps_extremes_and_gaps() -> None:
+    values = np.zeros(10_000_000)
+    values[1_234_567], values[8_000_000:8_500_000] = 5.0, np.nan
+    start = time.process_time()
+    lines_, low, high = plot_lines(values, 100, 20)
+    assert time.process_time() - start < 1.0
+    assert (low, high) == (0, 5) and len(lines_) == 20 and all(len(line) == 100 for line in lines_)
+    dots = np.array([[ord(c) - 0x2800 for c in line] for line in lines_])
+    assert dots[0].nonzero()[0].tolist() == [12] and not dots[:, 81:84].any() and dots[-1, 90]
+
+
+def test_plot_and_histogram_screens() -> None:
+    file = matlens.from_loadmat({"x": np.sin(np.arange(300.0) / 20), "t": "text"})
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        view.show(file["x"])
+        await press(pilot, "p")
+        assert ("x  300 values" in raw(pilot.app) and "\u28ff" in raw(pilot.app)) or "\u2800" in raw(pilot.app)
+        await press(pilot, "h")
+        assert "█" in raw(pilot.app)
+        await press(pilot, "escape")
+        view.show(file["t"])
+        await press(pilot, "p", "i")
+        assert len(pilot.app.screen_stack) == 1
+
+    drive(steps, file)
 
 
 def test_copy(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from threading import Lock
 from typing import ClassVar
 
+import numpy as np
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
@@ -19,17 +21,22 @@ from matlens.errors import MatlensError, PathError
 from matlens.escape import safe_text
 from matlens.nodes import Node, NumericNode, StructNode
 from matlens.tree import MatFile
-from matlens.tui.dialogs import Ask, Choose, Export, Find
-from matlens.tui.grids import ArrayGrid, error_text, grid_of
+from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
+from matlens.tui.grids import ArrayGrid, Grid, error_text, grid_of
+from matlens.tui.neighbours import boxes_beside
 from matlens.tui.outline import Outline
+from matlens.tui.pictures import is_rgb
 from matlens.tui.statistics import Statistics, sparkline, statistics
 from matlens.tui.table import GridView
+from matlens.tui.viewers import PictureScreen, PlotScreen
 
 __all__ = ["FileView"]
 
 NARROW = 100
 """Fewer columns than this, and the panes stand one above the other."""
 MAX_PATHS = 5000
+PICTURE_NUMBERS = 64 << 20
+"""Larger arrays are not shown as a picture."""
 
 
 class FileView(Widget):
@@ -49,8 +56,11 @@ class FileView(Widget):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("slash", "find", "Find"),
+        Binding("ctrl+f", "search", "Search", show=False),
         Binding("y", "copy", "Copy"),
         Binding("e", "export", "Export"),
+        Binding("p", "plot", "Plot"),
+        Binding("i", "picture", "Image"),
         Binding("g", "go_to_row", "Row"),
         Binding("b", "base", "0/1"),
         Binding("left_square_bracket", "step(-1)", "Slice −", show=False),
@@ -206,6 +216,11 @@ class FileView(Widget):
         self.show(node)
         self.table.focus()
 
+    def action_search(self) -> None:
+        """Search the values below what is shown, the whole file at first."""
+        where = [self.shown] if isinstance(self.shown, Node) else list(self.file.values())
+        self.app.push_screen(Search(where, self.reading), self._go_to_path)
+
     def action_go_to_row(self) -> None:
         base = self.table.base
         question = f"Row, {base} to {self.table.row_count - 1 + base:,}"
@@ -253,6 +268,62 @@ class FileView(Widget):
             self._stepped = next(iter(grid.others()), 0)
             self.table.show(grid, self.reading)
         self._show_mapping()
+
+    # --- pictures ------------------------------------------------------------------
+
+    def action_plot(self) -> None:
+        """Plot the column of the cursor, or the only one."""
+        grid = self.table.grid
+        if grid is not None and grid.row_count:
+            self._plot(grid, self.table.column, self.shown)
+
+    @work(thread=True, exclusive=True, group="picture")
+    def _plot(self, grid: Grid, column: int, value: MatFile | Node) -> None:
+        try:
+            with self.reading:
+                vector = value if isinstance(value, NumericNode) and max(value.dims) == value.numel else None
+                series = grid.column_values(column) if vector is None else np.asarray(vector.value).ravel()
+        except MatlensError as error:
+            self._tell(error_text(error))
+            return
+        if series.dtype.kind not in "biufc":
+            self._tell("only numbers can be plotted")
+            return
+        path = value.path if isinstance(value, Node) else self.file.name
+        title = path if vector is not None else f"{path}, column {grid.column_label(column, self.table.base)}"
+        self._push(PlotScreen(title, series.real.astype(np.float64)))
+
+    def action_picture(self) -> None:
+        """Show the matrix or image that is chosen as a picture, with the boxes beside it."""
+        chosen = self.selected()
+        node = chosen if isinstance(chosen, NumericNode) else self.shown
+        if not isinstance(node, NumericNode) or min(node.dims[:2]) < 2 or node.numel > PICTURE_NUMBERS:
+            self.app.notify("a matrix or an image can be shown as a picture", severity="warning")
+            return
+        self._picture(node)
+
+    @work(thread=True, exclusive=True, group="picture")
+    def _picture(self, node: NumericNode) -> None:
+        grid = self.table.grid
+        try:
+            with self.reading:
+                values = np.asarray(node.value)
+                boxes, convention = boxes_beside(self.file, node)
+        except MatlensError as error:
+            self._tell(error_text(error))
+            return
+        if not is_rgb(values.shape) and values.ndim > 2:
+            if isinstance(grid, ArrayGrid) and grid.node is node:
+                values = grid.page(values)
+            else:
+                values = values.reshape(*values.shape[:2], -1, order="F")[:, :, 0]
+        self._push(PictureScreen(node.path, values.real if values.dtype.kind == "c" else values, boxes, convention))
+
+    def _push(self, screen: Screen[None]) -> None:
+        self.app.call_from_thread(self.app.push_screen, screen)
+
+    def _tell(self, text: str) -> None:
+        self.app.call_from_thread(self.app.notify, text, severity="warning", markup=False)
 
     # --- taking along --------------------------------------------------------------
 

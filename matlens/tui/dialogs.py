@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, Lock
@@ -16,17 +17,19 @@ from textual.fuzzy import Matcher
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Label, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
 
 from matlens.conversion import Output, items_of, outputs_of, takes_values, write_output
 from matlens.errors import MatlensError
-from matlens.escape import safe_text
+from matlens.escape import safe_text, shorten
 from matlens.export.formats import ExportOptions
 from matlens.names import safe_file_name
 from matlens.nodes import Node
 from matlens.tree import MatFile
 from matlens.tui.grids import error_text
+from matlens.tui.search import Hit, search
 
-__all__ = ["Ask", "Choose", "Export", "Find"]
+__all__ = ["Ask", "Choose", "Export", "Find", "Search"]
 
 _BOX = """
 %s { align: center middle; }
@@ -117,6 +120,69 @@ class Find(ModalScreen[str | None]):
     @on(Input.Submitted)
     def _submitted(self) -> None:
         self.dismiss(self._found[0] if self._found else None)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._found[event.option_index])
+
+
+class Search(ModalScreen[str | None]):
+    """Searches values while it is open; Enter on a result goes there."""
+
+    DEFAULT_CSS = _BOX % ("Search", "Search") + "Search OptionList { height: 16; }"
+    BINDINGS: ClassVar[list[BindingType]] = [*_LEAVE, Binding("down", "list", show=False)]
+    SHOWN = 1000
+
+    def __init__(self, nodes: Sequence[Node], lock: Lock) -> None:
+        super().__init__()
+        self._where, self._lock = nodes, lock
+        self._found: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(Text("Search values: part of a text, or a number; Enter starts"))
+            yield Input()
+            yield Static(id="state")
+            yield OptionList()
+
+    @on(Input.Submitted)
+    def _start(self, event: Input.Submitted) -> None:
+        self._found = []
+        self.query_one(OptionList).clear_options()
+        if event.value:
+            self._search(event.value)
+
+    @work(thread=True, exclusive=True, group="search")
+    def _search(self, query: str) -> None:
+        worker = get_current_worker()
+        hits: list[Hit] = []
+        seen, told = "0", time.monotonic()
+        for hit in (hit for node in self._where for hit in search(node, query, self._lock)):
+            if worker.is_cancelled:
+                return
+            if hit.path:
+                hits.append(hit)
+            else:
+                seen = hit.text
+            if len(hits) + len(self._found) >= self.SHOWN:
+                break
+            if time.monotonic() - told > 0.1:
+                self.app.call_from_thread(self._add, hits, f"{seen} values …")
+                hits, told = [], time.monotonic()
+        self.app.call_from_thread(self._add, hits, f"{seen} values, done")
+
+    def _add(self, hits: Sequence[Hit], state: str) -> None:
+        options = self.query_one(OptionList)
+        for hit in hits[: self.SHOWN - len(self._found)]:
+            self._found.append(hit.path)
+            line = Text.assemble((safe_text(hit.path), "bold"), "  ", shorten(safe_text(hit.text), 60))
+            options.add_option(Option(line))
+        self.query_one("#state", Static).update(Text(f"{len(self._found):,} found in {state}"))
+
+    def action_list(self) -> None:
+        options = self.query_one(OptionList)
+        options.highlighted = options.highlighted or 0
+        options.focus()
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:

@@ -165,7 +165,7 @@ class ArrayGrid:
         if self.node.numel <= CACHED_NUMBERS:
             if self._whole is None:
                 self._whole = np.asarray(self.node.value)
-            page = self._page(self._whole)
+            page = self.page(self._whole)
             return np.asarray(page[np.ix_(np.asarray(rows), np.asarray(columns))])
         low, high = (min(rows), min(columns)), (max(rows), max(columns))
         key: list[Any] = [slice(i, i + 1) for i in self.index]
@@ -175,7 +175,8 @@ class ArrayGrid:
         page = np.moveaxis(part, (self.row_dim, self.column_dim), (0, 1)).reshape(part.shape[self.row_dim], -1)
         return np.asarray(page[np.ix_(np.asarray(rows) - low[0], np.asarray(columns) - low[1])])
 
-    def _page(self, values: NDArray[Any]) -> NDArray[Any]:
+    def page(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The slice of the whole array that is shown."""
         key = tuple(slice(None) if k in (self.row_dim, self.column_dim) else i for k, i in enumerate(self.index))
         page = values[key]
         return page if self.row_dim < self.column_dim else page.T

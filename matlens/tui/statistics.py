@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.nodes import NumericNode
+from matlens.tui.plots import BARS
 
 __all__ = ["Statistics", "sparkline", "statistics"]
 
 BINS = 40
 UNIQUE_LIMIT = 1_000_000
-_BARS = " ▁▂▃▄▅▆▇█"
 
 
 @dataclass(slots=True)
@@ -108,4 +108,4 @@ def sparkline(counts: NDArray[np.int64]) -> str:
     ' ▁▄█'
     """
     top = max(int(counts.max(initial=0)), 1)
-    return "".join(_BARS[0 if not n else max(1, round(n / top * 8))] for n in counts.tolist())
+    return "".join(BARS[0 if not n else max(1, round(n / top * 8))] for n in counts.tolist())

@@ -1,0 +1,184 @@
+"""Screens that show a value as a picture or as a plot."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from matlens.escape import safe_text
+from matlens.tui.pictures import (
+    BoxCheck,
+    Colours,
+    check_boxes,
+    draw_boxes,
+    heat_colours,
+    is_rgb,
+    rgb_colours,
+    sample,
+)
+from matlens.tui.plots import histogram_lines, plot_lines
+
+__all__ = ["PictureScreen", "PlotScreen"]
+
+_LEAVE: list[BindingType] = [Binding("escape,q", "app.pop_screen", "Back")]
+
+
+class _Picture(Widget):
+    """Half-blocks of an image, fitted to the room that there is."""
+
+    DEFAULT_CSS = "_Picture { height: 1fr; }"
+
+    def __init__(self, values: NDArray[np.generic]) -> None:
+        super().__init__()
+        self._values = values
+        self._check: BoxCheck | None = None
+        self._colours: Colours | None = None
+
+    def show_boxes(self, check: BoxCheck | None) -> None:
+        self._check, self._colours = check, None
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self._colours = None
+
+    def _drawn(self) -> Colours:
+        if self._colours is None:
+            rows, columns = self._values.shape[:2]
+            places = sample(rows, columns, self.size.width, 2 * self.size.height)
+            part = self._values[np.ix_(*places)]
+            colours = rgb_colours(part) if part.ndim == 3 else heat_colours(part.astype(np.float64))
+            if self._check is not None:
+                colours = draw_boxes(colours, self._check.corners, rows, columns)
+            self._colours = colours
+        return self._colours
+
+    def render_line(self, y: int) -> Strip:
+        colours, base = self._drawn(), self.rich_style
+        if 2 * y >= len(colours):
+            return Strip.blank(self.size.width, base)
+        upper = colours[2 * y].tolist()
+        lower = colours[2 * y + 1].tolist() if 2 * y + 1 < len(colours) else [None] * len(upper)
+        segments = [
+            Segment("▀", Style(color=Color.from_rgb(*top), bgcolor=Color.from_rgb(*below) if below else base.bgcolor))
+            for top, below in zip(upper, lower, strict=True)
+        ]
+        return Strip(segments).adjust_cell_length(self.size.width, base)
+
+
+class PictureScreen(Screen[None]):
+    """A matrix as a heat map, or a colour image, with boxes over it in one convention after another."""
+
+    DEFAULT_CSS = "PictureScreen #about { height: auto; max-height: 4; padding: 0 1; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_LEAVE,
+        Binding("v", "convention(1)", "Next convention"),
+        Binding("V", "convention(-1)", "Previous", show=False),
+        Binding("x", "boxes", "Boxes on/off"),
+    ]
+
+    def __init__(self, title: str, values: NDArray[np.generic], boxes: NDArray[np.float64] | None, first: str) -> None:
+        super().__init__()
+        self._title, self._values = title, values
+        rows, columns = values.shape[:2]
+        self._checks = check_boxes(boxes, rows, columns) if boxes is not None and len(boxes) else []
+        names = [check.convention for check in self._checks]
+        self._at = names.index(first) if first in names else 0
+        self._are_shown = True
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="about")
+        yield _Picture(self._values)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        kind = "colour image" if is_rgb(self._values.shape) else "heat map from the 1st to the 99th percentile"
+        lines = [f"{safe_text(self._title)}  {'x'.join(map(str, self._values.shape))}  {kind}"]
+        check = self._checks[self._at] if self._checks and self._are_shown else None
+        if check is not None:
+            lines.append(
+                f"{len(check.corners):,} boxes as {check.convention}: {check.outside:,} reach outside of the image, "
+                f"{check.empty:,} have no area"
+            )
+            others = [f"{c.convention} {c.outside}/{c.empty}" for c in self._checks if c is not check]
+            lines.append("others (outside/no area): " + "  ".join(others))
+        self.query_one("#about", Static).update(Text("\n".join(lines)))
+        self.query_one(_Picture).show_boxes(check)
+
+    def action_convention(self, by: int) -> None:
+        if self._checks:
+            self._at = (self._at + by) % len(self._checks)
+            self._show()
+
+    def action_boxes(self) -> None:
+        self._are_shown = not self._are_shown
+        self._show()
+
+
+class _Plot(Widget):
+    """A series as a line, or the histogram of its values."""
+
+    DEFAULT_CSS = "_Plot { height: 1fr; padding: 0 1; }"
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        super().__init__()
+        self._values = values
+        self.is_histogram = False
+
+    def render(self) -> Text:
+        width, height = max(self.size.width - 14, 8), max(self.size.height - 1, 2)
+        if self.is_histogram:
+            return self._histogram(width, height)
+        lines, low, high = plot_lines(self._values, width, height)
+        labels = {0: f"{high:.5g}", height - 1: f"{low:.5g}", height // 2: f"{(low + high) / 2:.5g}"}
+        text = Text()
+        for k, line in enumerate(lines):
+            text.append(labels.get(k, "").rjust(11) + " │", "dim").append(line + "\n", "green")
+        return text.append(" " * 12 + f"1{f'{len(self._values):,}'.rjust(width)}", "dim")
+
+    def _histogram(self, width: int, height: int) -> Text:
+        finite = self._values[np.isfinite(self._values)]
+        counts, edges = np.histogram(finite, max(width // 2, 1))
+        text = Text()
+        for k, line in enumerate(histogram_lines(counts, height)):
+            label = f"{counts.max(initial=0):,}" if k == 0 else ""
+            text.append(label.rjust(11) + " │", "dim").append(line + "\n", "green")
+        ends = f"{edges[0]:.5g}", f"{edges[-1]:.5g}"
+        return text.append(" " * 13 + ends[0] + ends[1].rjust(max(2 * len(counts) - len(ends[0]), 0)), "dim")
+
+
+class PlotScreen(Screen[None]):
+    """A series as a line plot or a histogram."""
+
+    DEFAULT_CSS = "PlotScreen #about { height: 1; padding: 0 1; }"
+    BINDINGS: ClassVar[list[BindingType]] = [*_LEAVE, Binding("h", "histogram", "Histogram")]
+
+    def __init__(self, title: str, values: NDArray[np.float64]) -> None:
+        super().__init__()
+        self._title, self._values = title, values
+
+    def compose(self) -> ComposeResult:
+        missing = int((~np.isfinite(self._values)).sum())
+        gaps = f", {missing:,} NaN or infinite" if missing else ""
+        yield Static(Text(f"{safe_text(self._title)}  {len(self._values):,} values{gaps}"), id="about")
+        yield _Plot(self._values)
+        yield Footer()
+
+    def action_histogram(self) -> None:
+        plot = self.query_one(_Plot)
+        plot.is_histogram = not plot.is_histogram
+        plot.refresh()
