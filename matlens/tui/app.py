@@ -14,6 +14,7 @@ from matlens.escape import safe_text, shorten
 from matlens.tree import MatFile
 from matlens.tui.browser import FileView
 from matlens.tui.outline import Outline
+from matlens.tui.settings import load_settings, save_state
 
 __all__ = ["Browser"]
 
@@ -27,7 +28,7 @@ class Browser(App[None]):
     TabPane { padding: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Quit"),
+        Binding("q", "quit", "Quit", id="quit"),
         Binding("question_mark", "show_help_panel", "Keys"),
     ]
 
@@ -36,7 +37,18 @@ class Browser(App[None]):
         self._files = files
 
     def on_mount(self) -> None:
+        settings = load_settings()
+        if settings.theme in self.available_themes:
+            self.theme = settings.theme
+        self.set_keymap(settings.keys)
+        if settings.problem:
+            self.notify(safe_text(settings.problem), severity="warning", markup=False)
         self.query(Outline).first().focus()
+
+    async def action_quit(self) -> None:
+        for view in self.query(FileView):
+            save_state(view.file, view.state())
+        self.exit()
 
     def compose(self) -> ComposeResult:
         if len(self._files) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from rich.text import Text
@@ -26,6 +26,7 @@ from matlens.tui.grids import ArrayGrid, Grid, error_text, grid_of
 from matlens.tui.neighbours import boxes_beside
 from matlens.tui.outline import Outline
 from matlens.tui.pictures import is_rgb
+from matlens.tui.settings import load_state
 from matlens.tui.statistics import Statistics, sparkline, statistics
 from matlens.tui.table import GridView
 from matlens.tui.viewers import PictureScreen, PlotScreen
@@ -54,20 +55,20 @@ class FileView(Widget):
     FileView.narrow #facts { max-height: 4; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back"),
-        Binding("slash", "find", "Find"),
-        Binding("ctrl+f", "search", "Search", show=False),
-        Binding("y", "copy", "Copy"),
-        Binding("e", "export", "Export"),
-        Binding("p", "plot", "Plot"),
-        Binding("i", "picture", "Image"),
-        Binding("g", "go_to_row", "Row"),
-        Binding("b", "base", "0/1"),
-        Binding("left_square_bracket", "step(-1)", "Slice −", show=False),
-        Binding("right_square_bracket", "step(1)", "Slice +", show=False),
-        Binding("r", "dimension('row')", "Row dim", show=False),
-        Binding("c", "dimension('column')", "Column dim", show=False),
-        Binding("o", "dimension('other')", "Slice dim", show=False),
+        Binding("escape", "back", "Back", id="back"),
+        Binding("slash", "find", "Find", id="find"),
+        Binding("ctrl+f", "search", "Search", show=False, id="search"),
+        Binding("y", "copy", "Copy", id="copy"),
+        Binding("e", "export", "Export", id="export"),
+        Binding("p", "plot", "Plot", id="plot"),
+        Binding("i", "picture", "Image", id="picture"),
+        Binding("g", "go_to_row", "Row", id="go_to_row"),
+        Binding("b", "base", "0/1", id="base"),
+        Binding("left_square_bracket", "step(-1)", "Slice −", show=False, id="slice_back"),
+        Binding("right_square_bracket", "step(1)", "Slice +", show=False, id="slice_on"),
+        Binding("r", "dimension('row')", "Row dim", show=False, id="row_dimension"),
+        Binding("c", "dimension('column')", "Column dim", show=False, id="column_dimension"),
+        Binding("o", "dimension('other')", "Slice dim", show=False, id="slice_dimension"),
     ]
 
     def __init__(self, file: MatFile) -> None:
@@ -87,6 +88,36 @@ class FileView(Widget):
 
     def on_mount(self) -> None:
         self.show(self.file)
+        self._restore(load_state(self.file))
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Go on where the file was left; what it does not hold any more is passed over."""
+        if state.get("base") in (0, 1):
+            self.table.base = state["base"]
+        names = state.get("open")
+        self.query_one(Outline).open_variables(names if isinstance(names, list) else [])
+        path = state.get("path")
+        if not isinstance(path, str):
+            return
+        try:
+            with self.reading:
+                node = self.file.get(path)
+        except MatlensError:
+            return
+        self.show(node)
+        shape = state.get("slice")
+        if isinstance(self.table.grid, ArrayGrid) and isinstance(shape, list) and self.table.grid.restore(shape):
+            self.table.reload()
+            self._show_mapping()
+
+    def state(self) -> dict[str, Any]:
+        """What is remembered of the file."""
+        state: dict[str, Any] = {"base": self.table.base, "open": self.query_one(Outline).opened_variables()}
+        if isinstance(self.shown, Node):
+            state["path"] = self.shown.path
+        if isinstance(self.table.grid, ArrayGrid):
+            state["slice"] = self.table.grid.saved()
+        return state
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < NARROW, "narrow")

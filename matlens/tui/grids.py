@@ -143,6 +143,23 @@ class ArrayGrid:
         size = self.dims[dimension]
         self.index[dimension] = (self.index[dimension] + by) % size if size else 0
 
+    def saved(self) -> list[int]:
+        """Dimensions of rows and columns, and the index of every dimension, as `restore` takes them."""
+        return [self.row_dim, self.column_dim, *self.index]
+
+    def restore(self, saved: Sequence[Any]) -> bool:
+        """Show what was saved, if it fits this array."""
+        count = len(self.dims)
+        if len(saved) != count + 2 or not all(isinstance(k, int) for k in saved):
+            return False
+        row_dim, column_dim, *index = saved
+        fits = 0 <= row_dim < count and 0 <= column_dim < count and row_dim != column_dim
+        if not fits or not all(0 <= k < max(n, 1) for k, n in zip(index, self.dims, strict=True)):
+            return False
+        self.index = index
+        self.show(row_dim, column_dim)
+        return True
+
     def slice_text(self, base: int = 1) -> str:
         """The part that is shown, such as ``(:,:,3)``."""
         shown = [":" if k in (self.row_dim, self.column_dim) else str(i + base) for k, i in enumerate(self.index)]

@@ -107,6 +107,17 @@ class Outline(Tree[Entry]):
         elif isinstance(entry, Node):
             self.post_message(self.Chosen(entry))
 
+    def opened_variables(self) -> list[str]:
+        """Paths of the variables that are open."""
+        children = self.root.children
+        return [child.data.path for child in children if isinstance(child.data, Node) and child.is_expanded]
+
+    def open_variables(self, paths: list[str]) -> None:
+        """Open the variables of these paths."""
+        for child in self.root.children:
+            if isinstance(child.data, Node) and child.data.path in paths:
+                child.expand()
+
     def action_expand(self) -> None:
         node = self.cursor_node
         if node is not None and node.allow_expand:

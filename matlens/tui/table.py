@@ -61,10 +61,10 @@ class GridView(ScrollView, can_focus=True):
         Binding("end", "column(-1)", "Last column", show=False),
         Binding("ctrl+home", "row(0)", "First row", show=False),
         Binding("ctrl+end", "row(-1)", "Last row", show=False),
-        Binding("enter", "open", "Open"),
-        Binding("s", "sort(False)", "Sort"),
-        Binding("S", "sort(True)", "Sort by more", show=False),
-        Binding("u", "unsort", "Stored order", show=False),
+        Binding("enter", "open", "Open", id="open"),
+        Binding("s", "sort(False)", "Sort", id="sort"),
+        Binding("S", "sort(True)", "Sort by more", show=False, id="sort_more"),
+        Binding("u", "unsort", "Stored order", show=False, id="unsort"),
     ]
 
     class Opened(Message):
