@@ -32,6 +32,7 @@ from matlens.tui.pictures import check_boxes, draw_boxes, heat_colours
 from matlens.tui.plots import plot_lines
 from matlens.tui.search import search
 from matlens.tui.statistics import statistics
+from matlens.tui.table import GridView
 
 EVIL = "\x1b]0;PWNED\x07[/oops]\u202egnp\x9b31m"
 CARS = "foamliu+Car-Recognition/cars_train_annos.mat"
@@ -400,6 +401,24 @@ def test_export_dialog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drive(steps, FIXTURES / "annotations_v7.mat")
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
     assert pq.read_table(tmp_path / "a.parquet").num_rows == 70
+
+
+def test_two_values_side_by_side() -> None:
+    file = matlens.from_loadmat({"a": np.arange(200.0).reshape(40, 5), "b": np.arange(200.0).reshape(40, 5) * 1.5})
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        view.show(file["a"])
+        await press(pilot, "m")
+        view.show(file["b"])
+        await press(pilot, "m")
+        screen = pilot.app.screen
+        assert "199 values, at most 99.5 apart" in str(screen.query_one("#differences", Static).content)
+        await press(pilot, "ctrl+end", "end")
+        assert [(table.row, table.column) for table in screen.query(GridView)] == [(39, 4)] * 2
+        await press(pilot, "escape", "m", "m")
+        assert "no differences" in str(pilot.app.screen.query_one("#differences", Static).content)
+
+    drive(steps, file)
 
 
 @pytest.fixture(autouse=True)

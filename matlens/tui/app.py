@@ -13,6 +13,7 @@ from textual.widgets import Footer, TabbedContent, TabPane
 from matlens.escape import safe_text, shorten
 from matlens.tree import MatFile
 from matlens.tui.browser import FileView
+from matlens.tui.compare import Marked
 from matlens.tui.outline import Outline
 from matlens.tui.settings import load_settings, save_state
 
@@ -35,6 +36,7 @@ class Browser(App[None]):
     def __init__(self, files: Sequence[MatFile]) -> None:
         super().__init__()
         self._files = files
+        self.marked: Marked | None = None
 
     def on_mount(self) -> None:
         settings = load_settings()

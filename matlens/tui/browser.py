@@ -21,6 +21,7 @@ from matlens.errors import MatlensError, PathError
 from matlens.escape import safe_text
 from matlens.nodes import Node, NumericNode, StructNode
 from matlens.tree import MatFile
+from matlens.tui.compare import CompareScreen, Marked
 from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
 from matlens.tui.grids import ArrayGrid, Grid, error_text, grid_of
 from matlens.tui.neighbours import boxes_beside
@@ -62,6 +63,7 @@ class FileView(Widget):
         Binding("e", "export", "Export", id="export"),
         Binding("p", "plot", "Plot", id="plot"),
         Binding("i", "picture", "Image", id="picture"),
+        Binding("m", "mark", "Compare", show=False, id="mark"),
         Binding("g", "go_to_row", "Row", id="go_to_row"),
         Binding("b", "base", "0/1", id="base"),
         Binding("left_square_bracket", "step(-1)", "Slice −", show=False, id="slice_back"),
@@ -299,6 +301,22 @@ class FileView(Widget):
             self._stepped = next(iter(grid.others()), 0)
             self.table.show(grid, self.reading)
         self._show_mapping()
+
+    # --- comparing -----------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark a value; with a second one, show both side by side and what differs."""
+        node, app = self.selected(), self.app
+        if node is None:
+            app.notify("choose a value first", severity="warning")
+            return
+        marked: Marked | None = getattr(app, "marked", None)
+        if marked is None:
+            app.marked = Marked(node, self.reading)  # type: ignore[attr-defined]
+            app.notify(f"marked {safe_text(node.path)}: m on another value compares them", markup=False)
+            return
+        app.marked = None  # type: ignore[attr-defined]
+        app.push_screen(CompareScreen(marked, Marked(node, self.reading)))
 
     # --- pictures ------------------------------------------------------------------
 
