@@ -6,18 +6,28 @@ from contextlib import ExitStack
 
 import click
 
-from matlens.cli.output import Outcome, expand, open_input
+from matlens.cli.output import Outcome, expand, message, open_input
 
 
 @click.command("browse")
 @click.argument("files", nargs=-1, required=True)
-def command(files: tuple[str, ...]) -> None:
+@click.option("--web", is_flag=True, help="Serve it to a web browser on this machine.")
+@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Of --web; 0 for a free one.")
+def command(files: tuple[str, ...], web: bool, port: int) -> None:
     """Browse FILES: an outline of their variables, and tables of what is in them.
 
     Keys: arrows move, Enter opens, Escape goes back, "/" finds by name, "s" sorts, "g" goes
     to a row, "[" and "]" step through an N-D array, "y" copies, "e" exports, "?" shows all
     keys, "q" quits.
+
+    With --web the same browser is served on the loopback interface, to whoever opens the
+    address that is printed, with its token. Needs pip install 'matlens[web]'.
     """
+    if web:
+        from matlens.tui.web import serve
+
+        serve(expand(files), port, lambda address: message(f"open {address}  (Ctrl+C ends it)"))
+        return
     from matlens.tui.app import Browser
 
     outcome = Outcome()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -37,6 +38,7 @@ class Browser(App[None]):
         super().__init__()
         self._files = files
         self.marked: Marked | None = None
+        self._parent_process = os.getppid() if os.name == "posix" else 0
 
     def on_mount(self) -> None:
         settings = load_settings()
@@ -46,6 +48,13 @@ class Browser(App[None]):
         if settings.problem:
             self.notify(safe_text(settings.problem), severity="warning", markup=False)
         self.query(Outline).first().focus()
+        if os.environ.get("MATLENS_PARENT") == "stdin" and os.name == "posix":
+            self.set_interval(2, self._leave_with_parent)
+
+    def _leave_with_parent(self) -> None:
+        """End with the server that started this session, however it ended."""
+        if os.getppid() != self._parent_process:
+            self.exit()
 
     async def action_quit(self) -> None:
         for view in self.query(FileView):
