@@ -212,6 +212,7 @@ def test_dimensions_of_an_array_are_mapped_and_stepped() -> None:
         np.testing.assert_array_equal(shown(), expected[:, 0, :].T)
         assert text(view, "mapping").startswith("[:,0,:] of 2x3x4")
         view.show(view.file.get("numbers.f64"))
+        await settle(pilot)
         await press(pilot, "r")
         assert (view.table.row_count, view.table.column_count) == (3, 2)
 
@@ -296,6 +297,7 @@ def test_picture_of_an_image_with_the_boxes_beside_it() -> None:
 
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         view.show(file.get("r.image"))
+        await settle(pilot)
         await press(pilot, "i")
         about = str(pilot.app.screen.query_one("#about", Static).content)
         assert "r.image  40x60x3  colour image" in about and "2 boxes as xyxy: 0 reach outside" in about
@@ -343,6 +345,7 @@ def test_plot_and_histogram_screens() -> None:
 
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         view.show(file["x"])
+        await settle(pilot)
         await press(pilot, "p")
         assert "x  300 values" in raw(pilot.app)
         assert any(0x2800 < ord(letter) < 0x2900 for letter in raw(pilot.app))
@@ -350,6 +353,7 @@ def test_plot_and_histogram_screens() -> None:
         assert "█" in raw(pilot.app)
         await press(pilot, "escape")
         view.show(file["t"])
+        await settle(pilot)
         await press(pilot, "p", "i")
         assert len(pilot.app.screen_stack) == 1
 
@@ -407,10 +411,10 @@ def test_two_values_side_by_side() -> None:
     file = matlens.from_loadmat({"a": np.arange(200.0).reshape(40, 5), "b": np.arange(200.0).reshape(40, 5) * 1.5})
 
     async def steps(pilot: Pilot[None], view: FileView) -> None:
-        view.show(file["a"])
-        await press(pilot, "m")
-        view.show(file["b"])
-        await press(pilot, "m")
+        for name in ("a", "b"):
+            view.show(file[name])
+            await settle(pilot)
+            await press(pilot, "m")
         screen = pilot.app.screen
         assert "199 values, at most 99.5 apart" in str(screen.query_one("#differences", Static).content)
         await press(pilot, "ctrl+end", "end")
@@ -434,6 +438,7 @@ def test_a_file_is_shown_as_it_was_left(folders_of_the_user: Path) -> None:
     async def leave(pilot: Pilot[None], view: FileView) -> None:
         await press(pilot, "down", "enter")
         view.show(view.file.get("numbers.nd"))
+        await settle(pilot)
         await press(pilot, "right_square_bracket", "r", "b", "q")
 
     async def return_(pilot: Pilot[None], view: FileView) -> None:

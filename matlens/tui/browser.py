@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -106,11 +107,8 @@ class FileView(Widget):
                 node = self.file.get(path)
         except MatlensError:
             return
-        self.show(node)
-        shape = state.get("slice")
-        if isinstance(self.table.grid, ArrayGrid) and isinstance(shape, list) and self.table.grid.restore(shape):
-            self.table.reload()
-            self._show_mapping()
+        part = state.get("slice")
+        self.show(node, part=part if isinstance(part, list) else ())
 
     def state(self) -> dict[str, Any]:
         """What is remembered of the file."""
@@ -130,20 +128,41 @@ class FileView(Widget):
 
     # --- showing -------------------------------------------------------------------
 
-    def show(self, value: MatFile | Node, *, remember: bool = True) -> None:
-        """Show the table of a value, and its facts."""
+    def show(
+        self,
+        value: MatFile | Node,
+        *,
+        remember: bool = True,
+        cursor: tuple[int, int] = (0, 0),
+        part: Sequence[Any] = (),
+    ) -> None:
+        """Show the table of a value and its facts, as soon as a worker has looked at it.
+
+        `cursor` is the cell to go to, and `part` the slice of an array, as its grid saves it.
+        """
+        self._prepare(value, remember, cursor, part)
+
+    @work(thread=True, exclusive=True, group="show")
+    def _prepare(self, value: MatFile | Node, remember: bool, cursor: tuple[int, int], part: Sequence[Any]) -> None:
         try:
             with self.reading:
                 if isinstance(value, Node) and value.error is not None:
                     value.value  # noqa: B018 - raises with file and path
                 grid = grid_of(value)
         except MatlensError as error:
-            self.app.notify(error_text(error), severity="error", markup=False)
+            self._tell(error_text(error))
             return
+        if isinstance(grid, ArrayGrid):
+            grid.restore(part)
+        self.app.call_from_thread(self._present, value, grid, remember, cursor)
+
+    def _present(self, value: MatFile | Node, grid: Grid, remember: bool, cursor: tuple[int, int]) -> None:
         if remember and value is not self.shown:
             self._history.append((self.shown, self.table.row, self.table.column))
         self.shown, self._stepped = value, 0
         self.table.show(grid, self.reading)
+        if cursor != (0, 0):
+            self.table.go_to(*cursor)
         if isinstance(grid, ArrayGrid) and grid.others():
             self._stepped = grid.others()[0]
         self._show_path()
@@ -213,8 +232,7 @@ class FileView(Widget):
         if not self._history:
             return
         value, row, column = self._history.pop()
-        self.show(value, remember=False)
-        self.table.go_to(row, column)
+        self.show(value, remember=False, cursor=(row, column))
 
     def action_find(self) -> None:
         self.app.push_screen(Find(self._paths()), self._go_to_path)

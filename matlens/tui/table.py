@@ -295,7 +295,9 @@ class GridView(ScrollView, can_focus=True):
         with self._lock:
             return self.grid.node_at(self.stored_row(self.row), self.column)
 
+    @work(thread=True, exclusive=True, group="open")
     def action_open(self) -> None:
+        """Look at the value of the cell; the worker may have to wait for another that reads."""
         try:
             node = self.current_node()
         except MatlensError as error:
