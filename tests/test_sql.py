@@ -40,6 +40,10 @@ def test_faults_of_queries_are_told() -> None:
     with matlens.open(ANNOTATIONS) as file:
         with pytest.raises(QueryError, match=r"annotations_v7\.mat: .*does not exist.*tables are annotations"):
             query(file, "select * from annotation")
+        # Names of Python's own variables in the code that runs the query.
+        for name in ("file", "relation", "node", "connection"):
+            with pytest.raises(QueryError, match="does not exist"):
+                query(file, f"select * from {name}")
         with pytest.raises(QueryError, match=r"(?i)syntax"):
             query(file, "selec 1")
 

@@ -80,6 +80,8 @@ def command(
 
     if output is None and not dry_run:
         raise click.UsageError("name the output with -o FILE or -o DIR/, or look first with --dry-run")
+    if output == "-" and as_json:
+        raise click.UsageError("--json and the output itself cannot both go to standard output")
     options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
     job = _Job(output, var, format_name, rows, None if header == "none" else header, options, dry_run)
     names = expand(files)
@@ -134,6 +136,7 @@ class _Job:
         for problem in file.problems:
             self.outcome.note(problem)
         if not items:
+            message(f"{file.name}: nothing to convert")
             return
         target = self._output or "./"
         if target == "-":

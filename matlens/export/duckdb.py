@@ -24,7 +24,12 @@ def connect(database: str | Path = ":memory:") -> Any:
         import duckdb
     except ImportError:
         raise MissingExtra("DuckDB is not installed: pip install 'matlens[sql]'") from None
-    config: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    config: dict[str, Any] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        # A table is a variable of the file, never one of Python that happens to have its name.
+        "python_enable_replacements": "false",
+    }
     return duckdb.connect(str(database), config=config)
 
 

@@ -17,19 +17,19 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from matlens.describe import describe_node
 from matlens.errors import MatlensError, PathError
 from matlens.escape import safe_text
 from matlens.nodes import Node, NumericNode, StructNode
 from matlens.tree import MatFile
 from matlens.tui.compare import CompareScreen, Marked
 from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
+from matlens.tui.facts import facts_text, statistics_text
 from matlens.tui.grids import ArrayGrid, Grid, error_text, grid_of
 from matlens.tui.neighbours import boxes_beside
 from matlens.tui.outline import Outline
 from matlens.tui.pictures import is_rgb
 from matlens.tui.settings import load_state
-from matlens.tui.statistics import Statistics, sparkline, statistics
+from matlens.tui.statistics import statistics
 from matlens.tui.table import GridView
 from matlens.tui.viewers import PictureScreen, PlotScreen
 
@@ -192,7 +192,7 @@ class FileView(Widget):
         if isinstance(self.shown, MatFile):
             facts.update(Text(safe_text(self.file.header) or f"{len(self.file):,} variables"))
             return
-        text = _facts_text(self.shown)
+        text = facts_text(self.file, self.shown)
         facts.update(text)
         if isinstance(self.shown, NumericNode) and self.shown.numel:
             self._count(self.shown, text)
@@ -206,7 +206,7 @@ class FileView(Widget):
             self.app.call_from_thread(self._counted, node, Text(error_text(error), "red"))
             return
         if found is not None:
-            self.app.call_from_thread(self._counted, node, Text.assemble(text, "\n", _statistics_text(found)))
+            self.app.call_from_thread(self._counted, node, Text.assemble(text, "\n", statistics_text(found)))
 
     def _counted(self, node: NumericNode, text: Text) -> None:
         if node is self.shown:
@@ -441,22 +441,3 @@ def _quoted(text: str) -> str:
     import shlex
 
     return shlex.quote(text)
-
-
-def _facts_text(node: Node) -> Text:
-    described = describe_node(node)
-    flags = [name for name in ("complex", "sparse", "global") if described[name]]
-    dims = "x".join(map(str, described["dims"]))
-    size = [f"{described['bytes']:,} bytes"] if described["bytes"] else []
-    words = [safe_text(described["class"]), dims, *size, *flags]
-    return Text("  ".join(words), "bold")
-
-
-def _statistics_text(found: Statistics) -> Text:
-    unique = "" if found.unique is None else f"  unique {found.unique:,}"
-    missing = "".join(f"  {word} {n:,}" for word, n in (("NaN", found.nan), ("Inf", found.infinite)) if n)
-    return Text(
-        f"count {found.count:,}{missing}{unique}\n"
-        f"min {found.minimum:.6g}  max {found.maximum:.6g}  mean {found.mean:.6g}  std {found.std:.6g}\n"
-        f"{sparkline(found.histogram)}"
-    )
