@@ -219,6 +219,42 @@ def test_dimensions_of_an_array_are_mapped_and_stepped() -> None:
     drive(steps, FIXTURES / "kinds_v73.mat")
 
 
+def test_four_dimensions_keys_and_mouse() -> None:
+    values = np.arange(120.0).reshape(2, 3, 4, 5)
+    file = matlens.from_loadmat({"x": values, "s": {"a": 1.0}})
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        outline = view.query_one(Outline)
+        await press(pilot, "down", "down", "right")
+        assert outline.root.children[1].is_expanded
+        await press(pilot, "down", "left")
+        assert outline.cursor_node is outline.root.children[1]
+        await press(pilot, "left")
+        assert not outline.root.children[1].is_expanded
+        view.show(file["x"])
+        await settle(pilot)
+        await press(pilot, "right_square_bracket", "o", "right_square_bracket", "right_square_bracket")
+        assert text(view, "mapping").startswith("(:,:,2,3) of 2x3x4x5")
+        found = np.array([row.split()[1:] for row in lines(view)[1:3]], float)
+        np.testing.assert_array_equal(found, values[:, :, 1, 2])
+        await pilot.click(GridView, offset=(10, 2))
+        await settle(pilot)
+        assert (view.table.row, view.table.column) == (1, 1) and view.table.has_focus
+        await press(pilot, "question_mark")
+        assert pilot.app.screen.query("HelpPanel")
+
+    drive(steps, file)
+
+
+def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        assert pilot.app.no_color
+
+    drive(steps, FIXTURES / "kinds_v73.mat")
+
+
 def test_facts_and_statistics() -> None:
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         view.show(view.file.get("numbers.f64"))
