@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,13 @@ from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, Mat
 from matlens.nodes import Node
 from matlens.places import ChildPlaces, OnePlace, Places, SomePlaces
 from matlens.readers.base import Reader
-from matlens.tables import StoredArray, windows
+from matlens.tables import StoredArray, pieces
 from matlens.tree import MatFile
 from matlens.values import function_texts
-from matlens.walk import Walk, kinds
+from matlens.walk import Walk, blocks, kinds
 
 __all__ = ["VariableCheck", "check", "check_node"]
 
-BLOCK_BYTES = 32 << 20
 MAX_DAMAGES = 1000
 
 
@@ -109,7 +107,7 @@ class _Checker:
 
     def _kind(self, cls: int, headers: Headers, places: Places, index: Int64s) -> None:
         if cls in CLASS_DTYPES or cls == MatlabClass.CHAR:
-            for block in _blocks(headers):
+            for block in blocks(headers):
                 self._attempt(self._numbers, headers.take(block), SomePlaces(places, block))
         elif cls == MatlabClass.SPARSE:
             self._attempt(self._reader.triplets, headers, places)
@@ -124,12 +122,8 @@ class _Checker:
         if len(headers) > 1 or headers.cls[0] == MatlabClass.CHAR:
             self._reader.gather(headers)
             return
-        array = StoredArray(self._reader, headers)
-        axis = max((k for k, n in enumerate(array.dims) if n > 1), default=0)
-        row_bytes = array.dtype.itemsize * (int(headers.numel[0]) // max(array.dims[axis], 1))
-        bounds = windows(row_bytes, array.dims[axis], array.step(axis))
-        for start, stop in pairwise(bounds):
-            array.window(axis, start, stop)
+        for _ in pieces(StoredArray(self._reader, headers)):
+            pass
 
     def _attempt(
         self, read: Callable[[Headers], Any], headers: Headers, places: Places, *, at_once: bool = True
@@ -162,11 +156,3 @@ class _Checker:
                 owner = own[np.repeat(group.parents, np.diff(group.offsets) * group.width)]
                 if len(owner):
                     self.read(group.elements, ChildPlaces(where, some, group), owner)
-
-
-def _blocks(headers: Headers) -> Iterator[Int64s]:
-    """Indices of runs of elements that take bounded memory together."""
-    sizes = np.cumsum(headers.numel * 16) // BLOCK_BYTES
-    for block in np.split(np.arange(len(headers)), np.flatnonzero(np.diff(sizes)) + 1):
-        if len(block):
-            yield block

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,10 @@ from matlens.nodes import Node
 from matlens.paths import subscript
 from matlens.places import ChildPlaces, OnePlace, Places, SomePlaces
 from matlens.readers.base import Reader
-from matlens.tables import StoredArray, windows
+from matlens.tables import StoredArray, pieces
 from matlens.tree import MatFile, from_loadmat
 from matlens.values import function_texts, sparse_arrays
-from matlens.walk import Walk
+from matlens.walk import Walk, blocks
 
 __all__ = ["Difference", "diff", "diff_nodes"]
 
@@ -127,10 +126,13 @@ class _Comparer:
             walk.leave()
 
     def _kind(self, cls: int, ha: Headers, hb: Headers, places: Places, index: Int64s) -> Iterator[Difference]:
-        if cls in CLASS_DTYPES and len(ha) == 1 and ha.numel[0] > LARGE:
-            yield from self._large(ha, hb, places)
-        elif cls in CLASS_DTYPES or cls == MatlabClass.CHAR:
-            yield from self._values(cls, ha, hb, places)
+        if cls in CLASS_DTYPES or cls == MatlabClass.CHAR:
+            for block in blocks(ha):
+                part = ha.take(block), hb.take(block)
+                if cls != MatlabClass.CHAR and len(block) == 1 and part[0].numel[0] > LARGE:
+                    yield from self._large(*part, SomePlaces(places, block))
+                else:
+                    yield from self._values(cls, *part, SomePlaces(places, block))
         elif cls == MatlabClass.SPARSE:
             yield from self._sparse(ha, hb, places)
         elif cls == MatlabClass.FUNCTION:
@@ -178,17 +180,12 @@ class _Comparer:
 
     def _large(self, ha: Headers, hb: Headers, places: Places) -> Iterator[Difference]:
         """One array in windows of its last dimension."""
-        dims = ha.shape(0)
-        axis = max(k for k, n in enumerate(dims) if n > 1)
         arrays = [StoredArray(reader, h) for reader, h in zip(self._readers, (ha, hb), strict=True)]
-        row_bytes = arrays[0].dtype.itemsize * (int(ha.numel[0]) // dims[axis])
-        bounds = windows(row_bytes, dims[axis], max(array.step(axis) for array in arrays))
-        statistics = _Statistics(dims)
-        before = int(ha.numel[0]) // dims[axis]
-        for start, stop in pairwise(bounds):
-            a, b = (array.window(axis, start, stop).ravel(order="F") for array in arrays)
+        statistics = _Statistics(ha.shape(0))
+        for position, pair in pieces(*arrays):
+            a, b = (piece.ravel(order="F") for piece in pair)
             bad = np.flatnonzero(self._unequal(a, b))
-            statistics.add(a[bad], b[bad], bad + start * before)
+            statistics.add(a[bad], b[bad], bad + position)
         if statistics.count:
             yield statistics.difference(places.path(0))
 

@@ -36,6 +36,7 @@ __all__ = [
     "TableReader",
     "TableSource",
     "WholeTable",
+    "pieces",
     "text_table",
     "triplet_table",
     "with_metadata",
@@ -249,6 +250,19 @@ class MemoryArray:
 
     def window(self, axis: int, start: int, stop: int) -> NDArray[Any]:
         return self._values[(slice(None),) * axis + (slice(start, stop),)]
+
+
+def pieces(*arrays: StoredArray | MemoryArray) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+    """Arrays of equal dims in pieces of bounded size, one after another in column-major order.
+
+    Gives the column-major position of the first number of each piece, and a piece of each array.
+    """
+    dims = arrays[0].dims
+    axis = max((k for k, size in enumerate(dims) if size > 1), default=0)
+    before = math.prod(dims) // max(dims[axis], 1)
+    row_bytes = before * max(array.dtype.itemsize for array in arrays)
+    for start, stop in pairwise(windows(row_bytes, dims[axis], max(array.step(axis) for array in arrays))):
+        yield start * before, [array.window(axis, start, stop) for array in arrays]
 
 
 class ArrayTable:

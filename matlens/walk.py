@@ -12,10 +12,11 @@ from matlens.gather import groups
 from matlens.model import Elements, Headers, Int64s
 from matlens.readers.base import Reader
 
-__all__ = ["Walk", "kinds"]
+__all__ = ["Walk", "blocks", "kinds"]
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 100_000_000
+BLOCK_BYTES = 32 << 20
 _ONE = np.zeros(1, np.int64)
 
 
@@ -77,3 +78,11 @@ def kinds(headers: Headers, *, as_stored: bool = False) -> Iterator[tuple[tuple[
     """Groups of one class, complexity and logical flag, for one `Reader.gather` each."""
     keys = [headers.cls, headers.is_complex, headers.is_logical]
     return groups(*keys, headers.storage) if as_stored else groups(*keys)
+
+
+def blocks(headers: Headers) -> Iterator[Int64s]:
+    """Indices of runs of numbers or chars that take bounded memory together, or of one that takes more."""
+    sizes = np.cumsum(headers.numel * 16) // BLOCK_BYTES
+    for block in np.split(np.arange(len(headers)), np.flatnonzero(np.diff(sizes)) + 1):
+        if len(block):
+            yield block

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,14 +57,14 @@ class NumericNode(Node):
 
     def pieces(self) -> Iterator[Any]:
         """The array in pieces of bounded size, one after another in column-major order."""
-        from matlens.tables import windows
+        from matlens.tables import pieces
 
-        array = self._array()
-        axis = max((k for k, size in enumerate(self.dims) if size > 1), default=0)
-        row_bytes = array.dtype.itemsize * (self.numel // max(self.dims[axis], 1))
-        for start, stop in pairwise(windows(row_bytes, self.dims[axis], array.step(axis))):
+        found = pieces(self._array())
+        while True:
             with self._reading():
-                piece = array.window(axis, start, stop)
+                _, (piece,) = next(found, (0, [None]))
+            if piece is None:
+                return
             yield piece
 
     def _array(self) -> StoredArray | MemoryArray:

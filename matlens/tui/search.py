@@ -15,7 +15,8 @@ from matlens.model import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
 from matlens.nodes import Node
 from matlens.places import ChildPlaces, OnePlace, Places, SomePlaces
 from matlens.readers.base import Reader
-from matlens.walk import Walk, kinds
+from matlens.tables import StoredArray, pieces
+from matlens.walk import Walk, blocks, kinds
 
 __all__ = ["Hit", "search"]
 
@@ -75,9 +76,13 @@ class _Search:
     def _kind(self, cls: int, headers: Headers, places: Places, index: Int64s) -> Iterator[Hit]:
         try:
             if cls == MatlabClass.CHAR:
-                yield from self._chars(headers, places)
+                for block in blocks(headers):
+                    yield from self._chars(headers.take(block), SomePlaces(places, block))
             elif cls in CLASS_DTYPES and self._number is not None:
-                yield from self._numbers(headers, places)
+                for block in blocks(headers):
+                    numbers = headers.take(block)
+                    found = self._large if len(block) == 1 else self._numbers
+                    yield from found(numbers, SomePlaces(places, block))
             elif cls in CONTAINERS:
                 with self._lock:
                     groups = self._reader.children(headers)
@@ -95,6 +100,19 @@ class _Search:
             text = units_to_str(units[offsets[i] : offsets[i + 1]])
             if self._text in text.casefold():
                 yield Hit(places.path(i), text)
+
+    def _large(self, headers: Headers, places: Places) -> Iterator[Hit]:
+        """One array, piece by piece."""
+        found = pieces(StoredArray(self._reader, headers))
+        while True:
+            with self._lock:
+                _, (piece,) = next(found, (0, [None]))
+            if piece is None:
+                return
+            yield Hit("", f"{self._seen:,}")
+            if (piece == self._number).any():
+                yield Hit(places.path(0), str(self._number))
+                return
 
     def _numbers(self, headers: Headers, places: Places) -> Iterator[Hit]:
         with self._lock:
