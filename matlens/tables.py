@@ -269,11 +269,17 @@ class ArrayTable:
     """A numeric array: rows along one dimension, a column for each of the other indices.
 
     Arrays of more than two dimensions, and matrices of more than 4,096 columns, become one
-    column of nested lists. `axis` counts from 0; the only row of a 1xN array is a column.
+    column of nested lists; with `nested`, all arrays do. `axis` counts from 0; the only row of a 1xN array is a column.
     """
 
     def __init__(
-        self, array: StoredArray | MemoryArray, name: str, axis: int | None = None, names: Sequence[str] | None = None
+        self,
+        array: StoredArray | MemoryArray,
+        name: str,
+        axis: int | None = None,
+        names: Sequence[str] | None = None,
+        *,
+        nested: bool = False,
     ) -> None:
         dims = array.dims
         if axis is None:
@@ -282,7 +288,7 @@ class ArrayTable:
             raise PathError(f"rows along dimension {axis + 1} of {len(dims)}")
         self._array, self._axis, self._name = array, axis, name
         self._inner = tuple(n for k, n in enumerate(dims) if k != axis)
-        self._nested = len(self._inner) > 1 or self._inner[0] > MAX_COLUMNS
+        self._nested = nested or len(self._inner) > 1 or self._inner[0] > MAX_COLUMNS
         self._names = list(names or [f"x{k + 1}" for k in range(self._inner[0])])
         if not self._nested and len(self._names) != self._inner[0]:
             raise ShapeMismatch(f"{len(self._names)} names for {self._inner[0]} columns")

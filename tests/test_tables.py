@@ -190,6 +190,27 @@ def test_a_struct_of_equally_long_vectors_is_a_table(tmp_path: Path) -> None:
         assert file["other"].to_arrow()["t"].to_pylist() == [[0, 1, 2]]
 
 
+def test_matrices_of_as_many_rows_stand_beside_vectors(tmp_path: Path) -> None:
+    boxes = np.arange(12.0).reshape(3, 4)
+    data = {"frame": np.array([[1], [2], [3]], np.uint16), "bound": boxes, "who": cell("a", "b", "c")}
+    square = {"a": np.eye(3), "b": np.eye(3)}
+    with save(tmp_path, annot=data, square=square) as file:
+        found = file["annot"].to_arrow()
+        assert found.to_pydict() == {"frame": [1, 2, 3], "bound": boxes.tolist(), "who": ["a", "b", "c"]}
+        assert found.schema.field("bound").type == pa.list_(pa.float64(), 4)
+        assert file["square"].to_arrow().num_rows == 1
+
+
+def test_jhmdb_is_a_table_of_its_frames(corpus: Any) -> None:
+    path = corpus("gkioxari+ActionTubes/jhmdb_annot.mat")
+    with matlens.open(path) as file:
+        found = file["annot"].to_arrow()
+    assert found.num_rows == 31_838
+    expected = scipy.io.loadmat(path, squeeze_me=True, mat_dtype=True)["annot"]
+    np.testing.assert_array_equal(np.array(found["bound"].to_pylist()), expected["bound"].item())
+    assert found["frame"].to_pylist() == expected["frame"].item().tolist()
+
+
 def test_cells_of_rows_are_tables(tmp_path: Path) -> None:
     table = cell("name", "age", "Ann", 31.0, "Bob", 45.0, shape=(3, 2))
     plain = cell("Ann", "x", "Bob", "y", shape=(2, 2))

@@ -292,10 +292,13 @@ class StructNode(Node):
         return ElementsTable(self._owner.reader, fields, [elements.take([k]) for k in range(len(fields))])
 
     def _vectors(self) -> list[TableSource]:
-        """A column for each field if all are vectors of one length, of two or more; else none."""
+        """A column for each field if all are vectors of one length, or matrices of as many rows; else none."""
         nodes = self.children() if 0 < len(self) <= MAX_VECTORS else []
-        sizes = {_vector_length(node) for node in nodes}
-        if len(sizes) != 1 or None in sizes:
+        sizes = {_vector_length(node) for node in nodes} - {None}
+        if len(sizes) != 1:
+            return []
+        (rows,) = sizes
+        if not all(_vector_length(node) == rows or _is_matrix(node, rows) for node in nodes):
             return []
         return [_vector_source(node) for node in nodes]
 
@@ -390,13 +393,20 @@ def _vector_length(node: Node) -> int | None:
     return node.numel if is_vector and isinstance(node, NumericNode | CellNode) else None
 
 
+def _is_matrix(node: Node, rows: int | None) -> bool:
+    """Whether a value is a matrix of so many rows of two numbers or more."""
+    return isinstance(node, NumericNode) and len(node.dims) == 2 and node.dims[0] == rows and node.dims[1] > 1
+
+
 def _vector_source(node: Node) -> TableSource:
     """The column of a vector."""
     from matlens.tables import ElementsTable
 
     if isinstance(node, CellNode):
         return ElementsTable(node.owner.reader, [node.name], [node.cell_elements()])
-    return node._source(None if isinstance(node, CharNode) else int(np.argmax(node.dims)), None)
+    if isinstance(node, NumericNode):
+        return node.column()
+    return node._source(None, None)
 
 
 _LEAVES: dict[int, type[Node]] = {

@@ -74,6 +74,14 @@ class NumericNode(Node):
             return MemoryArray(self._value())
         return StoredArray(self._owner.reader, self._headers)
 
+    def column(self) -> TableSource:
+        """A vector as a column of numbers, a matrix as a column of its rows."""
+        from matlens.tables import ArrayTable
+
+        is_vector = max(self.dims) == self.numel
+        axis = int(np.argmax(self.dims)) if is_vector else 0
+        return ArrayTable(self._array(), self.name or "value", axis, nested=not is_vector)
+
     def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
         from matlens.tables import ArrayTable
 
