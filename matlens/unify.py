@@ -155,7 +155,6 @@ class Shapes:
     """What the dims of the elements of a column have in common."""
 
     items: int = 0
-    ndim: int = 2
     first: tuple[int, ...] | None = None
     same: bool = True
     columns: int | None = None
@@ -182,7 +181,6 @@ class Shapes:
         if self.first is None:
             self.first, self.columns = first, first[1]
         self.same &= same and first == self.first
-        self.ndim = max(self.ndim, ndim)
         self.flat &= ndim == 2
         self.rows_one &= first[0] == 1 if same else bool((dims[:, 0] == 1).all())
         self.columns_one &= first[1] == 1 if same else bool((dims[:, 1] == 1).all())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.output import Outcome, columns_text, expand, json_options, message, open_input, print_json
+from matlens.cli.output import Outcome, columns_text, expand, json_options, message, open_input, print_json, value_text
 from matlens.errors import MatlensError, NoBoxesFound
 
 if TYPE_CHECKING:
@@ -188,13 +188,9 @@ def _deliver(table: pa.Table, format_name: str | None, output: str | None, force
 
 def _preview(table: pa.Table) -> None:
     rows = table.slice(0, _PREVIEW).to_pylist()
-    cells = [table.column_names, *[[_cell(value) for value in row.values()] for row in rows]]
+    cells = [table.column_names, *[[value_text(value) for value in row.values()] for row in rows]]
     for line in columns_text(cells, widths=30):
         click.echo(line)
     if table.num_rows > len(rows):
         click.echo(f"  … {table.num_rows - len(rows):,} more; -o FILE.parquet writes them all")
     sys.stdout.flush()
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -41,6 +41,7 @@ __all__ = [
     "progress",
     "run",
     "style",
+    "value_text",
 ]
 
 FINE, DATA_FAULT, CALL_FAULT, LOSSY, INTERRUPTED = 0, 1, 2, 4, 130
@@ -237,6 +238,11 @@ def counted(count: int, noun: str) -> str:
 
 
 # --- text --------------------------------------------------------------------------------
+
+
+def value_text(value: Any) -> str:
+    """A value of a table as one cell of text; nothing for a missing one."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def columns_text(

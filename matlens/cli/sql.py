@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from matlens.cli.output import columns_text, json_options, message, open_input, print_json
+from matlens.cli.output import columns_text, json_options, message, open_input, print_json, value_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,12 +62,8 @@ def _write(table: pa.Table, output: str, flatten: bool, force: bool) -> None:
 
 def _print(table: pa.Table, rows: int) -> None:
     shown = table.slice(0, rows or table.num_rows).to_pylist()
-    cells = [table.column_names, *[[_cell(value) for value in row.values()] for row in shown]]
+    cells = [table.column_names, *[[value_text(value) for value in row.values()] for row in shown]]
     for line in columns_text(cells, widths=40):
         click.echo(line)
     if table.num_rows > len(shown):
         click.echo(f"  … {table.num_rows - len(shown):,} more; --rows 0 prints all, -o FILE writes them")
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
