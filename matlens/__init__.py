@@ -17,6 +17,7 @@ from matlens.decode import decode
 if TYPE_CHECKING:
     from matlens import boxes as boxes
     from matlens import errors as errors
+    from matlens import helpers as helpers
     from matlens.checking import check as check
     from matlens.comparison import diff as diff
     from matlens.compat import loadmat as loadmat
@@ -41,6 +42,7 @@ __all__ = [
     "diff",
     "errors",
     "from_loadmat",
+    "helpers",
     "loadmat",
     "open",
     "query",
@@ -57,6 +59,7 @@ _SOURCES = {
     "diff": ("matlens.comparison", "diff"),
     "errors": ("matlens.errors", ""),
     "from_loadmat": ("matlens.tree", "from_loadmat"),
+    "helpers": ("matlens.helpers", ""),
     "loadmat": ("matlens.compat", "loadmat"),
     "open": ("matlens.tree", "open_file"),
     "query": ("matlens.queries", "query"),

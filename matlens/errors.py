@@ -25,6 +25,7 @@ __all__ = [
     "PathError",
     "QueryError",
     "ShapeMismatch",
+    "TypeMismatch",
     "UnfitFormat",
     "UnsafeFile",
     "UnsupportedValue",
@@ -104,6 +105,10 @@ class PathError(MatlensError, KeyError, IndexError):
 
 class ShapeMismatch(MatlensError, ValueError):
     """Arrays whose shapes do not go together."""
+
+
+class TypeMismatch(MatlensError, TypeError):
+    """Values whose types do not go together."""
 
 
 class NoBoxesFound(MatlensError, LookupError):
