@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import MatlensError
 from matlens.gather import groups, units_to_str
+from matlens.helpers import explain_mismatch
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.nodes import Node
 from matlens.paths import subscript
 from matlens.places import ChildPlaces, OnePlace, Places, SomePlaces
-from matlens.readers.base import Reader
+from matlens.readers.base import Reader, target_dtype
 from matlens.tables import StoredArray, pieces
 from matlens.tree import MatFile, from_loadmat
 from matlens.values import function_texts, sparse_arrays
@@ -49,6 +50,8 @@ class Difference:
     max_absolute, max_relative : float or None
         Largest differences between them: ``|a - b|``, and that divided by the larger of
         ``|a|`` and ``|b|``. NaN where only one of the two is NaN.
+    explanation : str
+        Of classes and dims of numbers: what would bring the two together, as `explain_mismatch` says it.
     """
 
     path: str
@@ -58,6 +61,7 @@ class Difference:
     count: int | None = None
     max_absolute: float | None = None
     max_relative: float | None = None
+    explanation: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """All attributes, for JSON."""
@@ -116,7 +120,8 @@ class _Comparer:
             ("dims", _dims_differ(ha, hb), _dims),
         ):
             for i in np.flatnonzero(differs & comparable).tolist():
-                yield Difference(places.path(i), what, describe(ha, i), describe(hb, i))
+                explanation = "" if what == "unreadable" else _explanation(ha, hb, i)
+                yield Difference(places.path(i), what, describe(ha, i), describe(hb, i), explanation=explanation)
             comparable &= ~differs
         index = np.flatnonzero(comparable)
         ha, hb = ha.take(index), hb.take(index)
@@ -299,6 +304,19 @@ def _classes_differ(ha: Headers, hb: Headers) -> NDArray[np.bool_]:
 def _dims_differ(ha: Headers, hb: Headers) -> NDArray[np.bool_]:
     width = max(ha.dims.shape[1], hb.dims.shape[1])
     return np.asarray((ha.widen(width).dims != hb.widen(width).dims).any(axis=1))
+
+
+class _Described(NamedTuple):
+    """As much of an array as its header tells."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _explanation(ha: Headers, hb: Headers, i: int) -> str:
+    if not all(int(h.cls[i]) in CLASS_DTYPES for h in (ha, hb)):
+        return ""
+    return explain_mismatch(*(_Described(h.shape(i), target_dtype(h, i)) for h in (ha, hb)))
 
 
 def _error(headers: Headers, i: int) -> str:

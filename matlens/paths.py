@@ -213,7 +213,11 @@ def select(index: Index, dims: tuple[int, ...]) -> Selection:
         linear = (positions[:, None] * stride + linear[None, :]).ravel()
         stride *= size
     whole = tuple(axes) if count == len(dims) else None
-    return Selection(linear, tuple(map(len, axes)), is_scalar, matlab, python, whole)
+    picked_dims = tuple(map(len, axes))
+    # As in MATLAB, no value has a last dimension of 1 beyond the second.
+    while len(picked_dims) > 2 and picked_dims[-1] == 1:
+        picked_dims = picked_dims[:-1]
+    return Selection(linear, picked_dims, is_scalar, matlab, python, whole)
 
 
 def field_suffix(name: str) -> str:

@@ -48,7 +48,7 @@ def test_torch_agrees(data) -> None:
 
     groups = data.draw(st.integers(1, 3))
     inner, outer = groups * data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
-    x = normal(3, data.draw(st.integers(0, 3)), inner, *numbers(1, 6))
+    x = normal(3, data.draw(st.integers(1, 3)), inner, *numbers(1, 6))
     weight = normal(4, inner, outer, *numbers(1, 4))
     bias = normal(5, groups * outer) if data.draw(st.booleans()) else None
     options = {
@@ -79,6 +79,11 @@ def test_types_are_kept(dtype: type) -> None:
 def test_whole_numbers_become_doubles() -> None:
     result = conv_transpose2d(np.full((1, 1, 1, 1), 200, np.uint8), np.full((1, 1, 1, 1), 200, np.uint8))
     assert result.tolist() == [[[[40_000.0]]]]
+
+
+def test_no_images() -> None:
+    weight = EXAMPLE[1]
+    assert conv_transpose2d(np.ones((0, 1, 2, 3)), weight).shape == (0, 3, 5, 6)
 
 
 def test_without_a_batch() -> None:

@@ -69,6 +69,16 @@ def test_missing_class_dims_and_values() -> None:
     }
 
 
+def test_shapes_and_classes_come_with_a_remedy() -> None:
+    a = {"dims": np.zeros((2, 3)), "cls": np.float32(1), "text": "ab", "s": {"x": np.zeros((2, 2))}}
+    b = {"dims": np.zeros((3, 2)), "cls": 1.0, "text": "abc", "s": {"x": np.zeros((2, 5))}}
+    found = {d.path: d.explanation for d in compare(a, b)}
+    assert found["dims"].endswith("b.T has the shape of a")
+    assert found["cls"].endswith('match(a, b, cast="safe") makes both float64')
+    assert found["s.x"].endswith("they differ along axis 1")
+    assert found["text"] == ""
+
+
 def test_values_with_their_largest_differences() -> None:
     a = np.array([[1.0, 2.0, np.nan], [4.0, np.inf, 6.0]])
     b = np.array([[1.0, 2.5, np.nan], [4.0, np.inf, 5.0]])

@@ -231,6 +231,15 @@ def test_selections_equal_numpy(text: str) -> None:
     np.testing.assert_array_equal(again.linear, chosen.linear)
 
 
+def test_a_plane_is_a_matrix_as_in_matlab() -> None:
+    node = matlens.from_loadmat({"x": np.arange(24.0).reshape(2, 3, 4)})
+    assert node.get("x(:,:,2)").dims == (2, 3)
+    assert node.get("x(:,1,2)").dims == (2, 1)
+    assert node.get("x(1,:,2)").dims == (1, 3)
+    assert node.get("x(1,2,:)").dims == (1, 1, 4)
+    assert node.get("x(:,:,2)").value.shape == (2, 3)
+
+
 def test_mapping_and_context_manager(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "x.mat", {"a": 1.0, "b": "t"})
     with matlens.open(str(tmp_path / "x.mat")) as file:

@@ -15,6 +15,7 @@ _COMMANDS = {
     "show": "Print one value.",
     "convert": "Convert variables to Parquet, CSV, JSON, SQLite and more.",
     "boxes": "Find bounding boxes and write them to Parquet, COCO, YOLO or VOC.",
+    "regions": "Find the regions of an image above a threshold, or measure those of a mask.",
     "sql": "Query the variables of a file as tables.",
     "diff": "Compare two files, or values of them.",
     "browse": "Look around in files, in the terminal.",

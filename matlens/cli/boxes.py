@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.output import Outcome, columns_text, expand, json_options, message, open_input, print_json, value_text
+from matlens.cli.output import Outcome, expand, json_options, message, open_input, print_json
+from matlens.cli.tables import print_json_table, print_table, refuse_existing, write_table
 from matlens.errors import MatlensError, NoBoxesFound
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def command(
 
     format_name = _format(output, format_name)
     if format_name not in ("yolo", "voc"):
-        _refuse_existing(output, force)
+        refuse_existing(output, force)
     outcome = Outcome()
     tables: list[tuple[str, pa.Table]] = []
     image_rows: list[pa.Table] = []
@@ -93,13 +93,6 @@ def command(
     outcome.leave()
     if not tables:
         raise NoBoxesFound("no bounding boxes")
-
-
-def _refuse_existing(output: str | None, force: bool) -> None:
-    from matlens.errors import OutputExists
-
-    if output and not force and Path(output).exists():
-        raise OutputExists("the file exists; --force overwrites it", file=output)
 
 
 def _explain(source: BoxSource, convention: str | None) -> None:
@@ -169,28 +162,10 @@ def _write_detection(
 
 def _deliver(table: pa.Table, format_name: str | None, output: str | None, force: bool, as_json: bool) -> None:
     if output:
-        from matlens.export.formats import ExportOptions, find_format, write_items
-        from matlens.export.source import Item, reader_of
-
-        options = ExportOptions(force=force, flatten=True)
-        write_items(find_format(output, format_name), [Item("boxes", reader_of(table))], Path(output), options)
-        message(f"{output}: {table.num_rows:,} boxes, columns {', '.join(table.column_names)}")
+        write_table(table, output, "box", format_name=format_name, force=force)
         if as_json:
             print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})
-        return
-    if as_json:
-        from matlens.columns import json_safe
-
-        print_json({"boxes": json_safe(table.to_pylist())})
-        return
-    _preview(table)
-
-
-def _preview(table: pa.Table) -> None:
-    rows = table.slice(0, _PREVIEW).to_pylist()
-    cells = [table.column_names, *[[value_text(value) for value in row.values()] for row in rows]]
-    for line in columns_text(cells, widths=30):
-        click.echo(line)
-    if table.num_rows > len(rows):
-        click.echo(f"  … {table.num_rows - len(rows):,} more; -o FILE.parquet writes them all")
-    sys.stdout.flush()
+    elif as_json:
+        print_json_table(table, "boxes")
+    else:
+        print_table(table, _PREVIEW, widths=30, more="-o FILE.parquet writes them all")

@@ -62,7 +62,11 @@ def _print(differences: list[Difference], *, more: bool) -> None:
             for number in (found.count, found.max_absolute, found.max_relative)
         ]
         rows.append((found.path, found.what, found.a, found.b, *numbers))
-    for line in columns_text(rows, right=(4, 5, 6)):
+    heading, *lines = columns_text(rows, right=(4, 5, 6))
+    click.echo(heading)
+    for line, found in zip(lines, differences, strict=True):
         click.echo(line)
+        if found.explanation:
+            click.echo(f"    {found.explanation}")
     if more:
         click.echo("  … more; --max prints them")

@@ -233,8 +233,9 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun: ``1 row``, ``1,234 rows``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """A number with its noun: ``1 row``, ``1,234 rows``, ``2 boxes``."""
+    plural = "es" if noun.endswith("x") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else plural}"
 
 
 # --- text --------------------------------------------------------------------------------

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
-from matlens.cli.output import columns_text, json_options, message, open_input, print_json, value_text
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from matlens.cli.output import json_options, open_input, print_json
+from matlens.cli.tables import print_table, write_table
 
 
 @click.command("sql")
@@ -35,7 +32,7 @@ def command(
     with open_input(file) as opened:
         table = run_query(opened, query)
     if output:
-        _write(table, output, flatten, force)
+        write_table(table, output, "row", force=force, flatten=flatten)
     elif as_csv:
         from matlens.export.csv import stream_csv
 
@@ -46,24 +43,4 @@ def command(
 
         print_json({"columns": table.column_names, "rows": json_safe(table.to_pylist())})
     else:
-        _print(table, rows)
-
-
-def _write(table: pa.Table, output: str, flatten: bool, force: bool) -> None:
-    from pathlib import Path
-
-    from matlens.export.formats import ExportOptions, find_format, write_items
-    from matlens.export.source import Item, reader_of
-
-    options = ExportOptions(force=force, flatten=flatten)
-    write_items(find_format(output), [Item("query", reader_of(table))], Path(output), options)
-    message(f"{output}: {table.num_rows:,} rows, columns {', '.join(table.column_names)}")
-
-
-def _print(table: pa.Table, rows: int) -> None:
-    shown = table.slice(0, rows or table.num_rows).to_pylist()
-    cells = [table.column_names, *[[value_text(value) for value in row.values()] for row in shown]]
-    for line in columns_text(cells, widths=40):
-        click.echo(line)
-    if table.num_rows > len(shown):
-        click.echo(f"  … {table.num_rows - len(shown):,} more; --rows 0 prints all, -o FILE writes them")
+        print_table(table, rows, more="--rows 0 prints all, -o FILE writes them")

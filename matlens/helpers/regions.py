@@ -131,7 +131,8 @@ class Regions(ColumnTable):
     def axis_major_length(self) -> NDArray[np.float64]:
         """Long axis of the ellipse with the second moments of the region, in pixels, float64 of shape (n,).
 
-        It is 4 times the root of the larger eigenvalue. MATLAB adds 1/12, the second moment of a pixel, to the eigenvalues; scikit-image and this do not.
+        It is 4 times the root of the larger eigenvalue. MATLAB adds 1/12, the second moment of a
+        pixel, to the eigenvalues; scikit-image and this do not.
         """
         axis: NDArray[np.float64] = 4 * np.sqrt(self._eigenvalues[:, 1])
         return axis
@@ -184,6 +185,12 @@ class Regions(ColumnTable):
         labels.reshape(-1)[pixels] = np.repeat(self.label, self.area)
         return labels
 
+    def measures(self) -> tuple[str, ...]:
+        """Names of the measures that `columns` takes by default: those that cost little and that the image has."""
+        plane = ("xywh",) if self.ndim == 2 else ()
+        measured = ("mean_intensity", "min_intensity", "max_intensity") if self.has_intensity else ()
+        return ("label", "area", "bbox_area", "bbox", *plane, "centroid", "extent", *measured)
+
     def columns(self, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
         """Named columns of shape (n,): the measures above, those of several numbers spread.
 
@@ -199,12 +206,8 @@ class Regions(ColumnTable):
             ``bbox`` becomes ``min_row, min_col, max_row, max_col``, ``xywh`` ``x, y, width, height`` and
             ``centroid`` ``centroid_row, centroid_col``; beyond two axes ``min_0 …``, ``centroid_0 …``.
         """
-        if names is None:
-            plane = ("xywh",) if self.ndim == 2 else ()
-            measured = ("mean_intensity", "min_intensity", "max_intensity") if self.has_intensity else ()
-            names = ("label", "area", "bbox_area", "bbox", *plane, "centroid", "extent", *measured)
         columns: dict[str, NDArray[Any]] = {}
-        for name in names:
+        for name in self.measures() if names is None else names:
             if name not in _MEASURES:
                 raise UnsupportedValue(f"no measure {name!r}; there are {', '.join(_MEASURES)}")
             values = getattr(self, name)
@@ -474,5 +477,5 @@ def _whole(block: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):
         whole = block.astype(np.int64)
     if not np.array_equal(whole, block):
-        raise TypeMismatch("labels are whole numbers; find_regions(image, threshold) finds the regions of an image")
+        raise TypeMismatch("labels are whole numbers; the regions of an image need a threshold, as in find_regions")
     return whole
