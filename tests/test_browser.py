@@ -28,11 +28,13 @@ from matlens.tui.browser import FileView
 from matlens.tui.dialogs import Choose, Export, Find, Search
 from matlens.tui.grids import ArrayGrid, grid_of, sort_order
 from matlens.tui.outline import Outline
-from matlens.tui.pictures import check_boxes, draw_boxes, heat_colours
+from matlens.tui.pictures import brightness, check_boxes, draw_boxes, heat_colours
 from matlens.tui.plots import plot_lines
 from matlens.tui.search import search
+from matlens.tui.slider import Slider
 from matlens.tui.statistics import statistics
 from matlens.tui.table import GridView
+from matlens.tui.thresholds import find
 
 EVIL = "\x1b]0;PWNED\x07[/oops]\u202egnp\x9b31m"
 CARS = "foamliu+Car-Recognition/cars_train_annos.mat"
@@ -345,6 +347,87 @@ def test_picture_of_an_image_with_the_boxes_beside_it() -> None:
         assert len(pilot.app.screen_stack) == 1
 
     drive(steps, file)
+
+
+def blobs() -> np.ndarray:
+    """Three bright squares of 4x4, 6x6 and 8x8 pixels, of 100, 150 and 200."""
+    image = np.zeros((40, 60), np.uint8)
+    for size, row, column, level in ((4, 3, 5, 100), (6, 12, 20, 150), (8, 25, 40, 200)):
+        image[row : row + size, column : column + size] = level
+    return image
+
+
+def test_threshold_slider_labels_regions_and_draws_their_boxes() -> None:
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        def about() -> str:
+            return str(pilot.app.screen.query_one("#about", Static).content)
+
+        def white() -> int:
+            return int((pilot.app.screen.query_one("_Picture")._drawn() == 255).all(axis=2).sum())
+
+        view.show(view.file.get("r.image"))
+        await settle(pilot)
+        await press(pilot, "i", "t")
+        assert "above 100: 2 regions, 100 pixels, the largest 64" in about()
+        drawn = white()
+        assert drawn > 0
+        await press(pilot, "left")
+        assert "above 98: 3 regions, 116 pixels, the largest 64" in about()
+        assert white() > drawn
+        await press(pilot, "shift+right", "shift+right", "shift+right")
+        assert "above 158: 1 region, 64 pixels" in about()
+        await press(pilot, "d")
+        assert "below 158: 1 region, 2,336 pixels" in about()
+        await press(pilot, "d", "end")
+        assert "above 200: 0 regions, 0 pixels" in about()
+        await press(pilot, "equals_sign")
+        pilot.app.screen.query_one(Input).value = "149.6"
+        await press(pilot, "enter")
+        assert "above 150: 1 region" in about()
+        await press(pilot, "equals_sign")
+        pilot.app.screen.query_one(Input).value = "[/oops]"
+        await press(pilot, "enter", "home")
+        assert "above 0: 3 regions" in about()
+        slider = pilot.app.screen.query_one(Slider)
+        await pilot.click(slider, offset=(slider.size.width // 2, 0))
+        await settle(pilot)
+        assert 90 < slider.value < 110
+        await press(pilot, "t")
+        assert "regions" not in about() and not pilot.app.screen.query(Slider)
+        assert white() == 0
+        await press(pilot, "escape")
+
+    drive(steps, matlens.from_loadmat({"r": {"image": blobs()}}))
+
+
+@pytest.mark.parametrize("value", [np.full((6, 6), np.nan), np.full((6, 6), 3.0), np.full((6, 6), True)])
+def test_threshold_slider_of_images_without_a_range(value: np.ndarray) -> None:
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        view.show(view.file["x"])
+        await settle(pilot)
+        await press(pilot, "i", "t", "right", "d", "equals_sign", "escape", "t", "escape")
+        assert len(pilot.app.screen_stack) == 1
+
+    drive(steps, matlens.from_loadmat({"x": value}))
+
+
+def test_threshold_of_a_colour_image_is_of_its_brightness() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[5:10, 5:10] = (255, 0, 0)
+    image[12:18, 12:18] = (0, 255, 0)
+    assert find(brightness(image), 100).corners.tolist() == [[12, 12, 18, 18]]
+    assert find(brightness(image), 50).pixels == 25 + 36
+
+
+def test_of_many_regions_the_largest_are_drawn() -> None:
+    image = np.zeros((120, 120))
+    image[::2, ::2] = 1
+    image[40:60, 40:60] = 1
+    found = find(image, 0.5)
+    # The square touches ten single pixels below and ten to its right.
+    assert found.largest == 420 and len(found.corners) == 500 < found.count
+    assert found.corners[0].tolist() == [40, 40, 61, 61]
+    assert "boxes of the 500 largest" in found.text()
 
 
 def test_outlines_lie_on_the_pixels_of_the_region() -> None:

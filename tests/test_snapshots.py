@@ -51,6 +51,10 @@ def annotations() -> matlens.MatFile:
     return matlens.open("annotations_v7.mat")
 
 
+def scene() -> matlens.MatFile:
+    return matlens.open("scene_v7.mat")
+
+
 SCREENS: dict[str, tuple[Callable[[], matlens.MatFile], str, list[str], tuple[int, int]]] = {
     "variables": (kinds, "", [], WIDE),
     "struct_array": (annotations, "annotations", ["down", "down", "right"], WIDE),
@@ -68,6 +72,7 @@ SCREENS: dict[str, tuple[Callable[[], matlens.MatFile], str, list[str], tuple[in
     "plot": (pictures, "record.signal", ["p"], WIDE),
     "histogram": (pictures, "record.signal", ["p", "h"], WIDE),
     "heat_map": (pictures, "record.peaks", ["i"], NARROW),
+    "threshold": (scene, "scene.image", ["i", "t", "right"], NARROW),
     "image_with_boxes": (pictures, "record.image", ["i", "v"], NARROW),
 }
 

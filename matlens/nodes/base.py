@@ -234,6 +234,33 @@ class Node:
             "dims": list(self.dims),
         } | flags
 
+    def storage(self) -> dict[str, Any]:
+        """How the value is stored, in the words of the format.
+
+        Returns
+        -------
+        dict
+            v4 and v5: ``type`` of the stored numbers, ``offset`` (in the inflated data of a compressed variable) and
+            ``bytes``. v7.3: ``type``, ``layout``, ``chunk`` in MATLAB's order of dims, ``filters``, ``bytes`` in the
+            file, and ``attributes``. Empty for part of an array, and for what never was in a file.
+
+        Raises
+        ------
+        MatlensError
+            If the value is damaged.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> file = matlens.open("fixtures/kinds_v73.mat")
+        >>> file.get("numbers.f32").storage()
+        {'type': 'float32', 'layout': 'contiguous', 'filters': [], 'bytes': 8, 'attributes': {'MATLAB_class': 'single'}}
+        """
+        if self.is_part:
+            return {}
+        with self._reading():
+            return self._owner.reader.storage(self._headers)
+
     def to_pandas(self) -> pd.DataFrame:
         """`to_arrow` as a pandas DataFrame."""
         frame: pd.DataFrame = self.to_arrow().to_pandas()

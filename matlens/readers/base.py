@@ -87,6 +87,10 @@ class Reader(Protocol):
         """One value, quicker than as a batch of one; None where only a batch will do."""
         ...
 
+    def storage(self, headers: Headers) -> dict[str, Any]:
+        """How the only element of `headers` is stored, in the words of the format; for people, without its values."""
+        ...
+
     def window_step(self, headers: Headers, axis: int) -> int:
         """Length of stored blocks of the only array of `headers` along a dimension: what `window` reads best."""
         ...

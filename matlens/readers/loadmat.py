@@ -29,6 +29,10 @@ _PRIVATE = ("__header__", "__version__", "__globals__", "__function_workspace__"
 class LoadmatReader(WholeArrays):
     """Reads a mapping of variables that are in memory already."""
 
+    def storage(self, headers: Headers) -> dict[str, Any]:
+        """Nothing: they are stored nowhere."""
+        return {}
+
     def __init__(self, variables: Mapping[str, Any], version: str = "loadmat") -> None:
         self.version = version
         header = variables.get("__header__", b"")

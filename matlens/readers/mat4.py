@@ -124,6 +124,11 @@ class Mat4Reader(WholeArrays):
                 headers.errors[i] = error
         return headers
 
+    def storage(self, headers: Headers) -> dict[str, Any]:
+        headers.raise_first_error()
+        matrix = _parse(self._file, int(headers.elements.positions[0]))
+        return {"type": matrix.dtype.name, "offset": matrix.data, "bytes": int(headers.nbytes[0])}
+
     def _fill(self, headers: Headers, i: int, position: int) -> None:
         matrix = _parse(self._file, position)
         headers.payload[i] = matrix.data

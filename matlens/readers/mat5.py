@@ -28,7 +28,15 @@ from matlens.readers.base import (
     value_dtype,
 )
 from matlens.readers.mat5_batch import batch_headers, chase, gather_values
-from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, ArrayHeader, Buffer, TagReader, decode_text
+from matlens.readers.mat5_format import (
+    MI_COMPRESSED,
+    MI_MATRIX,
+    STORAGE_NAMES,
+    ArrayHeader,
+    Buffer,
+    TagReader,
+    decode_text,
+)
 from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
 from matlens.readers.segments import HEAD_BYTES, Segments
 
@@ -300,6 +308,12 @@ class Mat5Reader(WholeArrays):
             found.fields, _, positions = self._records(segment, header)
             found.children = positions
         return found
+
+    def storage(self, headers: Headers) -> dict[str, Any]:
+        headers.raise_first_error()
+        storage = int(headers.storage[0])
+        kind = {"type": STORAGE_NAMES[storage]} if storage in STORAGE_NAMES else {}
+        return kind | {"offset": int(headers.payload[0]), "bytes": int(headers.nbytes[0])}
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()

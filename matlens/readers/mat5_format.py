@@ -21,6 +21,7 @@ __all__ = [
     "MI_COMPRESSED",
     "MI_MATRIX",
     "STORAGE_DTYPES",
+    "STORAGE_NAMES",
     "ArrayHeader",
     "Buffer",
     "Tag",
@@ -53,6 +54,13 @@ _KNOWN_CLASSES = frozenset(int(c) for c in MatlabClass if c)
 _COMMON_CLASSES = _KNOWN_CLASSES - {int(MatlabClass.OPAQUE), int(MatlabClass.FUNCTION), int(MatlabClass.OBJECT)}
 _CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT)
 MAX_NUMEL = 2**62
+
+
+STORAGE_NAMES = {code: dtype.name for code, dtype in STORAGE_DTYPES.items()} | {
+    MI_UTF8: "UTF-8",
+    MI_UTF16: "UTF-16",
+    MI_UTF32: "UTF-32",
+}
 
 
 class Tag(NamedTuple):

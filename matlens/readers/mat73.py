@@ -41,6 +41,7 @@ from matlens.readers.mat73_objects import (
     attribute,
     class_of_dtype,
     decoded_name,
+    describe_storage,
     dims_of,
     is_complex,
     is_reference,
@@ -371,6 +372,11 @@ class Mat73Reader:
         if values.dtype.kind not in "iufb":
             raise CorruptFile(f"numbers are expected, {values.dtype} found", offset=self._offset(headers, i))
         return values.astype(target_dtype(headers, i), copy=False)
+
+    def storage(self, headers: Headers) -> dict[str, Any]:
+        headers.raise_first_error()
+        with self._readable(headers, 0):
+            return describe_storage(self._book.open(int(headers.elements.positions[0])))
 
     def window_step(self, headers: Headers, axis: int) -> int:
         return self._batch.window_step(headers, axis) if self._has_chunks(headers) else 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5t
+from h5py import h5a, h5d, h5t, h5z
 from numpy.typing import NDArray
 
 from matlens.errors import LimitExceeded, UnsupportedValue
@@ -20,6 +20,7 @@ __all__ = [
     "attribute",
     "class_of_dtype",
     "decoded_name",
+    "describe_storage",
     "dims_of",
     "is_complex",
     "is_reference",
@@ -28,6 +29,10 @@ __all__ = [
 
 EMPTY, ARRAY_OF_STRUCTS = 1, 2
 """Storage of a value that is no plain data set or group."""
+_LAYOUTS = {h5d.COMPACT: "compact", h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.VIRTUAL: "virtual"}
+_FILTERS = {h5z.FILTER_SHUFFLE: "shuffle", h5z.FILTER_FLETCHER32: "fletcher32", h5z.FILTER_SZIP: "szip"}
+_SHOWN = 20
+"""Values of an attribute that are shown."""
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
 
 
@@ -57,6 +62,47 @@ def attribute_value(attribute: Any, name: str) -> Any:
     if attribute.shape == ():
         return values[()]
     return values.item() if values.size == 1 and not is_vlen(values) else values
+
+
+def describe_storage(object_id: Any) -> dict[str, Any]:
+    """Layout, chunks, filters and attributes of an object; dims in MATLAB's order."""
+    attributes = {name: _plain(value) for name, value in all_attributes(object_id).items()}
+    if not isinstance(object_id, h5d.DatasetID):
+        return {"layout": "group", "attributes": attributes}
+    creation = object_id.get_create_plist()
+    layout = _LAYOUTS.get(creation.get_layout(), "unknown")
+    chunk = list(creation.get_chunk()[::-1]) if layout == "chunked" else None
+    filters = [creation.get_filter(k) for k in range(creation.get_nfilters())]
+    return {
+        "type": _type_text(object_id),
+        "layout": layout,
+        **({"chunk": chunk} if chunk else {}),
+        "filters": [_filter_text(code, values, name) for code, _, values, name in filters],
+        "bytes": int(object_id.get_storage_size()),
+        "attributes": attributes,
+    }
+
+
+def _type_text(dataset: Any) -> str:
+    if is_reference(dataset):
+        return "reference"
+    dtype = dataset.dtype
+    return f"complex {dtype['real']}" if dtype.names == ("real", "imag") else str(dtype)
+
+
+def _filter_text(code: int, values: tuple[int, ...], name: bytes) -> str:
+    if code == h5z.FILTER_DEFLATE and values:
+        return f"deflate {values[0]}"
+    return _FILTERS.get(code) or name.decode("utf-8", "replace") or f"filter {code}"
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as text, a number, or a list of these."""
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value.ravel()[:_SHOWN].tolist()]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.item() if isinstance(value, np.generic) else value if isinstance(value, int | float) else str(value)
 
 
 def join_letters(letters: Any) -> list[bytes]:

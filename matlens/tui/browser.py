@@ -17,7 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from matlens.errors import MatlensError, PathError
+from matlens.errors import MatlensError
 from matlens.escape import safe_text
 from matlens.nodes import Node, NumericNode, StructNode
 from matlens.tree import MatFile
@@ -99,16 +99,9 @@ class FileView(Widget):
             self.table.base = state["base"]
         names = state.get("open")
         self.query_one(Outline).open_variables(names if isinstance(names, list) else [])
-        path = state.get("path")
-        if not isinstance(path, str):
-            return
-        try:
-            with self.reading:
-                node = self.file.get(path)
-        except MatlensError:
-            return
-        part = state.get("slice")
-        self.show(node, part=part if isinstance(part, list) else ())
+        path, part = state.get("path"), state.get("slice")
+        if isinstance(path, str):
+            self._go(path, part if isinstance(part, list) else (), is_asked=False)
 
     def state(self) -> dict[str, Any]:
         """What is remembered of the file."""
@@ -148,15 +141,15 @@ class FileView(Widget):
             with self.reading:
                 if isinstance(value, Node) and value.error is not None:
                     value.value  # noqa: B018 - raises with file and path
-                grid = grid_of(value)
+                grid, facts = grid_of(value), facts_text(self.file, value)
         except MatlensError as error:
             self._tell(error_text(error))
             return
         if isinstance(grid, ArrayGrid):
             grid.restore(part)
-        self.app.call_from_thread(self._present, value, grid, remember, cursor)
+        self.app.call_from_thread(self._present, value, grid, facts, remember, cursor)
 
-    def _present(self, value: MatFile | Node, grid: Grid, remember: bool, cursor: tuple[int, int]) -> None:
+    def _present(self, value: MatFile | Node, grid: Grid, facts: Text, remember: bool, cursor: tuple[int, int]) -> None:
         if remember and value is not self.shown:
             self._history.append((self.shown, self.table.row, self.table.column))
         self.shown, self._stepped = value, 0
@@ -167,7 +160,9 @@ class FileView(Widget):
             self._stepped = grid.others()[0]
         self._show_path()
         self._show_mapping()
-        self._show_facts()
+        self.query_one("#facts", Static).update(facts)
+        if isinstance(value, NumericNode) and value.numel:
+            self._count(value, facts)
 
     def _show_path(self) -> None:
         if isinstance(self.shown, MatFile):
@@ -186,16 +181,6 @@ class FileView(Widget):
                 f"columns: dimension {grid.column_dim + 1} (c)   [ ] step dimension {self._stepped + 1} (o)"
             )
             bar.update(Text(text))
-
-    def _show_facts(self) -> None:
-        facts = self.query_one("#facts", Static)
-        if isinstance(self.shown, MatFile):
-            facts.update(Text(safe_text(self.file.header) or f"{len(self.file):,} variables"))
-            return
-        text = facts_text(self.file, self.shown)
-        facts.update(text)
-        if isinstance(self.shown, NumericNode) and self.shown.numel:
-            self._count(self.shown, text)
 
     @work(thread=True, exclusive=True, group="statistics")
     def _count(self, node: NumericNode, text: Text) -> None:
@@ -235,10 +220,11 @@ class FileView(Widget):
         self.show(value, remember=False, cursor=(row, column))
 
     def action_find(self) -> None:
-        self.app.push_screen(Find(self._paths()), self._go_to_path)
+        self._find(self.query_one(Outline).listed(MAX_PATHS))
 
-    def _paths(self) -> list[str]:
-        """Paths of the variables, of their fields, and of what is open in the outline."""
+    @work(thread=True, exclusive=True, group="find")
+    def _find(self, listed: list[str]) -> None:
+        """Offer the paths of the variables, of their fields, and of what is listed in the outline."""
         paths: dict[str, None] = {}
         with self.reading:
             for node in self.file.values():
@@ -247,25 +233,26 @@ class FileView(Widget):
                     paths |= dict.fromkeys(child.path for child in node.children(0, MAX_PATHS - len(paths)))
                 if len(paths) >= MAX_PATHS:
                     break
-        waiting = [self.query_one(Outline).root]
-        while waiting and len(paths) < MAX_PATHS:
-            for child in waiting.pop().children:
-                if isinstance(child.data, Node):
-                    paths[child.data.path] = None
-                waiting.append(child)
-        return list(paths)
+        paths |= dict.fromkeys(listed)
+        self.app.call_from_thread(self.app.push_screen, Find(list(paths)[:MAX_PATHS]), self._go_to_path)
 
     def _go_to_path(self, path: str | None) -> None:
-        if path is None:
-            return
+        if path is not None:
+            self._go(path)
+
+    @work(thread=True, exclusive=True, group="go")
+    def _go(self, path: str, part: Sequence[Any] = (), *, is_asked: bool = True) -> None:
+        """Show the value at a path; one that nobody has asked for may be there no more."""
         try:
             with self.reading:
                 node = self.file.get(path)
-        except PathError as error:
-            self.app.notify(error_text(error), severity="error", markup=False)
+        except MatlensError as error:
+            if is_asked:
+                self._tell(error_text(error))
             return
-        self.show(node)
-        self.table.focus()
+        self.app.call_from_thread(lambda: self.show(node, part=part))
+        if is_asked:
+            self.app.call_from_thread(self.table.focus)
 
     def action_search(self) -> None:
         """Search the values below what is shown, the whole file at first."""
@@ -322,9 +309,13 @@ class FileView(Widget):
 
     # --- comparing -----------------------------------------------------------------
 
+    @work(thread=True, exclusive=True, group="selected")
     def action_mark(self) -> None:
         """Mark a value; with a second one, show both side by side and what differs."""
-        node, app = self.selected(), self.app
+        self.app.call_from_thread(self._mark, self.selected())
+
+    def _mark(self, node: Node | None) -> None:
+        app = self.app
         if node is None:
             app.notify("choose a value first", severity="warning")
             return
@@ -360,18 +351,14 @@ class FileView(Widget):
         title = path if vector is not None else f"{path}, column {grid.column_label(column, self.table.base)}"
         self._push(PlotScreen(title, series.real.astype(np.float64)))
 
+    @work(thread=True, exclusive=True, group="picture")
     def action_picture(self) -> None:
         """Show the matrix or image that is chosen as a picture, with the boxes beside it."""
-        chosen = self.selected()
+        chosen, grid = self.selected(), self.table.grid
         node = chosen if isinstance(chosen, NumericNode) else self.shown
         if not isinstance(node, NumericNode) or min(node.dims[:2]) < 2 or node.numel > PICTURE_NUMBERS:
-            self.app.notify("a matrix or an image can be shown as a picture", severity="warning")
+            self._tell("a matrix or an image can be shown as a picture")
             return
-        self._picture(node)
-
-    @work(thread=True, exclusive=True, group="picture")
-    def _picture(self, node: NumericNode) -> None:
-        grid = self.table.grid
         try:
             with self.reading:
                 values = np.asarray(node.value)
@@ -395,7 +382,7 @@ class FileView(Widget):
     # --- taking along --------------------------------------------------------------
 
     def selected(self) -> Node | None:
-        """The value that is meant: in the table the cell's, else the one that is shown."""
+        """The value that is meant: in the table the cell's, else the one that is shown; for workers, as it reads."""
         if self.table.has_focus:
             try:
                 node = self.table.current_node()
@@ -405,7 +392,9 @@ class FileView(Widget):
                 return node
         return self.shown if isinstance(self.shown, Node) else None
 
+    @work(thread=True, exclusive=True, group="selected")
     def action_copy(self) -> None:
+        """Offer the path, the expression, the command and the value for the clipboard."""
         node = self.selected()
         if node is None:
             return
@@ -422,7 +411,7 @@ class FileView(Widget):
                 self.app.copy_to_clipboard(text)
                 self.app.notify(f"copied: {text[:200]}", markup=False)
 
-        self.app.push_screen(Choose("Copy", [line[:200] for line in shown]), copy)
+        self.app.call_from_thread(self.app.push_screen, Choose("Copy", [line[:200] for line in shown]), copy)
 
     def action_export(self) -> None:
         if not isinstance(self.shown, Node):

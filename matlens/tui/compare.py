@@ -59,16 +59,21 @@ class CompareScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        for k, (node, lock) in enumerate(self._sides):
-            try:
-                with lock:
-                    grid = grid_of(node)
-            except MatlensError as error:
-                self.app.notify(error_text(error), severity="error", markup=False)
-                continue
-            self.query_one(f"#side-{k}", GridView).show(grid, lock)
         self.query_one("#side-0").focus()
+        for k in range(len(self._sides)):
+            self._prepare(k)
         self._compare()
+
+    @work(thread=True, group="show")
+    def _prepare(self, k: int) -> None:
+        node, lock = self._sides[k]
+        try:
+            with lock:
+                grid = grid_of(node)
+        except MatlensError as error:
+            self.app.call_from_thread(self.app.notify, error_text(error), severity="error", markup=False)
+            return
+        self.app.call_from_thread(self.query_one(f"#side-{k}", GridView).show, grid, lock)
 
     def on_grid_view_moved(self, event: GridView.Moved) -> None:
         """Take the other table along."""

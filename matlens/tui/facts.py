@@ -13,8 +13,15 @@ from matlens.tui.statistics import Statistics, sparkline
 __all__ = ["facts_text", "statistics_text"]
 
 
-def facts_text(file: MatFile, node: Node) -> Text:
-    """Class, dims, bytes and flags; of a variable also how it is stored."""
+def facts_text(file: MatFile, value: MatFile | Node) -> Text:
+    """Class, dims, bytes and flags of a value and how it is stored; what the header of a file says."""
+    if isinstance(value, MatFile):
+        return Text(safe_text(file.header) or f"{len(file):,} variables")
+    stored = _storage_text(value)
+    return Text.assemble(_class_text(file, value), f"\n{stored}" if stored else "")
+
+
+def _class_text(file: MatFile, node: Node) -> Text:
     described = describe_node(node)
     words = [safe_text(described["class"]), "x".join(map(str, described["dims"]))]
     if described["bytes"]:
@@ -26,6 +33,19 @@ def facts_text(file: MatFile, node: Node) -> Text:
             how = "compressed to" if variable.compressed else "stored in"
             words.append(f"{how} {variable.stored_bytes:,} bytes")
     return Text("  ".join(words), "bold")
+
+
+def _storage_text(node: Node) -> str:
+    """How a value is stored: type, layout, chunks, filters and attributes of v7.3, place of v4 and v5."""
+    storage = node.storage()
+    words = [f"stored as {storage['type']}"] if "type" in storage else []
+    if "offset" in storage:
+        words.append(f"{storage['bytes']:,} bytes at {storage['offset']:,}")
+    if "layout" in storage:
+        chunk = f" {'x'.join(map(str, storage['chunk']))}" if "chunk" in storage else ""
+        words += [storage["layout"] + chunk, *storage.get("filters", ())]
+    attributes = "  ".join(f"{name}={value}" for name, value in storage.get("attributes", {}).items())
+    return "\n".join(safe_text(line) for line in (", ".join(words), attributes) if line)
 
 
 def statistics_text(found: Statistics) -> Text:

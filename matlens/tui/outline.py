@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from threading import Lock
 from typing import ClassVar
 
@@ -21,17 +22,24 @@ from matlens.tui.grids import error_text
 __all__ = ["More", "Outline"]
 
 PAGE = 1000
+AT_ONCE = 200
+"""Lines that are added before keys are looked at again."""
 NAME_WIDTH = 40
 
 
 class More:
     """The line that stands for the children that are not listed yet."""
 
-    def __init__(self, node: Node, start: int) -> None:
-        self.node, self.start = node, start
+    def __init__(self, parent: MatFile | Node, start: int) -> None:
+        self.parent, self.start = parent, start
 
 
 Entry = Node | More | None
+
+
+def _label(node: Node) -> Text:
+    name = shorten(safe_text(node.label), NAME_WIDTH)
+    return Text.assemble((name, "bold"), "  ", (safe_text(node.summary()), "dim"))
 
 
 class Outline(Tree[Entry]):
@@ -60,18 +68,11 @@ class Outline(Tree[Entry]):
         super().__init__(Text(safe_text(file.name)), id=id)
         self._file, self._lock = file, lock
         self._loaded: set[int] = set()
+        self._to_open: list[str] = []
 
     def on_mount(self) -> None:
-        with self._lock:
-            for node in self._file.values():
-                self._add(self.root, node)
         self.root.expand()
-
-    def _add(self, parent: TreeNode[Entry], node: Node) -> TreeNode[Entry]:
-        label = Text.assemble(
-            (shorten(safe_text(node.label), NAME_WIDTH), "bold"), "  ", (safe_text(node.summary()), "dim")
-        )
-        return parent.add(label, data=node, allow_expand=node.child_count > 0)
+        self._load(self.root, self._file, 0)
 
     def on_tree_node_expanded(self, event: Tree.NodeExpanded[Entry]) -> None:
         event.stop()
@@ -81,21 +82,30 @@ class Outline(Tree[Entry]):
             self._load(event.node, entry, 0)
 
     @work(thread=True, group="children")
-    def _load(self, parent: TreeNode[Entry], node: Node, start: int) -> None:
+    def _load(self, place: TreeNode[Entry], parent: MatFile | Node, start: int) -> None:
         try:
             with self._lock:
-                children = node.children(start, start + PAGE)
+                if isinstance(parent, MatFile):
+                    children, total = list(islice(parent.values(), start, start + PAGE)), len(parent)
+                else:
+                    children, total = parent.children(start, start + PAGE), parent.child_count
+                lines = [(_label(child), child, child.child_count > 0) for child in children]
         except MatlensError as error:
             self.post_message(self.Failed(error_text(error)))
             return
-        self.app.call_from_thread(self._loaded_children, parent, node, start, children)
+        for first in range(0, len(lines), AT_ONCE):
+            self.app.call_from_thread(self._add, place, lines[first : first + AT_ONCE])
+        if children and start + len(children) < total:
+            self.app.call_from_thread(self._add_more, place, More(parent, start + len(children)), total)
 
-    def _loaded_children(self, parent: TreeNode[Entry], node: Node, start: int, children: list[Node]) -> None:
-        for child in children:
-            self._add(parent, child)
-        left = node.child_count - start - len(children)
-        if left > 0 and children:
-            parent.add_leaf(Text(f"… {left:,} more", "italic"), data=More(node, start + len(children)))
+    def _add(self, place: TreeNode[Entry], lines: list[tuple[Text, Node, bool]]) -> None:
+        for label, node, can_expand in lines:
+            added = place.add(label, data=node, allow_expand=can_expand)
+            if place.is_root and node.path in self._to_open:
+                added.expand()
+
+    def _add_more(self, place: TreeNode[Entry], more: More, total: int) -> None:
+        place.add_leaf(Text(f"… {total - more.start:,} more", "italic"), data=more)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[Entry]) -> None:
         event.stop()
@@ -103,7 +113,7 @@ class Outline(Tree[Entry]):
         if isinstance(entry, More) and event.node.parent is not None:
             parent = event.node.parent
             event.node.remove()
-            self._load(parent, entry.node, entry.start)
+            self._load(parent, entry.parent, entry.start)
         elif isinstance(entry, Node):
             self.post_message(self.Chosen(entry))
 
@@ -113,10 +123,22 @@ class Outline(Tree[Entry]):
         return [child.data.path for child in children if isinstance(child.data, Node) and child.is_expanded]
 
     def open_variables(self, paths: list[str]) -> None:
-        """Open the variables of these paths."""
+        """Open the variables of these paths, as they are listed."""
+        self._to_open = paths
         for child in self.root.children:
             if isinstance(child.data, Node) and child.data.path in paths:
                 child.expand()
+
+    def listed(self, limit: int) -> list[str]:
+        """Paths of the values that have been listed, at most so many."""
+        paths: list[str] = []
+        waiting = [self.root]
+        while waiting and len(paths) < limit:
+            for child in waiting.pop().children:
+                if isinstance(child.data, Node):
+                    paths.append(child.data.path)
+                waiting.append(child)
+        return paths
 
     def action_expand(self) -> None:
         node = self.cursor_node

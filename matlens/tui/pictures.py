@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,18 @@ from numpy.typing import NDArray
 
 from matlens.boxes import CONVENTIONS, convert
 
-__all__ = ["BoxCheck", "check_boxes", "draw_boxes", "heat_colours", "is_rgb", "rgb_colours", "sample"]
+__all__ = [
+    "BOX_COLOURS",
+    "REGION_COLOURS",
+    "BoxCheck",
+    "brightness",
+    "check_boxes",
+    "draw_boxes",
+    "heat_colours",
+    "is_rgb",
+    "rgb_colours",
+    "sample",
+]
 
 Colours = NDArray[np.uint8]
 """Shape (height, width, 3)."""
@@ -31,6 +43,7 @@ _VIRIDIS = np.array(
 )
 """Ten colours of the map viridis (S. van der Walt and N. Smith, 2015, CC0), from low to high."""
 NAN_COLOUR = (90, 90, 90)
+REGION_COLOURS = ((255, 255, 255),)
 BOX_COLOURS = ((255, 80, 80), (80, 220, 255), (255, 200, 60), (160, 255, 120))
 
 
@@ -116,7 +129,26 @@ def check_boxes(boxes: NDArray[np.float64], rows: int, columns: int) -> list[Box
     return checks
 
 
-def draw_boxes(colours: Colours, corners: NDArray[np.float64], rows: int, columns: int) -> Colours:
+def brightness(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """A matrix as it is; of a colour image what MATLAB's `rgb2gray` makes of it, by the weights of Rec. ITU-R BT.601.
+
+    Examples
+    --------
+    >>> brightness(np.array([[[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]])).tolist()
+    [[0.299, 1.0]]
+    """
+    if values.ndim == 2:
+        return values
+    return np.asarray(values[..., :3].astype(np.float64) @ np.array([0.299, 0.587, 0.114]))
+
+
+def draw_boxes(
+    colours: Colours,
+    corners: NDArray[np.float64],
+    rows: int,
+    columns: int,
+    palette: Sequence[tuple[int, int, int]] = BOX_COLOURS,
+) -> Colours:
     """The picture of an image of `rows` by `columns` with the outlines of boxes, given in pixels of the image."""
     drawn = colours.copy()
     height, width = drawn.shape[:2]
@@ -127,7 +159,7 @@ def draw_boxes(colours: Colours, corners: NDArray[np.float64], rows: int, column
         x1, y1, x2, y2 = (
             np.clip(np.floor(box * scale - (0, 0, 1e-9, 1e-9)), -1, (width, height) * 2).astype(int).tolist()
         )
-        colour = BOX_COLOURS[k % len(BOX_COLOURS)]
+        colour = palette[k % len(palette)]
         left, right, top, bottom = max(x1, 0), min(x2, width - 1), max(y1, 0), min(y2, height - 1)
         for y in (y1, y2):
             if 0 <= y < height and left <= right:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,17 +11,23 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Footer, Static
+from textual.worker import get_current_worker
 
 from matlens.escape import safe_text
+from matlens.tui.dialogs import Ask
 from matlens.tui.pictures import (
+    BOX_COLOURS,
+    REGION_COLOURS,
     BoxCheck,
     Colours,
+    brightness,
     check_boxes,
     draw_boxes,
     heat_colours,
@@ -29,9 +36,13 @@ from matlens.tui.pictures import (
     sample,
 )
 from matlens.tui.plots import histogram_lines, plot_lines
+from matlens.tui.slider import Slider
+from matlens.tui.thresholds import Found, find
 
 __all__ = ["PictureScreen", "PlotScreen"]
 
+Boxes = tuple[NDArray[np.float64], Sequence[tuple[int, int, int]]]
+"""Corners of boxes, and the colours of their outlines."""
 _LEAVE: list[BindingType] = [Binding("escape,q", "app.pop_screen", "Back")]
 
 
@@ -43,11 +54,11 @@ class _Picture(Widget):
     def __init__(self, values: NDArray[np.generic]) -> None:
         super().__init__()
         self._values = values
-        self._check: BoxCheck | None = None
+        self._boxes: list[Boxes] = []
         self._colours: Colours | None = None
 
-    def show_boxes(self, check: BoxCheck | None) -> None:
-        self._check, self._colours = check, None
+    def show_boxes(self, boxes: list[Boxes]) -> None:
+        self._boxes, self._colours = boxes, None
         self.refresh()
 
     def on_resize(self) -> None:
@@ -59,8 +70,8 @@ class _Picture(Widget):
             places = sample(rows, columns, self.size.width, 2 * self.size.height)
             part = self._values[np.ix_(*places)]
             colours = rgb_colours(part) if part.ndim == 3 else heat_colours(part.astype(np.float64))
-            if self._check is not None:
-                colours = draw_boxes(colours, self._check.corners, rows, columns)
+            for corners, palette in self._boxes:
+                colours = draw_boxes(colours, corners, rows, columns, palette)
             self._colours = colours
         return self._colours
 
@@ -78,14 +89,17 @@ class _Picture(Widget):
 
 
 class PictureScreen(Screen[None]):
-    """A matrix as a heat map, or a colour image, with boxes over it in one convention after another."""
+    """A matrix as a heat map, or a colour image; boxes over it in one convention after another, or its regions."""
 
-    DEFAULT_CSS = "PictureScreen #about { height: auto; max-height: 4; padding: 0 1; }"
+    DEFAULT_CSS = "PictureScreen #about { height: auto; max-height: 7; padding: 0 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         *_LEAVE,
         Binding("v", "convention(1)", "Next convention"),
         Binding("V", "convention(-1)", "Previous", show=False),
         Binding("x", "boxes", "Boxes on/off"),
+        Binding("t", "threshold", "Threshold"),
+        Binding("d", "dark", "Above/below", show=False),
+        Binding("equals_sign", "number", "Number", show=False),
     ]
 
     def __init__(self, title: str, values: NDArray[np.generic], boxes: NDArray[np.float64] | None, first: str) -> None:
@@ -96,6 +110,8 @@ class PictureScreen(Screen[None]):
         names = [check.convention for check in self._checks]
         self._at = names.index(first) if first in names else 0
         self._are_shown = True
+        self._regions: Found | None = None
+        self._is_below = False
 
     def compose(self) -> ComposeResult:
         yield Static(id="about")
@@ -108,16 +124,24 @@ class PictureScreen(Screen[None]):
     def _show(self) -> None:
         kind = "colour image" if is_rgb(self._values.shape) else "heat map from the 1st to the 99th percentile"
         lines = [f"{safe_text(self._title)}  {'x'.join(map(str, self._values.shape))}  {kind}"]
-        check = self._checks[self._at] if self._checks and self._are_shown else None
-        if check is not None:
-            lines.append(
-                f"{len(check.corners):,} boxes as {check.convention}: {check.outside:,} reach outside of the image, "
-                f"{check.empty:,} have no area"
-            )
-            others = [f"{c.convention} {c.outside}/{c.empty}" for c in self._checks if c is not check]
-            lines.append("others (outside/no area): " + "  ".join(others))
+        boxes: list[Boxes] = []
+        if self._checks and self._are_shown:
+            check = self._checks[self._at]
+            lines += self._convention_lines(check)
+            boxes.append((check.corners, BOX_COLOURS))
+        if self._regions is not None:
+            lines.append(self._regions.text())
+            boxes.append((self._regions.corners, REGION_COLOURS))
         self.query_one("#about", Static).update(Text("\n".join(lines)))
-        self.query_one(_Picture).show_boxes(check)
+        self.query_one(_Picture).show_boxes(boxes)
+
+    def _convention_lines(self, check: BoxCheck) -> list[str]:
+        others = [f"{c.convention} {c.outside}/{c.empty}" for c in self._checks if c is not check]
+        return [
+            f"{len(check.corners):,} boxes as {check.convention}: {check.outside:,} reach outside of the image, "
+            f"{check.empty:,} have no area",
+            "others (outside/no area): " + "  ".join(others),
+        ]
 
     def action_convention(self, by: int) -> None:
         if self._checks:
@@ -127,6 +151,68 @@ class PictureScreen(Screen[None]):
     def action_boxes(self) -> None:
         self._are_shown = not self._are_shown
         self._show()
+
+    # --- regions -------------------------------------------------------------------
+
+    def action_threshold(self) -> None:
+        """Show the slider and the regions above it, or put them away."""
+        for slider in self.query(Slider):
+            slider.remove()
+            self._regions = None
+            self._show()
+            return
+        self._prepare()
+
+    @work(thread=True, exclusive=True, group="regions")
+    def _prepare(self) -> None:
+        image = brightness(self._values)
+        finite = image[np.isfinite(image)]
+        if finite.size:
+            low, high = float(finite.min()), float(finite.max())
+            self.app.call_from_thread(self._slide, low, high, image.dtype.kind in "biu")
+
+    def _slide(self, low: float, high: float, is_whole: bool) -> None:
+        slider = Slider(low, high, (low + high) / 2, is_whole=is_whole)
+        self.mount(slider, before=self.query_one(Footer))
+        slider.focus()
+        self._find(slider.value)
+
+    @on(Slider.Changed)
+    def _moved(self, event: Slider.Changed) -> None:
+        self._find(event.value)
+
+    def action_dark(self) -> None:
+        """Take the dark places instead of the bright ones."""
+        self._is_below = not self._is_below
+        for slider in self.query(Slider):
+            self._find(slider.value)
+
+    def action_number(self) -> None:
+        for slider in self.query(Slider):
+            self.app.push_screen(Ask("Threshold", f"{slider.value:.6g}"), self._go_to)
+
+    def _go_to(self, text: str | None) -> None:
+        try:
+            number = float(text or "nan")
+        except ValueError:
+            number = float("nan")
+        if np.isfinite(number):
+            self.query_one(Slider).go_to(number)
+        elif text:
+            self.app.notify(f"{safe_text(text)!r} is no number", severity="warning", markup=False)
+
+    @work(thread=True, exclusive=True, group="regions")
+    def _find(self, threshold: float) -> None:
+        worker = get_current_worker()
+        found = find(brightness(self._values), threshold, is_below=self._is_below)
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._found, found)
+
+    def _found(self, found: Found) -> None:
+        # The slider may have been put away meanwhile.
+        if self.query(Slider):
+            self._regions = found
+            self._show()
 
 
 class _Plot(Widget):
