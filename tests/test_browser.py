@@ -7,7 +7,9 @@ import contextlib
 import shutil
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -322,6 +324,60 @@ def test_search_finds_numbers_and_passes_over_damage() -> None:
     with matlens.from_loadmat(values) as file:
         hits = [hit for node in file.values() for hit in search(node, "2.5", Lock()) if hit.path]  # type: ignore[arg-type]
     assert {hit.path for hit in hits} == {"s.a", "s.t", "s.c{1}"}
+
+
+# --- threads -----------------------------------------------------------------------------
+
+
+def test_nothing_is_read_while_keys_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither is the lock of the file taken in the thread of the interface, nor a value shown by `repr`."""
+    main = threading.main_thread()
+    wrong: list[str] = []
+
+    class Watched:
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            if threading.current_thread() is main:
+                wrong.append("".join(traceback.format_stack(limit=4)))
+            self._lock.acquire()
+
+        def __exit__(self, *error: object) -> None:
+            self._lock.release()
+
+    def shown(self: Any) -> str:
+        wrong.append("repr")
+        return "?"
+
+    monkeypatch.setattr("matlens.tui.browser.Lock", Watched)
+    for kind in (matlens.MatFile, matlens.Node):
+        monkeypatch.setattr(kind, "__repr__", shown)
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        await press(pilot, "down", "right", "down", "enter", "tab", "down", "s", "enter", "escape", "m", "down", "m")
+        await press(pilot, "escape", "y", "escape", "slash", "n", "enter", "p", "escape", "e", "escape")
+        view.show(view.file.get("numbers.nd"))
+        await settle(pilot)
+        await press(pilot, "right_square_bracket", "r", "o", "b", "i", "t", "escape", "g", "1", "enter")
+        await press(pilot, "ctrl+f", "h", "e", "enter", "escape")
+
+    drive(steps, FIXTURES / "kinds_v73.mat")
+    assert wrong == []
+
+
+def test_many_variables_are_listed_in_pages() -> None:
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        outline = view.query_one(Outline)
+        assert len(outline.root.children) == 1001
+        assert str(outline.root.children[-1].label) == "… 1,500 more"
+        for _ in range(2):
+            outline.move_cursor(outline.root.children[-1])
+            await press(pilot, "enter")
+        assert len(outline.root.children) == 2500
+        assert outline.listed(3000) == [f"v{k}" for k in range(2500)]
+
+    drive(steps, matlens.from_loadmat({f"v{k}": float(k) for k in range(2500)}))
 
 
 # --- pictures and plots ------------------------------------------------------------------

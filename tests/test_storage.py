@@ -21,6 +21,7 @@ import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.readers import inflate as inflating
 from matlens.readers import segments
+from matlens.tui.facts import facts_text
 
 
 @pytest.fixture(params=["libdeflate", "zlib"])
@@ -290,3 +291,60 @@ def struct_array_of_scalars(count: int) -> bytes:
     body += (scalar(1.0) + scalar(2.0)) * count
     stream = zlib.compress(struct.pack("<II", 14, len(body)) + body, 1)
     return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + struct.pack("<II", 15, len(stream)) + stream
+
+
+# --- how values are stored -------------------------------------------------------------------
+
+
+def test_layout_filters_and_attributes_of_hdf5(tmp_path: Path) -> None:
+    path = tmp_path / "x.mat"
+    with Mat73Writer(path) as writer:
+        writer.write("plain", np.arange(6.0).reshape(2, 3))
+        writer.write("z", np.array([[1 + 2j]]))
+        writer.write("s", np.array([[(np.ones((1, 1)),)]], [("a", object)]))
+    with h5py.File(path, "r+") as file:
+        made = file.create_dataset("x", (4, 30), "u1", chunks=(2, 10), compression=7, shuffle=True, fletcher32=True)
+        made[...] = 1
+        made.attrs["MATLAB_class"] = np.bytes_("double")
+        made.attrs["units"] = "m/s \x1b[31m"
+        made.attrs["scale"] = np.array([0.5, 2.0])
+    with matlens.open(path) as opened:
+        found = opened["x"].storage()
+        assert (found["type"], found["layout"], found["chunk"]) == ("uint8", "chunked", [10, 2])
+        assert sorted(found["filters"]) == ["deflate 7", "fletcher32", "shuffle"]
+        with h5py.File(path) as file:
+            assert found["bytes"] == file["x"].id.get_storage_size()
+        assert found["attributes"] == {"MATLAB_class": "double", "units": "m/s \x1b[31m", "scale": [0.5, 2.0]}
+        assert opened["plain"].storage()["layout"] == "contiguous"
+        assert opened["z"].storage()["type"] == "complex float64"
+        assert opened["s"].storage()["layout"] == "group"
+        assert opened.get("x(1:2,:)").storage() == {}
+        text = str(facts_text(opened, opened["x"]))
+        assert "stored as uint8, chunked 10x2" in text and "units=m/s \\x1b[31m" in text and "\x1b" not in text
+
+
+def test_types_and_places_of_v4_and_v5(tmp_path: Path) -> None:
+    values = {"narrow": np.array([[1.0, 2, 300]]), "text": "abc"}
+    scipy.io.savemat(tmp_path / "5.mat", values)
+    scipy.io.savemat(tmp_path / "4.mat", {"x": np.arange(5, dtype=np.int16)}, format="4")
+    content = (tmp_path / "5.mat").read_bytes()
+    with matlens.open(tmp_path / "5.mat") as opened:
+        found = opened["narrow"].storage()
+        assert found["type"] == "float64"
+        # The tag of the numbers stands before them.
+        assert np.frombuffer(content, "<f8", 3, found["offset"] + 8).tolist() == [1, 2, 300]
+        assert opened["text"].storage()["type"] in ("UTF-8", "uint8")
+    with matlens.open(tmp_path / "4.mat") as opened:
+        found = opened["x"].storage()
+        assert (found["type"], found["bytes"]) == ("int16", 10)
+        stored = (tmp_path / "4.mat").read_bytes()[found["offset"] :]
+        assert np.frombuffer(stored, "<i2").tolist() == [0, 1, 2, 3, 4]
+    assert matlens.from_loadmat(values)["narrow"].storage() == {}
+
+
+def test_storage_of_damaged_values_is_an_error(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "5.mat", {"x": np.arange(100.0)})
+    content = (tmp_path / "5.mat").read_bytes()
+    (tmp_path / "cut.mat").write_bytes(content[:-200])
+    with matlens.open(tmp_path / "cut.mat") as opened, pytest.raises(CorruptFile, match="x"):
+        opened["x"].storage()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import ExitStack
 
 import click
@@ -37,5 +38,7 @@ def command(files: tuple[str, ...], web: bool, port: int) -> None:
             with outcome.each():
                 opened.append(stack.enter_context(open_input(name)))
         if opened:
+            # What is loaded so far stays; to look through it again and again would halt the keys.
+            gc.freeze()
             Browser(opened).run()
     outcome.leave()

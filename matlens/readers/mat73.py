@@ -46,6 +46,7 @@ from matlens.readers.mat73_objects import (
     is_complex,
     is_reference,
     join_letters,
+    read_window,
 )
 
 __all__ = ["Mat73Reader"]
@@ -398,13 +399,8 @@ class Mat73Reader:
         """A window of one data set, read by libhdf5."""
         dataset = self._book.open(int(headers.payload[0]))
         self._storage.check(dataset)
-        first, count = [0] * dataset.rank, list(dataset.shape)
-        first[dataset.rank - 1 - axis], count[dataset.rank - 1 - axis] = start, stop - start
-        space = dataset.get_space()
-        space.select_hyperslab(tuple(first), tuple(count))
-        values = np.empty(count, dataset.dtype)
-        dataset.read(h5s.create_simple(tuple(count)), space, values)
-        return self._as_class(headers, 0, values.ravel()).reshape(count).T
+        values = read_window(dataset, axis, start, stop)
+        return self._as_class(headers, 0, values.ravel()).reshape(values.shape).T
 
     def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
         """A batch will do here."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5t, h5z
+from h5py import h5a, h5d, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from matlens.errors import LimitExceeded, UnsupportedValue
@@ -25,6 +25,7 @@ __all__ = [
     "is_complex",
     "is_reference",
     "join_letters",
+    "read_window",
 ]
 
 EMPTY, ARRAY_OF_STRUCTS = 1, 2
@@ -126,6 +127,17 @@ def dims_of(dataset: Any) -> tuple[int, ...]:
         # A vector of plain HDF5 is a column, as h5read of MATLAB returns it.
         return (shape[0] if shape else 1, 1)
     return shape[::-1]
+
+
+def read_window(dataset: Any, axis: int, start: int, stop: int) -> NDArray[Any]:
+    """Part of a data set along a dimension of MATLAB's, in the order of HDF5's."""
+    first, count = [0] * dataset.rank, list(dataset.shape)
+    first[dataset.rank - 1 - axis], count[dataset.rank - 1 - axis] = start, stop - start
+    space = dataset.get_space()
+    space.select_hyperslab(tuple(first), tuple(count))
+    values = np.empty(count, dataset.dtype)
+    dataset.read(h5s.create_simple(tuple(count)), space, values)
+    return values
 
 
 def is_reference(object_id: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -32,6 +32,7 @@ from matlens.tui.settings import load_state
 from matlens.tui.statistics import statistics
 from matlens.tui.table import GridView
 from matlens.tui.viewers import PictureScreen, PlotScreen
+from matlens.tui.workers import in_thread
 
 __all__ = ["FileView"]
 
@@ -135,7 +136,7 @@ class FileView(Widget):
         """
         self._prepare(value, remember, cursor, part)
 
-    @work(thread=True, exclusive=True, group="show")
+    @in_thread("show")
     def _prepare(self, value: MatFile | Node, remember: bool, cursor: tuple[int, int], part: Sequence[Any]) -> None:
         try:
             with self.reading:
@@ -182,7 +183,7 @@ class FileView(Widget):
             )
             bar.update(Text(text))
 
-    @work(thread=True, exclusive=True, group="statistics")
+    @in_thread("statistics")
     def _count(self, node: NumericNode, text: Text) -> None:
         worker = get_current_worker()
         try:
@@ -222,7 +223,7 @@ class FileView(Widget):
     def action_find(self) -> None:
         self._find(self.query_one(Outline).listed(MAX_PATHS))
 
-    @work(thread=True, exclusive=True, group="find")
+    @in_thread("find")
     def _find(self, listed: list[str]) -> None:
         """Offer the paths of the variables, of their fields, and of what is listed in the outline."""
         paths: dict[str, None] = {}
@@ -240,7 +241,7 @@ class FileView(Widget):
         if path is not None:
             self._go(path)
 
-    @work(thread=True, exclusive=True, group="go")
+    @in_thread("go")
     def _go(self, path: str, part: Sequence[Any] = (), *, is_asked: bool = True) -> None:
         """Show the value at a path; one that nobody has asked for may be there no more."""
         try:
@@ -309,7 +310,7 @@ class FileView(Widget):
 
     # --- comparing -----------------------------------------------------------------
 
-    @work(thread=True, exclusive=True, group="selected")
+    @in_thread("selected")
     def action_mark(self) -> None:
         """Mark a value; with a second one, show both side by side and what differs."""
         self.app.call_from_thread(self._mark, self.selected())
@@ -335,7 +336,7 @@ class FileView(Widget):
         if grid is not None and grid.row_count:
             self._plot(grid, self.table.column, self.shown)
 
-    @work(thread=True, exclusive=True, group="picture")
+    @in_thread("picture")
     def _plot(self, grid: Grid, column: int, value: MatFile | Node) -> None:
         try:
             with self.reading:
@@ -351,7 +352,7 @@ class FileView(Widget):
         title = path if vector is not None else f"{path}, column {grid.column_label(column, self.table.base)}"
         self._push(PlotScreen(title, series.real.astype(np.float64)))
 
-    @work(thread=True, exclusive=True, group="picture")
+    @in_thread("picture")
     def action_picture(self) -> None:
         """Show the matrix or image that is chosen as a picture, with the boxes beside it."""
         chosen, grid = self.selected(), self.table.grid
@@ -392,7 +393,7 @@ class FileView(Widget):
                 return node
         return self.shown if isinstance(self.shown, Node) else None
 
-    @work(thread=True, exclusive=True, group="selected")
+    @in_thread("selected")
     def action_copy(self) -> None:
         """Offer the path, the expression, the command and the value for the clipboard."""
         node = self.selected()

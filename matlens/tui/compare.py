@@ -7,7 +7,6 @@ from threading import Lock
 from typing import ClassVar, NamedTuple
 
 from rich.text import Text
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -20,6 +19,7 @@ from matlens.escape import safe_text, shorten
 from matlens.nodes import Node
 from matlens.tui.grids import error_text, grid_of
 from matlens.tui.table import GridView
+from matlens.tui.workers import in_thread
 
 __all__ = ["CompareScreen", "Marked"]
 
@@ -64,7 +64,7 @@ class CompareScreen(Screen[None]):
             self._prepare(k)
         self._compare()
 
-    @work(thread=True, group="show")
+    @in_thread("show", exclusive=False)
     def _prepare(self, k: int) -> None:
         node, lock = self._sides[k]
         try:
@@ -83,7 +83,7 @@ class CompareScreen(Screen[None]):
             if table is not here and (table.row, table.column) != (here.row, here.column):
                 table.go_to(here.row, here.column)
 
-    @work(thread=True, exclusive=True, group="compare")
+    @in_thread("compare")
     def _compare(self) -> None:
         (a, lock), (b, other) = self._sides
         try:

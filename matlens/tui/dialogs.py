@@ -9,7 +9,7 @@ from threading import Event, Lock
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -28,6 +28,7 @@ from matlens.nodes import Node
 from matlens.tree import MatFile
 from matlens.tui.grids import error_text
 from matlens.tui.search import Hit, search
+from matlens.tui.workers import in_thread
 
 __all__ = ["Ask", "Choose", "Export", "Find", "Search"]
 
@@ -104,10 +105,18 @@ class Find(ModalScreen[str | None]):
     def _changed(self, event: Input.Changed) -> None:
         self._show(event.value)
 
+    @in_thread("match")
     def _show(self, query: str) -> None:
-        matcher = Matcher(query)
-        scored = [(matcher.match(path), path) for path in self._paths] if query else [(1.0, p) for p in self._paths]
-        self._found = [path for score, path in sorted(scored, key=lambda item: -item[0]) if score > 0][: self.SHOWN]
+        worker, found = get_current_worker(), list(self._paths)
+        if query:
+            matcher = Matcher(query)
+            scored = [(matcher.match(path), path) for path in self._paths if not worker.is_cancelled]
+            found = [path for score, path in sorted(scored, key=lambda item: -item[0]) if score > 0]
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._list, found[: self.SHOWN])
+
+    def _list(self, found: list[str]) -> None:
+        self._found = found
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Option(Text(safe_text(path))) for path in self._found])
@@ -152,7 +161,7 @@ class Search(ModalScreen[str | None]):
         if event.value:
             self._search(event.value)
 
-    @work(thread=True, exclusive=True, group="search")
+    @in_thread("search")
     def _search(self, query: str) -> None:
         worker = get_current_worker()
         hits: list[Hit] = []
@@ -237,7 +246,7 @@ class Export(ModalScreen[str | None]):
         found = items_of(self._file, [self._node.path], options=options, as_values=takes_values(output, None))
         return outputs_of(list(found), output, options=options)
 
-    @work(thread=True, exclusive=True, group="plan")
+    @in_thread("plan")
     def _preview(self, output: str, options: ExportOptions) -> None:
         text = Text()
         try:
@@ -261,7 +270,7 @@ class Export(ModalScreen[str | None]):
         self.query_one("#progress").display = True
         self._write(self.query_one("#output", Input).value, self._options())
 
-    @work(thread=True, exclusive=True, group="export")
+    @in_thread("export")
     def _write(self, output: str, options: ExportOptions) -> None:
         call: Callable[..., object] = self.app.call_from_thread
         bar = self.query_one("#progress", ProgressBar)

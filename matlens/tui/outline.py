@@ -7,7 +7,6 @@ from threading import Lock
 from typing import ClassVar
 
 from rich.text import Text
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Tree
@@ -18,6 +17,7 @@ from matlens.escape import safe_text, shorten
 from matlens.nodes import Node
 from matlens.tree import MatFile
 from matlens.tui.grids import error_text
+from matlens.tui.workers import in_thread
 
 __all__ = ["More", "Outline"]
 
@@ -81,7 +81,7 @@ class Outline(Tree[Entry]):
             self._loaded.add(event.node.id)
             self._load(event.node, entry, 0)
 
-    @work(thread=True, group="children")
+    @in_thread("children", exclusive=False)
     def _load(self, place: TreeNode[Entry], parent: MatFile | Node, start: int) -> None:
         try:
             with self._lock:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.text import Text
 
-__all__ = ["BARS", "decimate", "histogram_lines", "plot_lines"]
+__all__ = ["BARS", "decimate", "histogram_lines", "histogram_text", "plot_lines", "plot_text"]
 
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)
 """Bits of the dots of a Braille pattern, four rows of two (Unicode, Braille Patterns)."""
@@ -60,6 +61,27 @@ def _braille(dots: NDArray[np.bool_]) -> list[str]:
     cells = dots.reshape(rows, 4, columns, 2).transpose(0, 2, 1, 3)
     codes = (cells * _BITS).sum(axis=(2, 3), dtype=np.int64)
     return ["".join(chr(0x2800 + code) for code in row) for row in codes.tolist()]
+
+
+def plot_text(values: NDArray[np.float64], width: int, height: int) -> Text:
+    """A series as a line, with its extremes at the left and its length below."""
+    lines, low, high = plot_lines(values, width, height)
+    labels = {0: f"{high:.5g}", height - 1: f"{low:.5g}", height // 2: f"{(low + high) / 2:.5g}"}
+    text = Text()
+    for k, line in enumerate(lines):
+        text.append(labels.get(k, "").rjust(11) + " │", "dim").append(line + "\n", "green")
+    return text.append(" " * 12 + f"1{f'{len(values):,}'.rjust(width)}", "dim")
+
+
+def histogram_text(values: NDArray[np.float64], width: int, height: int) -> Text:
+    """The histogram of a series, with the largest count at the left and the ends of the values below."""
+    counts, edges = np.histogram(values[np.isfinite(values)], max(width // 2, 1))
+    text = Text()
+    for k, line in enumerate(histogram_lines(counts, height)):
+        label = f"{counts.max(initial=0):,}" if k == 0 else ""
+        text.append(label.rjust(11) + " │", "dim").append(line + "\n", "green")
+    ends = f"{edges[0]:.5g}", f"{edges[-1]:.5g}"
+    return text.append(" " * 13 + ends[0] + ends[1].rjust(max(2 * len(counts) - len(ends[0]), 0)), "dim")
 
 
 def histogram_lines(counts: NDArray[np.int64], height: int) -> list[str]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual import events, work
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
@@ -21,6 +21,7 @@ from matlens.errors import MatlensError
 from matlens.model import Int64s
 from matlens.nodes import Node
 from matlens.tui.grids import ArrayGrid, Cell, Grid, error_text, sort_order
+from matlens.tui.workers import in_thread
 
 __all__ = ["GridView"]
 
@@ -142,7 +143,7 @@ class GridView(ScrollView, can_focus=True):
             ahead = range(max(rows.start - len(rows) // 2, 0), min(rows.stop + len(rows), self.row_count))
             self._decode(self.grid, ahead, self.left, self.size.width)
 
-    @work(thread=True, exclusive=True, group="cells")
+    @in_thread("cells")
     def _decode(self, grid: Grid, rows: range, left: int, width: int) -> None:
         try:
             with self._lock:
@@ -295,7 +296,7 @@ class GridView(ScrollView, can_focus=True):
         with self._lock:
             return self.grid.node_at(self.stored_row(self.row), self.column)
 
-    @work(thread=True, exclusive=True, group="open")
+    @in_thread("open")
     def action_open(self) -> None:
         """Look at the value of the cell; the worker may have to wait for another that reads."""
         try:
@@ -320,7 +321,7 @@ class GridView(ScrollView, can_focus=True):
         self.sort_keys, self._order = [], None
         self.reload()
 
-    @work(thread=True, exclusive=True, group="sort")
+    @in_thread("sort")
     def _sort(self, grid: Grid, keys: list[tuple[int, bool]]) -> None:
         try:
             with self._lock:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import groupby, repeat
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +13,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -35,13 +37,15 @@ from matlens.tui.pictures import (
     rgb_colours,
     sample,
 )
-from matlens.tui.plots import histogram_lines, plot_lines
+from matlens.tui.plots import histogram_text, plot_text
 from matlens.tui.slider import Slider
 from matlens.tui.thresholds import Found, find
+from matlens.tui.workers import in_thread
 
 __all__ = ["PictureScreen", "PlotScreen"]
 
-Boxes = tuple[NDArray[np.float64], Sequence[tuple[int, int, int]]]
+Colour = tuple[int, int, int]
+Boxes = tuple[NDArray[np.float64], Sequence[Colour]]
 """Corners of boxes, and the colours of their outlines."""
 _LEAVE: list[BindingType] = [Binding("escape,q", "app.pop_screen", "Back")]
 
@@ -79,13 +83,18 @@ class _Picture(Widget):
         colours, base = self._drawn(), self.rich_style
         if 2 * y >= len(colours):
             return Strip.blank(self.size.width, base)
-        upper = colours[2 * y].tolist()
-        lower = colours[2 * y + 1].tolist() if 2 * y + 1 < len(colours) else [None] * len(upper)
+        # Of two rows of pixels, the upper is the foreground of a character and the lower its background.
+        upper = map(tuple, colours[2 * y].tolist())
+        lower = map(tuple, colours[2 * y + 1].tolist()) if 2 * y + 1 < len(colours) else repeat(None)
         segments = [
-            Segment("▀", Style(color=Color.from_rgb(*top), bgcolor=Color.from_rgb(*below) if below else base.bgcolor))
-            for top, below in zip(upper, lower, strict=True)
+            Segment("▀" * len(list(run)), _style(*pair)) for pair, run in groupby(zip(upper, lower, strict=False))
         ]
         return Strip(segments).adjust_cell_length(self.size.width, base)
+
+
+@lru_cache(1 << 14)
+def _style(top: Colour, below: Colour | None) -> Style:
+    return Style(color=Color.from_rgb(*top), bgcolor=Color.from_rgb(*below) if below else None)
 
 
 class PictureScreen(Screen[None]):
@@ -163,7 +172,7 @@ class PictureScreen(Screen[None]):
             return
         self._prepare()
 
-    @work(thread=True, exclusive=True, group="regions")
+    @in_thread("regions")
     def _prepare(self) -> None:
         image = brightness(self._values)
         finite = image[np.isfinite(image)]
@@ -201,7 +210,7 @@ class PictureScreen(Screen[None]):
         elif text:
             self.app.notify(f"{safe_text(text)!r} is no number", severity="warning", markup=False)
 
-    @work(thread=True, exclusive=True, group="regions")
+    @in_thread("regions")
     def _find(self, threshold: float) -> None:
         worker = get_current_worker()
         found = find(brightness(self._values), threshold, is_below=self._is_below)
@@ -223,28 +232,33 @@ class _Plot(Widget):
     def __init__(self, values: NDArray[np.float64]) -> None:
         super().__init__()
         self._values = values
-        self.is_histogram = False
+        self._text = Text("drawing …", "dim")
+        self._is_histogram = False
 
     def render(self) -> Text:
-        width, height = max(self.size.width - 14, 8), max(self.size.height - 1, 2)
-        if self.is_histogram:
-            return self._histogram(width, height)
-        lines, low, high = plot_lines(self._values, width, height)
-        labels = {0: f"{high:.5g}", height - 1: f"{low:.5g}", height // 2: f"{(low + high) / 2:.5g}"}
-        text = Text()
-        for k, line in enumerate(lines):
-            text.append(labels.get(k, "").rjust(11) + " │", "dim").append(line + "\n", "green")
-        return text.append(" " * 12 + f"1{f'{len(self._values):,}'.rjust(width)}", "dim")
+        return self._text
 
-    def _histogram(self, width: int, height: int) -> Text:
-        finite = self._values[np.isfinite(self._values)]
-        counts, edges = np.histogram(finite, max(width // 2, 1))
-        text = Text()
-        for k, line in enumerate(histogram_lines(counts, height)):
-            label = f"{counts.max(initial=0):,}" if k == 0 else ""
-            text.append(label.rjust(11) + " │", "dim").append(line + "\n", "green")
-        ends = f"{edges[0]:.5g}", f"{edges[-1]:.5g}"
-        return text.append(" " * 13 + ends[0] + ends[1].rjust(max(2 * len(counts) - len(ends[0]), 0)), "dim")
+    def on_resize(self) -> None:
+        self._draw()
+
+    def switch(self) -> None:
+        """From the line to the histogram, and back."""
+        self._is_histogram = not self._is_histogram
+        self._draw()
+
+    def _draw(self) -> None:
+        width, height = max(self.size.width - 14, 8), max(self.size.height - 1, 2)
+        self._compute(histogram_text if self._is_histogram else plot_text, width, height)
+
+    @in_thread("plot")
+    def _compute(self, draw: Callable[[NDArray[np.float64], int, int], Text], width: int, height: int) -> None:
+        worker, text = get_current_worker(), draw(self._values, width, height)
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._show, text)
+
+    def _show(self, text: Text) -> None:
+        self._text = text
+        self.refresh()
 
 
 class PlotScreen(Screen[None]):
@@ -256,15 +270,13 @@ class PlotScreen(Screen[None]):
     def __init__(self, title: str, values: NDArray[np.float64]) -> None:
         super().__init__()
         self._title, self._values = title, values
+        self._missing = len(values) - int(np.isfinite(values).sum())
 
     def compose(self) -> ComposeResult:
-        missing = int((~np.isfinite(self._values)).sum())
-        gaps = f", {missing:,} NaN or infinite" if missing else ""
+        gaps = f", {self._missing:,} NaN or infinite" if self._missing else ""
         yield Static(Text(f"{safe_text(self._title)}  {len(self._values):,} values{gaps}"), id="about")
         yield _Plot(self._values)
         yield Footer()
 
     def action_histogram(self) -> None:
-        plot = self.query_one(_Plot)
-        plot.is_histogram = not plot.is_histogram
-        plot.refresh()
+        self.query_one(_Plot).switch()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -135,3 +137,45 @@ def test_two_billion_rows(benchmark: Any, tmp_path: Path) -> None:
             await pilot.pause(0.02)
 
     timed(benchmark, lambda: matlens.open(path), before, steps)
+
+
+SEARCH = ["ctrl+f", *"1234567.5", "enter", "escape"]
+WALKS: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
+    "100,000 records": (
+        lambda path: files.struct_array(path, 100_000, compressed=True),
+        "s",
+        ["s", "ctrl+end", "S", "y", "escape", "home", "p", "escape", "slash", "1", "escape", "e", "escape", *SEARCH],
+    ),
+    "100,000 fields": (
+        lambda path: scipy.io.savemat(path, {"s": {f"f{k}": float(k) for k in range(100_000)}}, long_field_names=True),
+        "s",
+        ["ctrl+end", "pageup", "y", "escape", "slash", "1", "escape", *SEARCH],
+    ),
+    "20,000 variables": (
+        lambda path: scipy.io.savemat(path, {f"v{k}": float(k) for k in range(20_000)}),
+        "v7",
+        ["escape", "ctrl+end", "slash", "9", "escape"],
+    ),
+    "image of 4000x4000": (
+        lambda path: scipy.io.savemat(path, {"x": np.random.default_rng(0).integers(0, 255, (4000, 4000), np.uint8)}),
+        "x",
+        ["pagedown", "s", "i", "t", "right", "right", "escape", "p", "h", "escape"],
+    ),
+    "10,000,000 numbers": (
+        lambda path: scipy.io.savemat(path, {"x": np.random.default_rng(0).random(10_000_000)}),
+        "x",
+        ["ctrl+end", "s", "p", "h", "escape", "r"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(WALKS))
+def test_pauses(benchmark: Any, tmp_path: Path, kind: str) -> None:
+    """The longest time in which no key would have been answered, opening of the file excluded."""
+    write, variable, keys = WALKS[kind]
+    write(tmp_path / "x.mat")
+    command = [sys.executable, Path(__file__).with_name("pauses.py"), tmp_path / "x.mat", variable, *keys]
+    found = [float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(3)]
+    benchmark.extra_info["longest pause in ms"] = sorted(found)[1]
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert sorted(found)[1] < 200
