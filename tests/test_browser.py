@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from textual.worker import WorkerError
 import matlens
 from matlens.tui.app import Browser
 from matlens.tui.browser import FileView
+from matlens.tui.clipboard import copy_by_program
 from matlens.tui.dialogs import Choose, Export, Find, Search
 from matlens.tui.grids import ArrayGrid, grid_of, sort_order
 from matlens.tui.outline import Outline
@@ -324,6 +326,27 @@ def test_search_finds_numbers_and_passes_over_damage() -> None:
     with matlens.from_loadmat(values) as file:
         hits = [hit for node in file.values() for hit in search(node, "2.5", Lock()) if hit.path]  # type: ignore[arg-type]
     assert {hit.path for hit in hits} == {"s.a", "s.t", "s.c{1}"}
+
+
+# --- clipboard ---------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_a_program_copies_where_the_terminal_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "xclip"
+    program.write_text(f'#!/bin/sh\ncat > "{tmp_path}/copied"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    for name in ("TMUX", "WAYLAND_DISPLAY", "SSH_CONNECTION", "WSL_DISTRO_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":9")
+    assert copy_by_program("numbers.nd(:,:,1)") == "xclip"
+    assert (tmp_path / "copied").read_text() == "numbers.nd(:,:,1)"
+    monkeypatch.setenv("SSH_CONNECTION", "1")
+    assert copy_by_program("x") is None
+    program.write_text("#!/bin/sh\nexit 1\n")
+    monkeypatch.delenv("SSH_CONNECTION")
+    assert copy_by_program("x") is None
 
 
 # --- threads -----------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -21,6 +22,7 @@ from matlens.errors import MatlensError
 from matlens.escape import safe_text
 from matlens.nodes import Node, NumericNode, StructNode
 from matlens.tree import MatFile
+from matlens.tui.clipboard import copy_by_program
 from matlens.tui.compare import CompareScreen, Marked
 from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
 from matlens.tui.facts import facts_text, statistics_text
@@ -377,8 +379,8 @@ class FileView(Widget):
     def _push(self, screen: Screen[None]) -> None:
         self.app.call_from_thread(self.app.push_screen, screen)
 
-    def _tell(self, text: str) -> None:
-        self.app.call_from_thread(self.app.notify, text, severity="warning", markup=False)
+    def _tell(self, text: str, severity: SeverityLevel = "warning") -> None:
+        self.app.call_from_thread(self.app.notify, text, severity=severity, markup=False)
 
     # --- taking along --------------------------------------------------------------
 
@@ -408,11 +410,15 @@ class FileView(Widget):
 
         def copy(chosen: int | None) -> None:
             if chosen is not None:
-                text = safe_text(lines[chosen])
-                self.app.copy_to_clipboard(text)
-                self.app.notify(f"copied: {text[:200]}", markup=False)
+                self.app.copy_to_clipboard(safe_text(lines[chosen]))
+                self._copy(safe_text(lines[chosen]))
 
         self.app.call_from_thread(self.app.push_screen, Choose("Copy", [line[:200] for line in shown]), copy)
+
+    @in_thread("copy")
+    def _copy(self, text: str) -> None:
+        by = copy_by_program(text) or "the terminal"
+        self._tell(f"copied by {by}: {text[:200]}", severity="information")
 
     def action_export(self) -> None:
         if not isinstance(self.shown, Node):

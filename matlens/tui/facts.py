@@ -39,7 +39,7 @@ def _storage_text(node: Node) -> str:
     """How a value is stored: type, layout, chunks, filters and attributes of v7.3, place of v4 and v5."""
     storage = node.storage()
     words = [f"stored as {storage['type']}"] if "type" in storage else []
-    if "offset" in storage:
+    if words and "offset" in storage:
         words.append(f"{storage['bytes']:,} bytes at {storage['offset']:,}")
     if "layout" in storage:
         chunk = f" {'x'.join(map(str, storage['chunk']))}" if "chunk" in storage else ""

@@ -134,8 +134,8 @@ def brightness(values: NDArray[np.generic]) -> NDArray[np.generic]:
 
     Examples
     --------
-    >>> brightness(np.array([[[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]])).tolist()
-    [[0.299, 1.0]]
+    >>> brightness(np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])).tolist()
+    [[0.299, 0.587]]
     """
     if values.ndim == 2:
         return values
