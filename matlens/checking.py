@@ -15,7 +15,7 @@ from matlens.places import ChildPlaces, OnePlace, Places, SomePlaces
 from matlens.readers.base import Reader
 from matlens.tables import StoredArray, pieces
 from matlens.tree import MatFile
-from matlens.values import function_texts
+from matlens.values import decode_values, function_texts
 from matlens.walk import Walk, blocks, kinds
 
 __all__ = ["VariableCheck", "check", "check_node"]
@@ -114,7 +114,7 @@ class _Checker:
         elif cls == MatlabClass.FUNCTION:
             self._attempt(lambda h: function_texts(self._reader, h), headers, places)
         elif cls == MatlabClass.OPAQUE:
-            self._attempt(lambda h: self._reader.opaque(h, 0), headers, places, at_once=False)
+            self._attempt(lambda h: decode_values(self._reader, h.elements), headers, places, at_once=False)
         else:
             self._children(headers, places, index)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from matlens.decode import plain
 from matlens.gather import counts_to_offsets, ragged_ranges, units_to_utf8
 from matlens.model import Children, Elements, Headers, Int64s
 from matlens.names import safe_column_names
+from matlens.objects.arrow import item_type, items_of
 from matlens.plan import ColumnPlan, Planner, column_path, is_numeric, reorder_children
 from matlens.readers.base import Reader
 from matlens.unify import Kind, Layout, row_major
@@ -77,8 +79,16 @@ class ColumnBuilder:
             case Kind.FUNCTION:
                 array = pa.array(function_texts(self._reader, present), pa.string())
             case _:
-                array = pa.nulls(len(present), pa.string())
+                array = self._objects(present, plan)
         return _spread(array, index, len(headers))
+
+    def _objects(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
+        values = decode_values(self._reader, headers.elements)
+        kind = self._planner.type_of(plan.path)
+        if item_type(plan.object_classes) is None:
+            return pa.array([_json_text(value) for value in values], kind)
+        lists = [items_of(value) for value in values]
+        return pa.array([items[0] for items in lists] if plan.objects_alone else lists, kind)
 
     # --- numbers -------------------------------------------------------------------
 
@@ -248,7 +258,7 @@ def _json_text(value: Any) -> str:
 def json_safe(value: Any) -> Any:
     """Values that JSON knows: no NaN or infinity, complex as two numbers."""
     if isinstance(value, dict):
-        return {printable(key): json_safe(item) for key, item in value.items()}
+        return {printable(str(key)): json_safe(item) for key, item in value.items()}
     if isinstance(value, list):
         return [json_safe(item) for item in value]
     if isinstance(value, complex):
@@ -257,4 +267,8 @@ def json_safe(value: Any) -> Any:
         return None
     if isinstance(value, bytes):
         return value.decode("latin-1")
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return str(value)
     return printable(value) if isinstance(value, str) else value

@@ -6,6 +6,7 @@ Elements are compared in batches, so that only differences cost something each.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from matlens.columns import json_safe
+from matlens.decode import plain
 from matlens.errors import MatlensError
 from matlens.gather import groups, units_to_str
 from matlens.helpers import explain_mismatch
@@ -23,7 +26,7 @@ from matlens.places import ChildPlaces, OnePlace, Places, SomePlaces
 from matlens.readers.base import Reader, target_dtype
 from matlens.tables import StoredArray, pieces
 from matlens.tree import MatFile, from_loadmat
-from matlens.values import function_texts, sparse_arrays
+from matlens.values import decode_values, function_texts, sparse_arrays
 from matlens.walk import Walk, blocks
 
 __all__ = ["Difference", "diff", "diff_nodes"]
@@ -146,10 +149,20 @@ class _Comparer:
                 if x != y:
                     yield Difference(places.path(i), "values", _cut(x), _cut(y))
         elif cls == MatlabClass.OPAQUE:
-            for i in range(len(ha)):
-                yield Difference(places.path(i), "not compared", f"{_class(ha, i)} object", f"{_class(hb, i)} object")
+            yield from self._objects(ha, hb, places)
         else:
             yield from self._containers(ha, hb, places, index)
+
+    def _objects(self, ha: Headers, hb: Headers, places: Places) -> Iterator[Difference]:
+        """Objects by their values; those that are not decoded are passed over, and said to be."""
+        values = (decode_values(reader, h.elements) for reader, h in zip(self._readers, (ha, hb), strict=True))
+        for i, (x, y) in enumerate(zip(*values, strict=True)):
+            if "MatlabOpaque" in (type(x).__name__, type(y).__name__):
+                yield Difference(places.path(i), "not compared", f"{_class(ha, i)} object", f"{_class(hb, i)} object")
+                continue
+            a, b = json.dumps(json_safe(plain(x))), json.dumps(json_safe(plain(y)))
+            if a != b:
+                yield Difference(places.path(i), "values", _cut(a), _cut(b))
 
     # --- numbers and text ----------------------------------------------------------
 

@@ -45,6 +45,8 @@ def decode(value: Any) -> Any:
     >>> [student["name"] for student in decode(marks)]
     ['Sarah', 'John']
     """
+    if _is_pandas(value):
+        return value
     kind = kind_of(value)
     if isinstance(value, Mapping):
         return {name: decode(item) for name, item in value.items()}
@@ -69,11 +71,28 @@ def plain(value: Any) -> Any:
     >>> plain(np.array([[5.0]])), plain(np.array([[1, 2]])), plain(np.array([[1, 2], [3, 4]]))
     (5.0, [1, 2], [[1, 2], [3, 4]])
     """
+    return _plain(value, ())
+
+
+def _plain(value: Any, above: tuple[int, ...]) -> Any:
+    """`plain`, below the objects of these identities: handles may lead back to what holds them."""
+    if hasattr(value, "class_name"):
+        if id(value) in above:
+            return f"<the {value.class_name} above>"
+        return {name: _plain(item, (*above, id(value))) for name, item in value.items()}
+    if _is_pandas(value):
+        return _plain_pandas(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
+        return _plain_times(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(item, above) for name, item in value.items()}
+    if isinstance(value, np.ndarray) and value.dtype == object and kind_of(value) == "cell":
+        return [_plain(item, above) for item in value.ravel(order="F").tolist()]
     value = decode(value)
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        return {name: _plain(item, above) for name, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [_plain(item, above) for item in value]
     if hasattr(value, "toarray"):
         value = value.toarray()
     if not isinstance(value, np.ndarray):
@@ -83,6 +102,43 @@ def plain(value: Any) -> Any:
     if value.ndim == 2 and 1 in value.shape:
         value = value.ravel()
     return value.tolist() if value.size else []
+
+
+def _is_pandas(value: Any) -> bool:
+    return hasattr(value, "iloc") or (hasattr(value, "codes") and hasattr(value, "categories"))
+
+
+def _plain_pandas(value: Any) -> Any:
+    """A categorical as a list, a frame as lists of its columns, those of its index first if they have a name."""
+    if not hasattr(value, "iloc"):
+        return [None if code < 0 else str(value.categories[code]) for code in value.codes.tolist()]
+    index = {value.index.name: value.index} if value.index.name else {}
+    columns = {str(name): value[name].array if name in value else part for name, part in index.items()}
+    columns |= {str(name): value[name].array for name in value.columns}
+    return {name: _plain_column(column) for name, column in columns.items()}
+
+
+def _plain_column(column: Any) -> list[Any]:
+    if _is_pandas(column):
+        return list(_plain_pandas(column))
+    array = np.asarray(column)
+    if array.dtype.kind in "mM":
+        found = _plain_times(array)
+        return found if isinstance(found, list) else [found]
+    return [plain(item) if isinstance(item, np.ndarray | dict) else item for item in array.tolist()]
+
+
+def _plain_times(value: Any) -> Any:
+    """Times as datetime's, those beyond its years as ISO texts, missing ones as None."""
+    items = []
+    for time in value.ravel(order="F"):
+        plain_time = None if np.isnat(time) else time.item()
+        items.append(str(time) if isinstance(plain_time, int) else plain_time)
+    if len(items) == 1:
+        return items[0]
+    if value.ndim == 2 and 1 not in value.shape:
+        return np.array([*items, None], object)[:-1].reshape(value.shape, order="F").tolist()
+    return items
 
 
 def kind_of(value: Any) -> str:

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from matlens.gather import ragged_ranges
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.names import safe_column_names
+from matlens.objects.arrow import item_type, items_of
 from matlens.readers.base import Reader, value_dtype
 from matlens.unify import Kind, Layout, Note, Shapes, common_dtype, holds_exactly, kinds_of, wide_candidates
+from matlens.values import decode_values
 from matlens.walk import Walk, kinds
 
 __all__ = ["ColumnPlan", "Planner", "is_numeric", "leaf_type", "reorder_children"]
@@ -68,6 +70,8 @@ class ColumnPlan:
     _units: int = 0
     _records: int = 0
     _sparse_types: set[tuple[bool, bool]] = field(default_factory=set)
+    object_classes: set[str] = field(default_factory=set)
+    objects_alone: bool = True
 
     def add(self, headers: Headers) -> Int64s:
         """Take notice of some elements; indices of those that are not null."""
@@ -173,7 +177,7 @@ class ColumnPlan:
         elif kind == Kind.CELL and not self._vectors_only:
             found.append(Note(self.path, "cell matrices become lists, column by column"))
         elif kind == Kind.OPAQUE:
-            found.append(Note(self.path, f"objects of class {', '.join(names)} are not decoded yet: null"))
+            found += self._notes_of_objects()
         if kind == Kind.NUMBER and self.shapes.layout == Layout.FREE:
             found.append(Note(self.path, "dims vary: stored as row-major data and shape", is_lossy=False))
         lost = 0 if kind is None else self.shapes.lost_empties(are_numbers=kind == Kind.NUMBER)
@@ -182,6 +186,14 @@ class ColumnPlan:
         if self.lacking:
             found.append(Note(self.path, "some structs lack this field: null"))
         return found
+
+    def _notes_of_objects(self) -> list[Note]:
+        names = ", ".join(sorted(self.object_classes))
+        if item_type(self.object_classes) is None:
+            return [Note(self.path, f"objects of class {names}: JSON text")]
+        if "datetime" in self.object_classes:
+            return [Note(self.path, "time zones of datetimes inside other values are not kept: UTC", is_lossy=False)]
+        return []
 
 
 def is_numeric(headers: Headers) -> NDArray[np.bool_]:
@@ -220,6 +232,8 @@ class Planner:
                 self._add_values(plan, headers)
         sizes = headers.numel * _ITEMSIZE[headers.cls] * (1 + headers.is_complex) + 1
         groups: list[Children] = []
+        if plan.kinds == [Kind.OPAQUE] and len(index):
+            self._add_objects(plan, headers.take(index))
         if plan.kinds in ([Kind.CELL], [Kind.STRUCT]) and len(index):
             present = headers if len(index) == len(headers) else headers.take(index)
             groups = self._reader.children(present)
@@ -231,6 +245,13 @@ class Planner:
             self.levels[path] = headers, groups
         self._walk.leave()
         return np.asarray(sizes)
+
+    def _add_objects(self, plan: ColumnPlan, headers: Headers) -> None:
+        """Whether each stands for one element; how many an object holds is not in its header."""
+        plan.object_classes |= set(headers.class_names.values())
+        if item_type(plan.object_classes) is not None and plan.objects_alone:
+            values = decode_values(self._reader, headers.elements)
+            plan.objects_alone = all(len(items_of(value)) == 1 for value in values)
 
     def _cells(self, plan: ColumnPlan, groups: list[Children], index: Int64s, total: int) -> Int64s:
         sizes = np.zeros(total, np.int64)
@@ -310,6 +331,9 @@ class Planner:
                 index, value_type = list_type(pa.int64(), large), list_type(leaf_type(value), large)
                 shape = pa.list_(pa.int64(), 2)
                 return pa.struct({"row": index, "col": index, "value": value_type, "shape": shape})
+            case Kind.OPAQUE:
+                item = item_type(plan.object_classes)
+                return text if item is None else item if plan.objects_alone else list_type(item, large)
         return pa.string()
 
     def record_type(self, path: str) -> pa.DataType:

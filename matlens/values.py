@@ -13,7 +13,8 @@ from matlens.decode import decode
 from matlens.errors import MatlensError
 from matlens.gather import decode_rows
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single
-from matlens.readers.base import Reader
+from matlens.objects import Objects, is_enumeration
+from matlens.readers.base import OpaqueValue, Reader
 from matlens.walk import Walk, kinds
 
 __all__ = [
@@ -91,6 +92,7 @@ class _Decoder:
         self._walk = walk
         self._reader = walk.reader
         self._options = options
+        self._objects: Objects | None = None
 
     def decode(self, elements: Elements, owner: Int64s | None = None) -> NDArray[np.object_]:
         if len(elements) >= SINGLES:
@@ -142,7 +144,7 @@ class _Decoder:
         if cls == MatlabClass.SPARSE:
             return sparse_arrays(self._reader, headers)
         if cls == MatlabClass.OPAQUE:
-            return [self._opaque(headers, i) for i in range(len(headers))]
+            return [self._opaque(headers, i, int(place)) for i, place in enumerate(index)]
         values: list[Any] = [None] * len(headers)
         for group in self._reader.children(headers):
             counts = np.diff(group.offsets) * group.width
@@ -161,6 +163,8 @@ class _Decoder:
 
             return MatlabFunction(items[0])
         structs = self._structs(group.fields or (), dims, items)
+        if is_enumeration(structs) and (objects := self._find_objects()) is not None:
+            return objects.enumeration(structs)
         if cls == MatlabClass.OBJECT:
             from scipy.io.matlab import MatlabObject
 
@@ -203,13 +207,28 @@ class _Decoder:
             return np.zeros(0, "U1")
         return np.ascontiguousarray(letters).view(f"U{dims[-1]}").reshape(dims[:-1])
 
-    def _opaque(self, headers: Headers, i: int) -> Any:
+    def _opaque(self, headers: Headers, i: int, place: int) -> Any:
+        stored = self._reader.opaque(headers, i)
+        objects = self._find_objects() if stored.type_system == "MCOS" else None
+        return self._undecoded(stored, place) if objects is None else objects.value(stored, place)
+
+    def _find_objects(self) -> Objects | None:
+        table = self._reader.objects() if self._objects is None else None
+        if table is not None:
+            self._objects = Objects(table, lambda found, at: self._inner.decode(found, np.array([at]))[0])
+        return self._objects
+
+    @property
+    def _inner(self) -> _Decoder:
+        """Properties of objects are decoded with all their dims, whatever the options."""
+        return self if self._options == LoadmatOptions() else _Decoder(self._walk, LoadmatOptions())
+
+    def _undecoded(self, stored: OpaqueValue, place: int) -> Any:
         from scipy.io.matlab import MatlabOpaque
 
-        stored = self._reader.opaque(headers, i)
         reference = stored.reference
         if isinstance(reference, Elements):
-            reference = self.decode(reference, np.zeros(len(reference), np.int64))[0]
+            reference = self.decode(reference, np.full(len(reference), place))[0]
         reference = self._squeeze(reference)
         dtype = [("s0", object), ("s1", object), ("s2", object), ("arr", object)]
         record = np.empty(1, dtype)
@@ -223,7 +242,7 @@ class _Decoder:
 
     def _squeeze(self, value: Any) -> Any:
         # SciPy leaves opaque objects as they are, and functions and old objects as arrays.
-        if not self._options.squeeze_me or type(value).__name__ in ("MatlabOpaque", "csc_array"):
+        if not self._options.squeeze_me or not isinstance(value, np.ndarray) or type(value).__name__ == "MatlabOpaque":
             return value
         if value.size == 0:
             return np.array([], value.dtype)

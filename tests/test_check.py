@@ -18,6 +18,8 @@ from matlens.checking import check
 from matlens.errors import MatlensError
 
 DAMAGED = {
+    "corrupted_mcos_object_metadata.mat",
+    "corrupted_subsystem.mat",
     "corrupted_zlib_checksum.mat",
     "corrupted_zlib_data.mat",
     "bad_miuint32.mat",

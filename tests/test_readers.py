@@ -131,6 +131,8 @@ def test_both_engines_give_equal_trees(path: Path) -> None:
                 continue
             other = reference[name]
             assert (node.matlab_class, node.dims) == (other.matlab_class, other.dims), name
+            if path.name.startswith("corrupted_") and node.kind == "opaque":
+                continue
             assert_same(node.to_numpy(), other.to_numpy(), name)
 
 

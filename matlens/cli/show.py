@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from matlens.cli.output import Outcome, columns_text, expand, json_options, open_input, print_json, style
+from matlens.cli.output import Outcome, columns_text, expand, json_options, open_input, print_json, style, value_text
 from matlens.escape import safe_text
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ def command(file: str, path: str | None, rows: int, as_json: bool) -> None:
 def _as_dict(node: Node) -> dict[str, Any]:
     from matlens.columns import json_safe
     from matlens.describe import describe_node
+    from matlens.readers import OpaqueValue
 
-    if node.kind == "opaque":
-        return describe_node(node) | {"value": None, "note": str(node.value)}
+    if node.kind == "opaque" and isinstance(value := node.value, OpaqueValue):
+        return describe_node(node) | {"value": None, "note": str(value)}
     return describe_node(node) | {"value": json_safe(node.to_python())}
 
 
@@ -73,6 +74,8 @@ def _lines(node: Node, limit: int) -> list[str]:
         return [f"  {safe_text(text)}" for text in texts[:limit]] + _more(len(texts) - limit)
     if node.kind == "struct array":
         return _records(node, limit)
+    if node.matlab_class in ("table", "timetable"):
+        return _rows(node, limit)
     if node.child_count:
         children = node.children(0, limit)
         table = [(child.label, child.summary(), child.preview(80)) for child in children]
@@ -80,6 +83,13 @@ def _lines(node: Node, limit: int) -> list[str]:
     if node.kind == "sparse":
         return _sparse(node, limit)
     return [f"  {safe_text(str(node.value))}"] if node.numel else []
+
+
+def _rows(node: Node, limit: int) -> list[str]:
+    """The first rows of a table."""
+    table = node.to_arrow()
+    rows = [[value_text(value) for value in row.values()] for row in table.slice(0, limit).to_pylist()]
+    return columns_text([table.column_names, *rows], widths=32) + _more(table.num_rows - limit, "rows")
 
 
 def _matrix(node: Node, limit: int) -> list[str]:

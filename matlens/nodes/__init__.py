@@ -14,7 +14,8 @@ from matlens.nodes.containers import (
     make_node,
     make_nodes,
 )
-from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, OpaqueNode, SparseNode
+from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
+from matlens.nodes.objects import OpaqueNode
 
 __all__ = [
     "CellNode",

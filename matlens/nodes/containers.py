@@ -10,7 +10,8 @@ import numpy as np
 from matlens.errors import CorruptFile, LimitExceeded, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s, MatlabClass
 from matlens.nodes.base import Node, Owner, find_name
-from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, OpaqueNode, SparseNode
+from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
+from matlens.nodes.objects import OpaqueNode
 from matlens.nodes.rows import cells_of_rows, first_row
 from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import Reader
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
     from matlens.tables import TableSource
 
-__all__ = ["CellNode", "FieldNode", "ObjectNode", "StructArrayNode", "StructNode", "make_node", "make_nodes"]
+__all__ = [
+    "CellNode",
+    "FieldNode",
+    "ObjectNode",
+    "StructArrayNode",
+    "StructNode",
+    "make_node",
+    "make_nodes",
+    "vector_source",
+]
 
 
 MAX_NODES = 5_000_000
@@ -300,7 +310,7 @@ class StructNode(Node):
         (rows,) = sizes
         if not all(_vector_length(node) == rows or _is_matrix(node, rows) for node in nodes):
             return []
-        return [_vector_source(node) for node in nodes]
+        return [vector_source(node) for node in nodes]
 
     def _preview(self, depth: int) -> str:
         shown = [f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in self.children(0, 8)]
@@ -398,7 +408,7 @@ def _is_matrix(node: Node, rows: int | None) -> bool:
     return isinstance(node, NumericNode) and len(node.dims) == 2 and node.dims[0] == rows and node.dims[1] > 1
 
 
-def _vector_source(node: Node) -> TableSource:
+def vector_source(node: Node) -> TableSource:
     """The column of a vector."""
     from matlens.tables import ElementsTable
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.errors import UnsupportedValue
 from matlens.gather import decode_rows
 from matlens.nodes.base import Node
-from matlens.readers.base import OpaqueValue, target_dtype
+from matlens.readers.base import target_dtype
 from matlens.values import char_values, function_texts, number_arrays, sparse_arrays
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from matlens.tables import MemoryArray, StoredArray, TableSource
 
-__all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "OpaqueNode", "SparseNode"]
+__all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "SparseNode"]
 
 LARGE = 1 << 17
 """Arrays of fewer numbers are read whole when a part is wanted."""
@@ -165,28 +164,6 @@ class FunctionNode(Node):
 
     def _preview(self, depth: int) -> str:
         return self._value()
-
-
-class OpaqueNode(Node):
-    """An object of a MATLAB class whose content is not decoded yet.
-
-    `value` is an `OpaqueValue`: class, type system, and the stored reference.
-    """
-
-    kind = "opaque"
-
-    def _value(self) -> OpaqueValue:
-        return self._owner.reader.opaque(self._headers, 0)
-
-    def to_python(self) -> Any:
-        with self._owner.guard(self):
-            raise UnsupportedValue(f"objects of class {self.matlab_class} are not decoded yet")
-
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
-        raise UnsupportedValue(f"objects of class {self.matlab_class} are not decoded yet")
-
-    def _preview(self, depth: int) -> str:
-        return "not decoded yet"
 
 
 class DamagedNode(Node):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,11 @@ from matlens.escape import safe_text
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
 
+if TYPE_CHECKING:
+    from matlens.readers.objects import ObjectTable
+
 __all__ = [
+    "OPAQUE_MARK",
     "OpaqueValue",
     "Reader",
     "WholeArrays",
@@ -31,7 +35,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpaqueValue:
-    """An object of a MATLAB class as stored: the reference into the subsystem, undecoded."""
+    """An object of a MATLAB class as stored: the reference into the table of objects, or where that of an enumeration
+    stands."""
 
     name: str
     type_system: str
@@ -106,6 +111,10 @@ class Reader(Protocol):
         """Non-zeros of sparse matrices of one complexity."""
         ...
 
+    def objects(self) -> ObjectTable | None:
+        """The objects of the file, None where there are none; raises if their metadata are damaged."""
+        ...
+
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         """What is stored for the object at index `i`."""
         ...
@@ -116,7 +125,11 @@ class Reader(Protocol):
 
 
 class WholeArrays:
-    """The part of a `Reader` that has all of an array at hand, or none of it."""
+    """The part of a `Reader` that has all of an array at hand, or none of it, and no objects."""
+
+    def objects(self) -> ObjectTable | None:
+        """None are there."""
+        return None
 
     def window_step(self, headers: Headers, axis: int) -> int:
         return 1

@@ -18,6 +18,7 @@ from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
 from matlens.readers.base import (
+    OPAQUE_MARK,
     FieldNames,
     OpaqueValue,
     WholeArrays,
@@ -31,6 +32,7 @@ from matlens.readers.mat5_batch import batch_headers, chase, gather_values
 from matlens.readers.mat5_format import (
     MI_COMPRESSED,
     MI_MATRIX,
+    MI_UINT32,
     STORAGE_NAMES,
     ArrayHeader,
     Buffer,
@@ -38,6 +40,7 @@ from matlens.readers.mat5_format import (
     decode_text,
 )
 from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
+from matlens.readers.objects import ObjectTable, mark_references
 from matlens.readers.segments import HEAD_BYTES, Segments
 
 __all__ = ["Mat5Reader"]
@@ -65,6 +68,8 @@ class Mat5Reader(WholeArrays):
         self._segments = Segments(buffer, self.byte_order, self.stats)
         self._variables: list[Variable] | None = None
         self.subsystem: Elements | None = None
+        self._objects: ObjectTable | None = None
+        self._object_segment = -1
 
     def close(self) -> None:
         self._segments.close()
@@ -196,7 +201,10 @@ class Mat5Reader(WholeArrays):
         else:
             self.stats["single"] += len(left)
         self.stats["batch"] += len(elements) - len(left)
-        return headers.put(left, self._single_headers(buffer, elements.take(left)))
+        headers = headers.put(left, self._single_headers(buffer, elements.take(left)))
+        if elements.segment == self._object_segment and self._objects is not None:
+            mark_references(headers, self._objects, self._may_refer(headers), self.gather)
+        return headers
 
     def _single_headers(self, buffer: Buffer, elements: Elements) -> Headers:
         """Headers of elements one by one."""
@@ -291,6 +299,8 @@ class Mat5Reader(WholeArrays):
         return values if as_stored else values.astype(target_dtype(headers), copy=False), offsets
 
     def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
+        if segment == self._object_segment:
+            return None
         buffer = self._segments.buffer(segment)
         header = self._tags.array_header(buffer, position, len(buffer))
         cls, is_number = header.cls, header.cls in CLASS_DTYPES
@@ -323,6 +333,44 @@ class Mat5Reader(WholeArrays):
 
     # --- objects -------------------------------------------------------------------
 
+    def objects(self) -> ObjectTable | None:
+        self.variables()
+        if self._objects is None and self.subsystem is not None:
+            headers = self.headers(self.subsystem)
+            headers.raise_first_error()
+            if headers.cls[0] != MatlabClass.UINT8:
+                raise CorruptFile("the data of the objects are no bytes", offset=int(headers.payload[0]))
+            content = self.gather(headers)[0]
+            if bytes(content[2:4]) != (b"IM" if self.byte_order == "<" else b"MI"):
+                raise CorruptFile("the data of the objects do not begin as those of a MAT-file do")
+            segment = self._segments.pin(content.data)
+            self._objects = ObjectTable(self, self._file_wrapper(segment), self.byte_order)
+            self._object_segment = segment
+        return self._objects
+
+    def _file_wrapper(self, segment: int) -> Elements:
+        """The cells of ``FileWrapper__``, in the field ``MCOS`` of the first struct of the subsystem."""
+        root = self.headers(Elements(segment, np.array([8])))
+        for record in self.children(root):
+            if record.fields and "MCOS" in record.fields:
+                wrapper = self.headers(record.column(record.fields.index("MCOS")))
+                wrapper.raise_first_error()
+                content = self.opaque(wrapper, 0).reference if wrapper.cls[0] == MatlabClass.OPAQUE else None
+                cells = self.headers(content) if isinstance(content, Elements) else None
+                if cells is not None and cells.ok[0] and cells.cls[0] == MatlabClass.CELL:
+                    return self.children(cells)[0].elements
+        raise CorruptFile("the table of the objects is missing")
+
+    def _may_refer(self, headers: Headers) -> NDArray[np.bool_]:
+        """Columns of uint32 that begin with the mark of references."""
+        wide: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & (headers.storage == MI_UINT32) & headers.ok
+        wide &= headers.nbytes >= 32
+        words = self._segments.words(headers.elements.segment).words
+        first = np.flatnonzero(wide)
+        place = (headers.payload[first] + 8) // 4
+        wide[first] = words[np.minimum(place, len(words) - 1)] == OPAQUE_MARK
+        return wide
+
     def _finish_opaque(self, headers: Headers, i: int, header: ArrayHeader) -> None:
         """Class name, and the dims that an MCOS reference declares."""
         headers.class_names[i] = header.class_name or "unknown"
@@ -337,6 +385,9 @@ class Mat5Reader(WholeArrays):
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         buffer = self._segments.buffer(headers.elements.segment)
         header = self._tags.array_header(buffer, int(headers.elements.positions[i]), len(buffer))
+        if header.cls == MatlabClass.UINT32:
+            # Inside objects, references to others stand without the name of the class.
+            return OpaqueValue("", "MCOS", headers.class_names[i], numbers(self._tags, buffer, header))
         reference: Any = Elements(headers.elements.segment, np.array([header.payload]))
         try:
             # Not `self.headers`, which would go on into objects inside the object.

@@ -23,6 +23,7 @@ from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedVal
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import (
+    OPAQUE_MARK,
     FieldNames,
     OpaqueValue,
     check_sparse,
@@ -48,10 +49,12 @@ from matlens.readers.mat73_objects import (
     join_letters,
     read_window,
 )
+from matlens.readers.objects import ObjectTable, mark_references
 
 __all__ = ["Mat73Reader"]
 
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
+_MAX_REFERENCE = 1 << 20
 _CLASSES = {
     b"cell": MatlabClass.CELL,
     b"struct": MatlabClass.STRUCT,
@@ -78,6 +81,7 @@ class Mat73Reader:
         self.header = storage.header
         self.problems: list[MatlensError] = list(storage.problems)
         self.stats: Counter[str] = Counter()
+        self._objects: ObjectTable | None = None
 
     def close(self) -> None:
         self._book.close()
@@ -140,7 +144,10 @@ class Mat73Reader:
             headers, left = self._batch.headers(elements)
         self.stats["batch"] += len(elements) - len(left)
         self.stats["h5py"] += len(left)
-        return headers.put(left, self._single_headers(elements.take(left)))
+        headers = headers.put(left, self._single_headers(elements.take(left)))
+        if self._objects is not None:
+            mark_references(headers, self._objects, self._may_refer(headers), self.gather)
+        return headers
 
     def _single_headers(self, elements: Elements) -> Headers:
         """Headers of objects one by one."""
@@ -436,12 +443,33 @@ class Mat73Reader:
             raise CorruptFile(f"{name.decode()} of a sparse matrix holds no numbers")
         return self.gather(stored)[0]
 
+    def objects(self) -> ObjectTable | None:
+        root = h5g.open(self._storage.file_id, b"/")
+        if self._objects is None and root.links.exists(b"#subsystem#"):
+            wrapper = self._member(self._member(root, b"#subsystem#"), b"MCOS", optional=True)
+            if wrapper is not None:
+                self._objects = ObjectTable(self, Elements(0, self._references(wrapper)), "<")
+        return self._objects
+
+    def _may_refer(self, headers: Headers) -> NDArray[np.bool_]:
+        """Columns of uint32 that begin with the mark of references; large ones are taken for numbers."""
+        may: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & headers.ok
+        may &= (headers.numel >= 6) & (headers.numel < _MAX_REFERENCE)
+        index = np.flatnonzero(may & (headers.dims[:, 1] == 1) & ~headers.is_complex)
+        may[:] = False
+        if len(index):
+            values, offsets = self.gather(headers.take(index))
+            may[index] = values[offsets[:-1]] == OPAQUE_MARK
+        return may
+
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         object_id = self._book.open(int(headers.elements.positions[i]))
         reference: Any = None
         if isinstance(object_id, h5d.DatasetID):
             values = self._read(object_id)
             reference = values.transpose() if values.dtype.kind in "iu" else None
+        elif isinstance(object_id, h5g.GroupID):
+            reference = Elements(AS_STRUCT, headers.elements.positions[i : i + 1])
         name = h5i.get_name(object_id) or b""
         return OpaqueValue(
             name.rsplit(b"/")[-1].decode("utf-8", "replace"),

@@ -60,16 +60,24 @@ class Segments:
         self._streams: list[tuple[int, int]] = [(0, len(file))]
         self._inflated: OrderedDict[int, memoryview] = OrderedDict()
         self._prefetched: set[int] = set()
+        self._pinned: dict[int, memoryview] = {}
         self._last: tuple[int, Segment] | None = None
 
     def close(self) -> None:
         self._inflated.clear()
+        self._pinned.clear()
         self._last = None
         self._file = b""
 
     def add(self, start: int, nbytes: int) -> int:
         """Number of the segment whose compressed data stand at `start`."""
         self._streams.append((start, nbytes))
+        return len(self._streams) - 1
+
+    def pin(self, content: memoryview) -> int:
+        """Number of a segment for bytes that are stored inside an array, as those of the objects are."""
+        self._streams.append((0, 0))
+        self._pinned[len(self._streams) - 1] = content
         return len(self._streams) - 1
 
     def head(self, segment: int) -> bytes:
@@ -82,6 +90,8 @@ class Segments:
         """All bytes of a segment, inflated if need be."""
         if segment == 0:
             return self._file
+        if segment in self._pinned:
+            return self._pinned[segment]
         if segment not in self._inflated:
             self._keep(segment, self._inflate(segment))
         self._inflated.move_to_end(segment)
@@ -99,7 +109,7 @@ class Segments:
         for segment in segments:
             if segment in self._inflated or segment in self._prefetched:
                 break
-            if segment == 0:
+            if segment == 0 or segment in self._pinned:
                 continue
             try:
                 room -= self._declared(segment)

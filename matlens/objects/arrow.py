@@ -1,0 +1,78 @@
+"""Arrow columns of objects: an element for each string, point in time, category …"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matlens.objects.text import texts_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["COLUMN_CLASSES", "arrow_column", "item_type", "items_of"]
+
+COLUMN_CLASSES = frozenset(("string", "datetime", "duration", "categorical", "calendarDuration"))
+"""Classes whose arrays are columns of single values."""
+
+
+def item_type(class_names: set[str]) -> pa.DataType | None:
+    """Arrow type of single elements of objects that stand inside structs and cells; None for classes without one."""
+    import pyarrow as pa
+
+    if len(class_names) != 1:
+        return None
+    (name,) = class_names
+    types = {
+        "string": pa.string(),
+        "categorical": pa.string(),
+        "datetime": pa.timestamp("us"),
+        "duration": pa.duration("us"),
+    }
+    return types.get(name)
+
+
+def items_of(value: Any) -> list[Any]:
+    """Elements of an array of these classes, in column-major order."""
+    if value is None or isinstance(value, str):
+        return [value]
+    if hasattr(value, "categories"):
+        return [None if code < 0 else value.categories[code] for code in value.codes.tolist()]
+    flat = np.asarray(value).ravel(order="F")
+    return list(flat) if flat.dtype.kind in "mM" else list(flat.tolist())
+
+
+def arrow_column(class_name: str, value: Any, properties: Mapping[str, Any]) -> pa.Array:
+    """The elements of an array of one of `COLUMN_CLASSES`, in column-major order.
+
+    Parameters
+    ----------
+    class_name : str
+    value : object
+        As `convert` gives it.
+    properties : mapping
+        Of the object, for what the value does not tell: the time zone.
+
+    Examples
+    --------
+    >>> arrow_column("duration", np.array([[1500, 2000]], "m8[us]"), {}).type
+    DurationType(duration[us])
+    """
+    import pyarrow as pa
+
+    if class_name == "string":
+        texts = [value] if value is None or isinstance(value, str) else value.ravel(order="F").tolist()
+        return pa.array(texts, pa.string())
+    if class_name == "categorical":
+        flat = value if hasattr(value, "categories") else value.ravel(order="F").tolist()
+        return pa.array(flat, pa.dictionary(pa.int32(), pa.string()))
+    flat = np.asarray(value).ravel(order="F")
+    if class_name == "datetime":
+        zone = texts_of(properties["tz"]) if "tz" in properties else []
+        return pa.array(flat, pa.timestamp("us", tz=zone[0] if zone and zone[0] else None))
+    if class_name == "duration":
+        return pa.array(flat, pa.duration("us"))
+    parts = [pa.array(np.ascontiguousarray(flat[name])) for name in ("months", "days", "time")]
+    return pa.StructArray.from_arrays(parts, ["months", "days", "time"])
