@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from support import CORPUS
 from test_cli import matlens as run
 
 import matlens
+from matlens.boxes import labels
+from matlens.boxes.detect import box_columns
 from matlens.comparison import diff
 from matlens.errors import CorruptFile, MatlensError, PathError
 from matlens.objects import Instance, convert
@@ -411,9 +414,10 @@ def test_a_timetable() -> None:
     assert frame["speed"].tolist() == [1, 2] and frame.attrs["units"] == {"speed": "m/s"}
 
 
-@pytest.mark.parametrize(
-    "words", [[], [1, 2, 3], [0xDD000000, 2, 1, 1], [0xDD000000, 2, 1, 3, 1, 1], [0xDD000000, 99, 1]]
-)
+MARK = 0xDD000000
+
+
+@pytest.mark.parametrize("words", [[], [1, 2, 3], [MARK, 2, 1, 1], [MARK, 2, 1, 3, 1, 1], [MARK, 99, 1]])
 def test_references_that_do_not_fit(words: list[int]) -> None:
     with pytest.raises(CorruptFile):
         parse_reference(np.array(words, np.uint32))
@@ -425,3 +429,37 @@ def test_files_without_objects_have_none(tmp_path: Path) -> None:
         assert file.reader.objects() is None
         # Numbers that look like a reference are numbers.
         assert file["x"].matlab_class == "uint32" and file["x"].value.shape == (6, 1)
+
+
+def test_boxes_of_a_ground_truth(corpus: Any, tmp_path: Path) -> None:
+    path = str(corpus("mathworks+Helmet-detection/gTruth.mat"))
+    done = run("boxes", path, "-o", str(tmp_path / "b.parquet"))
+    assert done.returncode == 0, done.stderr
+    assert b"523 boxes at gTruth.any.LabelData(88).Helmet(1,:)" in done.stderr and b"xywh1" in done.stderr
+    table = pq.read_table(tmp_path / "b.parquet")
+    assert set(table["label"].to_pylist()) == {"Helmet", "No_helmet"}
+    with matlens.open(path) as file:
+        stored = file.get("gTruth.any.LabelData(90).Helmet").value
+        first = table.filter(pa.compute.equal(table["image"], "metmovie.mp4#90")).to_pylist()[0]
+    x, y, width, height = stored[0].tolist()
+    assert [first[name] for name in ("xmin", "ymin", "xmax", "ymax")] == [x - 1, y - 1, x - 1 + width, y - 1 + height]
+    done = run("boxes", path, "-o", str(tmp_path / "b.json"))
+    assert done.returncode == 0, done.stderr
+    coco = json.loads((tmp_path / "b.json").read_text())
+    assert len(coco["annotations"]) == 523 and len(coco["images"]) == 990
+    assert [category["name"] for category in coco["categories"]] == ["Helmet", "No_helmet"]
+    done = run("boxes", path, "-o", str(tmp_path / "yolo"), "--format", "yolo", "--image-size", "640", "360")
+    assert done.returncode == 0, done.stderr
+    labels = list((tmp_path / "yolo" / "labels").iterdir())
+    assert len(labels) == 990 and sum(len(label.read_text().splitlines()) for label in labels) == 523
+
+
+def test_boxes_of_a_plain_table() -> None:
+    cars = [[[1.0, 2, 3, 4]], None, [[5.0, 6, 7, 8], [9, 1, 2, 3]]]
+    boxes = pa.array(cars, pa.list_(pa.list_(pa.float64(), 4)))
+    level = labels._long({"car": boxes}, pa.array(["a.jpg", "b.jpg", "c.jpg"]), lambda name, k: f"t.{name}{{{k + 1}}}")
+    (found,) = box_columns(level)
+    assert found.paths().to_pylist() == ["t.car{1}(1,:)", "t.car{3}(1,:)", "t.car{3}(2,:)"]
+    assert found.values.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 1, 2, 3]]
+    assert found.level.column("image").take(pa.array(found.record)).to_pylist() == ["a.jpg", "c.jpg", "c.jpg"]
+    assert labels._holds_boxes(pa.list_(pa.float64(), 4)) and not labels._holds_boxes(pa.list_(pa.float64(), 3))

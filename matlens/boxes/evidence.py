@@ -65,7 +65,9 @@ class Evidence:
         return self.convention
 
 
-def judge(boxes: NDArray[np.float64], name: str, *, layout: str | None = None) -> Evidence:
+def judge(
+    boxes: NDArray[np.float64], name: str, *, layout: str | None = None, convention: str | None = None
+) -> Evidence:
     """Infer the convention of `boxes` from their name and from all their rows.
 
     Parameters
@@ -75,6 +77,8 @@ def judge(boxes: NDArray[np.float64], name: str, *, layout: str | None = None) -
         Field or variable name.
     layout : str, optional
         Known from the names of four separate fields.
+    convention : str, optional
+        Known from who has written the boxes.
 
     Examples
     --------
@@ -85,6 +89,9 @@ def judge(boxes: NDArray[np.float64], name: str, *, layout: str | None = None) -
     rows = boxes[np.isfinite(boxes).all(axis=1)]
     violations = _violations(rows)
     reasons: list[str] = []
+    if convention is not None:
+        reasons.append("order and origin: [x y width height] from 1, as MATLAB's labelers and detectors keep boxes")
+        return Evidence(len(rows), violations, convention.rstrip("1"), convention, reasons)
     if layout is not None:
         reasons.append("order: given by the field names")
     elif name.rsplit(".")[-1] == "BoundingBox":

@@ -24,13 +24,14 @@ Paths = Callable[[str, Int64s], pa.Array]
 
 @dataclass(slots=True)
 class Level:
-    """n records: their columns, how their paths are written, and the level above."""
+    """n records: their columns, how their paths are written, the level above, and the convention of boxes if known."""
 
     size: int
     columns: dict[str, pa.Array]
     paths: Paths
     parent: Level | None = None
     parent_index: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
+    convention: str | None = None
 
     def column(self, name: str) -> pa.Array:
         """A column of this level, or of one above carried down to its records."""
@@ -97,7 +98,7 @@ def list_level(level: Level, name: str) -> Level:
         above = pc.binary_join_element_wise(level.paths(stored, parents), opening, "")
         return numbered(above.take(pa.array(where)), rank[index], closing + wanted[len(stored) :])
 
-    return Level(len(owner), struct_columns(columns), paths, level, owner)
+    return Level(len(owner), struct_columns(columns), paths, level, owner, level.convention)
 
 
 def _brackets(kind: Any) -> tuple[str, str]:

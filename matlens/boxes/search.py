@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from matlens.boxes.labels import labelled_level
 from matlens.boxes.levels import Level, Paths, numbered, record_paths, struct_columns
 from matlens.columns import build_column
 from matlens.errors import MatlensError
 from matlens.model import Int64s
-from matlens.nodes import CellNode, CharNode, FieldNode, Node, NumericNode, StructArrayNode, StructNode
+from matlens.nodes import CellNode, CharNode, FieldNode, Node, NumericNode, OpaqueNode, StructArrayNode, StructNode
 
 __all__ = ["levels_of"]
 
@@ -56,6 +57,9 @@ def levels_of(
                 found.append(_struct_array(node, problems))
             elif isinstance(node, CellNode):
                 found += _cell(node, beside)
+            elif isinstance(node, OpaqueNode):
+                level = labelled_level(node)
+                found += [level] if level is not None else []
             elif not isinstance(node, StructNode):
                 _note_array(node, beside)
         except MatlensError as error:
@@ -67,7 +71,7 @@ def levels_of(
     for size, columns in beside.columns.items():
         yield _below(Level(size, struct_columns(columns), paths), parent if size == 1 else above)
     for node in nodes if depth < MAX_DEPTH else ():
-        if isinstance(node, StructNode):
+        if isinstance(node, StructNode | OpaqueNode):
             yield from levels_of(node.children(), problems, node.path, above, depth + 1)
 
 

@@ -171,7 +171,7 @@ def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | 
             raise PathError(f"no field {wanted!r} beside the boxes; there are {', '.join(names)}", file=file.name)
     image = image or image_column(columns.level, columns.fields)
     label = label or label_column(columns.level, (*columns.fields, image or ""))
-    evidence = judge(columns.values, columns.name, layout=columns.layout)
+    evidence = judge(columns.values, columns.name, layout=columns.layout, convention=columns.level.convention)
     return BoxSource(file.name, columns.paths(1)[0].as_py(), columns.fields, image, label, evidence, columns)
 
 

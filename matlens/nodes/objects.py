@@ -14,7 +14,7 @@ from matlens.nodes.base import Node, find_name
 from matlens.objects import CONVERTERS, Instance
 from matlens.objects.arrow import COLUMN_CLASSES, arrow_column
 from matlens.objects.text import texts_of
-from matlens.paths import Index, field_suffix, python_field, select
+from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import OpaqueValue
 from matlens.readers.objects import ObjectReference, Property, parse_reference
 from matlens.values import decode_values
@@ -56,6 +56,13 @@ class OpaqueNode(Node):
     @dims.setter
     def dims(self, dims: tuple[int, ...]) -> None:
         self._real_dims = dims if self._selection else None
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether it has rows: a table, a map, or an array of strings, dates and the like."""
+        name = self.matlab_class
+        has_rows = name in CONVERTERS and not (name in COLUMN_CLASSES and self.numel == 1)
+        return has_rows and self._selection is None
 
     def _find_dims(self) -> tuple[int, ...]:
         name, reader = self.matlab_class, self._owner.reader
@@ -181,8 +188,11 @@ class OpaqueNode(Node):
 
         with self._owner.guard(self):
             if self._is_array():
-                places = range(self.numel)[start:stop]
-                return [self.index(Index("(", str(k + 1))) for k in places] if self._selection is None else []
+                places = range(self.numel)[start:stop] if self._selection is None else range(0)
+                found = [self.index(Index("(", subscript(k, self.dims, "()")[1:-1])) for k in places]
+                for element in found:
+                    element.name = ""
+                return found
             nodes: list[Node] = []
             for name, elements in self._parts()[start:stop]:
                 label = (name, self.path + field_suffix(name), self.python_path + python_field(name))

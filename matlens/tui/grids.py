@@ -7,7 +7,7 @@ escaped here, so that no view ever holds a raw one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,25 +20,20 @@ from matlens.nodes import (
     CharNode,
     Node,
     NumericNode,
+    OpaqueNode,
     SparseNode,
     StructArrayNode,
     StructNode,
 )
 from matlens.tree import MatFile
+from matlens.tui.cells import Cell, number_text
+from matlens.tui.frames import FrameGrid
 
 __all__ = ["ArrayGrid", "Cell", "Grid", "NodesGrid", "RecordsGrid", "grid_of", "sort_order"]
 
 CELL_WIDTH = 60
 CACHED_NUMBERS = 4 << 20
 """Arrays of fewer numbers are decoded once and kept."""
-
-
-class Cell(NamedTuple):
-    """Escaped text of one cell; numbers are aligned to the right."""
-
-    text: str
-    is_number: bool = False
-    is_error: bool = False
 
 
 class Grid(Protocol):
@@ -80,6 +75,8 @@ def grid_of(value: MatFile | Node) -> Grid:
         return TextGrid(value)
     if isinstance(value, SparseNode):
         return SparseGrid(value)
+    if isinstance(value, OpaqueNode) and value.is_tabular:
+        return FrameGrid(value)
     return NodesGrid(value)
 
 
@@ -97,15 +94,6 @@ def sort_order(grid: Grid, keys: Sequence[tuple[int, bool]]) -> Int64s:
         key[~missing] = -ranks if is_descending else ranks
         order = order[np.argsort(key, kind="stable")]
     return order
-
-
-def number_text(value: Any) -> str:
-    """A number with six digits, as MATLAB's ``format short g`` has about as many."""
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, complex):
-        return f"{value.real:.5g}{value.imag:+.5g}i"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 class ArrayGrid:
@@ -309,7 +297,8 @@ class NodesGrid(_NodeCells):
         self._value = value
         self._nodes = list(value.values()) if isinstance(value, MatFile) else None
         self.row_count = len(value) if isinstance(value, MatFile) else value.child_count
-        self._single = isinstance(value, Node) and not isinstance(value, StructNode | CellNode)
+        has_children = isinstance(value, StructNode | CellNode) or (isinstance(value, OpaqueNode) and value.child_count)
+        self._single = isinstance(value, Node) and not has_children
         if self._single:
             self.row_count = 1
         self.column_count = len(self.LABELS)
