@@ -15,7 +15,7 @@ from matlens.decode import plain
 from matlens.gather import counts_to_offsets, ragged_ranges, units_to_utf8
 from matlens.model import Children, Elements, Headers, Int64s
 from matlens.names import safe_column_names
-from matlens.objects.arrow import item_type, items_of
+from matlens.objects.arrow import is_undecoded, items_of
 from matlens.plan import ColumnPlan, Planner, column_path, is_numeric, reorder_children
 from matlens.readers.base import Reader
 from matlens.unify import Kind, Layout, row_major
@@ -85,8 +85,8 @@ class ColumnBuilder:
     def _objects(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
         values = decode_values(self._reader, headers.elements)
         kind = self._planner.type_of(plan.path)
-        if item_type(plan.object_classes) is None:
-            return pa.array([_json_text(value) for value in values], kind)
+        if plan.object_item is None:
+            return pa.array([None if is_undecoded(value) else _json_text(value) for value in values], kind)
         lists = [items_of(value) for value in values]
         return pa.array([items[0] for items in lists] if plan.objects_alone else lists, kind)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from matlens.gather import ragged_ranges
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.names import safe_column_names
-from matlens.objects.arrow import item_type, items_of
+from matlens.objects.arrow import is_undecoded, item_type, items_of
 from matlens.readers.base import Reader, value_dtype
 from matlens.unify import Kind, Layout, Note, Shapes, common_dtype, holds_exactly, kinds_of, wide_candidates
 from matlens.values import decode_values
@@ -72,6 +72,7 @@ class ColumnPlan:
     _sparse_types: set[tuple[bool, bool]] = field(default_factory=set)
     object_classes: set[str] = field(default_factory=set)
     objects_alone: bool = True
+    objects_known: bool = True
 
     def add(self, headers: Headers) -> Int64s:
         """Take notice of some elements; indices of those that are not null."""
@@ -187,9 +188,16 @@ class ColumnPlan:
             found.append(Note(self.path, "some structs lack this field: null"))
         return found
 
+    @property
+    def object_item(self) -> pa.DataType | None:
+        """Arrow type of one element of the objects, None where there is no such type."""
+        return item_type(self.object_classes) if self.objects_known else None
+
     def _notes_of_objects(self) -> list[Note]:
         names = ", ".join(sorted(self.object_classes))
-        if item_type(self.object_classes) is None:
+        if not self.objects_known:
+            return [Note(self.path, f"objects of class {names} without a table of objects: null")]
+        if self.object_item is None:
             return [Note(self.path, f"objects of class {names}: JSON text")]
         if "datetime" in self.object_classes:
             return [Note(self.path, "time zones of datetimes inside other values are not kept: UTC", is_lossy=False)]
@@ -249,9 +257,10 @@ class Planner:
     def _add_objects(self, plan: ColumnPlan, headers: Headers) -> None:
         """Whether each stands for one element; how many an object holds is not in its header."""
         plan.object_classes |= set(headers.class_names.values())
-        if item_type(plan.object_classes) is not None and plan.objects_alone:
+        if plan.object_item is not None and plan.objects_alone:
             values = decode_values(self._reader, headers.elements)
-            plan.objects_alone = all(len(items_of(value)) == 1 for value in values)
+            plan.objects_known &= not any(is_undecoded(value) for value in values)
+            plan.objects_alone = plan.objects_known and all(len(items_of(value)) == 1 for value in values)
 
     def _cells(self, plan: ColumnPlan, groups: list[Children], index: Int64s, total: int) -> Int64s:
         sizes = np.zeros(total, np.int64)
@@ -332,7 +341,7 @@ class Planner:
                 shape = pa.list_(pa.int64(), 2)
                 return pa.struct({"row": index, "col": index, "value": value_type, "shape": shape})
             case Kind.OPAQUE:
-                item = item_type(plan.object_classes)
+                item = plan.object_item
                 return text if item is None else item if plan.objects_alone else list_type(item, large)
         return pa.string()
 

@@ -161,7 +161,9 @@ class ElementsTable:
     @cached_property
     def _opened(self) -> str | None:
         """The column whose structs are opened."""
-        name = self._names[0] if self._open_structs and len(self._names) == 1 else ""
+        if not self._open_structs or len(self._names) != 1:
+            return None
+        name = self._names[0]
         plan = self._planned[0].columns.get(name)
         fits = plan is not None and plan.kind == Kind.STRUCT and plan.is_record and plan.fields and not plan.may_miss
         return name if fits else None

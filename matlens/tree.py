@@ -49,6 +49,7 @@ class MatFile(Mapping[str, Node]):
         self.header = opened.reader.header
         self._nodes: dict[str, Node] | None = None
         self._is_closed = False
+        self._is_locating = False
         self._variables: dict[str, Variable] = {}
 
     # --- life ----------------------------------------------------------------------
@@ -180,7 +181,9 @@ class MatFile(Mapping[str, Node]):
             yield
         except MatlensError as error:
             if error.variable is None:
-                error.variable = self._locate(node, error) or node.path
+                # Looking for the place of an error may come across others, of which no place is looked for.
+                found = None if self._is_locating else self._locate(node, error)
+                error.variable = found or node.path
             error.file = error.file or self.name
             raise
 
@@ -188,7 +191,13 @@ class MatFile(Mapping[str, Node]):
         """Path of the element that an error below `node` is about, found by its position."""
         if error.position is None or _position(node) == error.position:
             return None
-        error.variable = node.path
+        error.variable, self._is_locating = node.path, True
+        try:
+            return self._path_of(error.position, node)
+        finally:
+            error.variable, self._is_locating = None, False
+
+    def _path_of(self, position: tuple[int, int], node: Node) -> str | None:
         waiting, seen = [node], 0
         while waiting and seen < _SEARCH_LIMIT:
             try:
@@ -196,12 +205,10 @@ class MatFile(Mapping[str, Node]):
             except MatlensError:
                 continue
             for child in children:
-                if _position(child) == error.position:
-                    error.variable = None
+                if _position(child) == position:
                     return child.path
             seen += len(children)
             waiting += [child for child in children if child.child_count]
-        error.variable = None
         return None
 
     # --- display -------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.decode import decode
-from matlens.errors import MatlensError
+from matlens.errors import LimitExceeded, MatlensError
 from matlens.gather import decode_rows
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single
 from matlens.objects import Objects, is_enumeration
@@ -29,6 +30,8 @@ __all__ = [
 
 SINGLES = 16
 """Fewer values than this are decoded one by one where the reader can."""
+_MAX_EMPTY = 10_000_000
+"""Structs without fields take no room in a file, so that any number may be declared."""
 _NONE = np.zeros(0, np.int64)
 
 
@@ -175,9 +178,12 @@ class _Decoder:
         if not self._options.struct_as_record:
             return self._mat_structs(fields, dims, items)
         if not fields:
+            if math.prod(dims) > _MAX_EMPTY:
+                raise LimitExceeded(f"{math.prod(dims):,} structs without fields, {_MAX_EMPTY:,} at most")
             return np.full(dims, None, object)
         structs = np.empty(dims, dtype=[(name, object) for name in fields], order="F")
-        for j, name in enumerate(fields):
+        # NumPy gives a name to a field without one.
+        for j, name in enumerate(structs.dtype.names or ()):
             structs[name] = items[j :: len(fields)].reshape(dims, order="F")
         return structs
 

@@ -41,7 +41,7 @@ def command(a: str, b: str, path: str | None, rtol: float, atol: float, limit: i
     differences = [d for d in everything[:limit] if d.what != "not compared"]
     for skipped in everything[:limit]:
         if skipped.what == "not compared":
-            message(f"{skipped.path}: not compared: {skipped.a}, not decoded yet")
+            message(f"{skipped.path}: not compared: {skipped.a}, not decoded")
     if as_json:
         is_whole = len(everything) <= limit
         print_json({"a": a, "b": b, "complete": is_whole, "differences": [d.as_dict() for d in differences]})

@@ -221,11 +221,11 @@ class _Encoder:
         return (data[k : k + size] for k in range(0, len(data), size))
 
     def _objects(self, headers: Headers, path: str, encoded: list[bytes], index: Int64s) -> None:
-        """Objects are not decoded yet: inside other values, ``[]`` stands for them."""
+        """Objects are not written to MAT-files: inside other values, ``[]`` stands for them."""
         names = ", ".join(dict.fromkeys(headers.class_name(i) for i in range(len(headers))))
         if self._walk.depth == 1:
-            raise UnsupportedValue(f"objects of class {names} are not decoded yet")
-        self.notes.append(Note(path, f"objects of class {names} are not decoded yet: []"))
+            raise UnsupportedValue(f"objects of class {names} are not written to MAT-files")
+        self.notes.append(Note(path, f"objects of class {names} are not written to MAT-files: []"))
         for i in index.tolist():
             encoded[i] = _array(MatlabClass.DOUBLE, (0, 0), [_element(MI_DOUBLE, b"")])
 

@@ -73,8 +73,7 @@ class OpaqueNode(Node):
         if isinstance(sized, Elements):
             return reader.headers(sized).shape(0)
         if name == "table":
-            rows, columns = (int(np.asarray(self._part(properties, key)).ravel()[0]) for key in ("nrows", "nvars"))
-            return rows, columns
+            return self._count(properties, "nrows"), self._count(properties, "nvars")
         value = self._whole_value()
         if isinstance(value, dict | list):
             return len(value), 1
@@ -103,6 +102,12 @@ class OpaqueNode(Node):
         if not isinstance(stored, Elements):
             raise CorruptFile(f"a {self.matlab_class} without {name}")
         return decode_values(self._owner.reader, stored)[0]
+
+    def _count(self, properties: Mapping[str, Property], name: str) -> int:
+        found = np.asarray(self._part(properties, name)).ravel()
+        if found.dtype.kind not in "iuf" or len(found) != 1 or not 0 <= found[0] < 2**53:
+            raise CorruptFile(f"{name} of a {self.matlab_class} is no count")
+        return int(found[0])
 
     def _whole_value(self) -> Any:
         if self._owner.reader.objects() is None:

@@ -12,7 +12,7 @@ from matlens.objects.text import texts_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["COLUMN_CLASSES", "arrow_column", "item_type", "items_of"]
+__all__ = ["COLUMN_CLASSES", "arrow_column", "is_undecoded", "item_type", "items_of"]
 
 COLUMN_CLASSES = frozenset(("string", "datetime", "duration", "categorical", "calendarDuration"))
 """Classes whose arrays are columns of single values."""
@@ -32,6 +32,11 @@ def item_type(class_names: set[str]) -> pa.DataType | None:
         "duration": pa.duration("us"),
     }
     return types.get(name)
+
+
+def is_undecoded(value: Any) -> bool:
+    """Whether an object is no more than its reference, in the form of `scipy.io.loadmat`."""
+    return type(value).__name__ == "MatlabOpaque"
 
 
 def items_of(value: Any) -> list[Any]:

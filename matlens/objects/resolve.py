@@ -56,6 +56,11 @@ class Objects:
         if not isinstance(stored.reference, np.ndarray):
             raise UnsupportedValue(f"an object of class {stored.class_name} without a reference")
         reference = parse_reference(stored.reference)
+        name = self._table.class_name(reference.class_id)
+        if name != stored.class_name and (name in CONVERTERS or stored.class_name in CONVERTERS):
+            raise CorruptFile(f"a {stored.class_name} is stored as a {name}")
+        if name in CONVERTERS and len(reference.object_ids) > 1:
+            raise CorruptFile(f"{len(reference.object_ids)} objects of class {name}, which is an array itself")
         found = [self._object(number, reference.class_id, place) for number in reference.object_ids]
         if len(found) == 1 and reference.dims == (1, 1):
             return found[0]
@@ -65,12 +70,15 @@ class Objects:
         return array.reshape(reference.dims, order="F")
 
     def _object(self, number: int, class_id: int, place: int) -> Any:
+        declared = self._table.class_name(class_id)
         if number == 0:
             # No object is stored: one that was deleted, or that has nothing but its class.
-            return Instance(self._table.class_name(class_id))
+            return None if declared in CONVERTERS else Instance(declared)
+        name = self._table.class_of(number)
+        if name != declared and (name in CONVERTERS or declared in CONVERTERS):
+            raise CorruptFile(f"object {number} is a {name}, referred to as a {declared}")
         if number in self._known:
             return self._known[number]
-        name = self._table.class_of(number)
         if number in self._open:
             raise CorruptFile(f"object {number}, a {name}, contains itself")
         if len(self._open) >= _MAX_NESTING:

@@ -84,15 +84,19 @@ def texts_of(value: Any) -> list[str]:
     array = np.asarray(value)
     if array.dtype.kind == "U":
         return [str(text) for text in array.ravel(order="F")]
+    if array.size and array.dtype != object:
+        raise CorruptFile(f"text is expected, {array.dtype} is stored")
     found: list[str] = []
     for item in array.ravel(order="F").tolist():
         if item is None:
             found.append("")
         elif isinstance(item, str):
             found.append(item)
-        else:
+        elif isinstance(item, np.ndarray):
             inner = texts_of(item)
             found.append(inner[0] if inner else "")
+        else:
+            raise CorruptFile(f"text is expected, {type(item).__name__} is stored")
     return found
 
 

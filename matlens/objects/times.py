@@ -11,7 +11,7 @@ from matlens.errors import CorruptFile
 
 __all__ = ["calendar_durations", "datetimes", "durations"]
 
-_LIMIT = 2.0**53
+_LIMIT = 2.0**52
 """Milliseconds beyond which a microsecond is not told apart in 64 bits."""
 
 
@@ -78,7 +78,7 @@ def _microseconds(millis: Any) -> NDArray[np.int64]:
         raise CorruptFile(f"times are stored as {values.dtype}")
     high = np.ascontiguousarray(values.real, np.float64)
     low = np.ascontiguousarray(values.imag, np.float64)
-    known = np.isfinite(high) & np.isfinite(low) & (np.abs(high) < _LIMIT)
+    known = np.isfinite(high) & np.isfinite(low) & (np.abs(high) < _LIMIT) & (np.abs(low) < _LIMIT)
     whole = np.floor(np.where(known, high, 0))
     # The fraction of the high part is exact, so that no digit is lost in the sum.
     rest = np.where(known, high - whole + low, 0)

@@ -44,7 +44,7 @@ class OpaqueValue:
     reference: Any
 
     def __repr__(self) -> str:
-        return f"<object of class {safe_text(self.class_name)}, not decoded yet>"
+        return f"<object of class {safe_text(self.class_name)}, not decoded>"
 
 
 class Reader(Protocol):

@@ -355,9 +355,11 @@ class Mat5Reader(WholeArrays):
             if record.fields and "MCOS" in record.fields:
                 wrapper = self.headers(record.column(record.fields.index("MCOS")))
                 wrapper.raise_first_error()
+                if not len(wrapper):
+                    continue
                 content = self.opaque(wrapper, 0).reference if wrapper.cls[0] == MatlabClass.OPAQUE else None
                 cells = self.headers(content) if isinstance(content, Elements) else None
-                if cells is not None and cells.ok[0] and cells.cls[0] == MatlabClass.CELL:
+                if cells is not None and cells.ok[0] and cells.cls[0] == MatlabClass.CELL and cells.numel[0]:
                     return self.children(cells)[0].elements
         raise CorruptFile("the table of the objects is missing")
 

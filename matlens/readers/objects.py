@@ -127,6 +127,7 @@ class ObjectTable:
             raise CorruptFile(f"the regions of the metadata of objects do not lie one behind another: {ends}")
         self._regions = list(pairwise(ends))
         self._names = self._split_names(head[1], ends[0])
+        self._default_values: dict[int, dict[str, Property]] = {}
         self._classes = self._region(0, 4)
         self._objects = self._region(2, 6)
 
@@ -183,7 +184,9 @@ class ObjectTable:
     def properties(self, object_id: int) -> dict[str, Property]:
         """Properties of an object by name: the defaults of its class, its own, and dynamic ones."""
         class_id, _, _, by_itself, normal, dependency = self._object(object_id).tolist()
-        found = dict(self._defaults(class_id))
+        if class_id not in self._default_values:
+            self._default_values[class_id] = self._defaults(class_id)
+        found = dict(self._default_values[class_id])
         block = self._blocks(1, by_itself) if by_itself else self._blocks(3, normal)
         for name, kind, value in block.reshape(-1, 3).tolist():
             found[self.name(name)] = self._property(kind, value)
