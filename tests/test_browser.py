@@ -349,6 +349,53 @@ def test_a_program_copies_where_the_terminal_may_not(tmp_path: Path, monkeypatch
     assert copy_by_program("x") is None
 
 
+# --- objects -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["v7", "v73"])
+def test_tables_of_matlab_are_tables(version: str) -> None:
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        found = sorted(tuple(line.split()[1:3]) for line in lines(view)[1:4])
+        assert found == [("duration", "1x2"), ("table", "3x4"), ("timetable", "3x3")]
+        view.show(view.file["people"])
+        view.table.focus()
+        await settle(pilot)
+        found = lines(view)
+        assert found[0].split() == ["name", "score", "born", "group"]
+        assert found[2].split()[:2] == ["2", "Brühl"]
+        assert text(view, "facts").startswith("table  3x4")
+        await press(pilot, "right", "right", "s")
+        assert [line.split()[0] for line in lines(view)[1:4]] == ["1", "2", "3"]
+        await press(pilot, "s")
+        assert [line.split()[0] for line in lines(view)[1:4]] == ["3", "2", "1"]
+        await press(pilot, "enter")
+        assert text(view, "path").splitlines()[0] == "people.born"
+        assert lines(view)[1].split() == ["1", "1815-12-10", "00:00:00"]
+        await press(pilot, "escape", "left", "left", "y", "escape")
+        view.show(view.file["took"])
+        await settle(pilot)
+        assert [line.split() for line in lines(view)[:3]] == [
+            ["took"],
+            ["1", "0:00:01.500000"],
+            ["2", "0:00:00.250000"],
+        ]
+
+    drive(steps, FIXTURES / f"objects_{version}.mat")
+
+
+def test_properties_of_objects_are_rows(corpus: Callable[[str], Path]) -> None:
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        view.show(view.file["obj_array"])
+        view.table.focus()
+        await settle(pilot)
+        assert [line.split()[0] for line in lines(view)[1:5]] == ["(1,1)", "(2,1)", "(1,2)", "(2,2)"]
+        await press(pilot, "down", "enter")
+        assert text(view, "path").splitlines()[0] == "obj_array(2,1)"
+        assert [line.split()[:3] for line in lines(view)[1:4]][0] == ["a", "double", "1x1"]
+
+    drive(steps, corpus("JuliaIO+MAT.jl/test/v7/user_defined_classdefs.mat"))
+
+
 # --- threads -----------------------------------------------------------------------------
 
 

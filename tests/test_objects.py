@@ -16,7 +16,7 @@ import pytest
 import scipy.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import CORPUS
+from support import CORPUS, FIXTURES
 from test_cli import matlens as run
 
 import matlens
@@ -165,6 +165,22 @@ def test_a_difference_of_objects_is_told(corpus: Any) -> None:
     with matlens.open(corpus(f"{MAT_JL}/v7/user_defined_classdefs.mat")) as file:
         found = list(matlens.comparison.diff_nodes(file["obj_no_vals"], file["obj_with_vals"]))
     assert [difference.what for difference in found] == ["values"]
+
+
+@pytest.mark.parametrize("version", ["v7", "v73"])
+def test_the_objects_of_the_fixtures(version: str) -> None:
+    with matlens.open(FIXTURES / f"objects_{version}.mat") as file:
+        people, visits = file["people"], file["visits"]
+        assert (people.matlab_class, people.dims, visits.matlab_class) == ("table", (3, 4), "timetable")
+        born = [dt.datetime(1815, 12, 10), dt.datetime(1922, 11, 24), dt.datetime(2000, 1, 1, 12, 30)]
+        assert people.to_python()["born"] == born
+        assert people.to_python()["name"] == ["Ada", "Br\u00fchl", "\u674e"]
+        frame = visits.value
+        assert frame.index.name == "born" and frame.index.tolist() == list(map(pd.Timestamp, born))
+        assert list(visits.to_python()) == ["born", "name", "score", "group"]
+        assert visits.to_arrow().column_names == ["born", "name", "score", "group"]
+        assert visits.to_arrow()["born"].to_pylist() == born
+        assert file["took"].to_arrow()["took"].to_pylist() == [dt.timedelta(seconds=1.5), dt.timedelta(seconds=0.25)]
 
 
 # --- the values of mat-io ------------------------------------------------------------------------

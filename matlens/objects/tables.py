@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from matlens.errors import CorruptFile
+from matlens.errors import CorruptFile, LimitExceeded
 from matlens.objects.text import texts_of
 
 if TYPE_CHECKING:
@@ -16,16 +16,22 @@ if TYPE_CHECKING:
 __all__ = ["TableParts", "frame", "table_parts", "timetable_parts"]
 
 
+_MAX_SPACED = 100_000_000
+"""Evenly spaced times take no room in a file, so that any number may be declared."""
+
+
 class TableParts(NamedTuple):
     """What a table is made of, whatever class and version stored it.
 
-    `units` and `descriptions` hold one text for each variable or none at all; `rows` are names or times.
+    `units` and `descriptions` hold one text for each variable or none at all; `rows` are names or times, and
+    `row_label` is what the table calls them.
     """
 
     names: list[str]
     columns: Any
     row_count: int
     rows: Any
+    row_label: str
     units: list[str]
     descriptions: list[str]
 
@@ -36,17 +42,22 @@ def table_parts(properties: Mapping[str, Any]) -> TableParts:
     names = texts_of(properties["varnames"])
     columns = np.asarray(properties["data"], object).ravel(order="F")
     rows = texts_of(properties["rownames"]) if "rownames" in properties else []
-    return _checked(
-        names, columns, properties["nrows"], rows, details.get("VariableUnits"), details.get("VariableDescriptions")
-    )
+    label = _first(details.get("DimensionNames"), "Row")
+    notes = details.get("VariableUnits"), details.get("VariableDescriptions")
+    return _checked(names, columns, properties["nrows"], (rows, label), *notes)
 
 
 def timetable_parts(properties: Mapping[str, Any]) -> TableParts:
     """Parts of a timetable, which saves itself as one struct."""
     stored = _record(properties["any"])
     names, columns = texts_of(stored["varNames"]), np.asarray(stored["data"], object).ravel(order="F")
-    units, descriptions = stored.get("varUnits"), stored.get("varDescriptions")
-    return _checked(names, columns, stored["numRows"], _row_times(stored.get("rowTimes")), units, descriptions)
+    rows = _row_times(stored.get("rowTimes")), _first(stored.get("dimNames"), "Time")
+    return _checked(names, columns, stored["numRows"], rows, stored.get("varUnits"), stored.get("varDescriptions"))
+
+
+def _first(names: Any, default: str) -> str:
+    found = texts_of(names) if names is not None else []
+    return found[0] if found else default
 
 
 def _row_times(stored: Any) -> Any:
@@ -58,15 +69,19 @@ def _row_times(stored: Any) -> Any:
     count = int(np.asarray(record.get("numRows", 0)).ravel()[0]) if "numRows" in record else 0
     if origin.dtype.kind not in "mM" or step.dtype.kind != "m":
         raise CorruptFile("the times of the rows are neither stored nor evenly spaced")
+    if count > _MAX_SPACED:
+        raise LimitExceeded(f"{count:,} evenly spaced times, {_MAX_SPACED:,} at most")
     return origin[0] + step[0] * np.arange(count)
 
 
-def _checked(names: list[str], columns: Any, count: Any, rows: Any, units: Any, descriptions: Any) -> TableParts:
+def _checked(
+    names: list[str], columns: Any, count: Any, rows: tuple[Any, str], units: Any, descriptions: Any
+) -> TableParts:
     if len(names) != len(columns):
         raise CorruptFile(f"{len(names)} names for {len(columns)} variables of a table")
     row_count = int(np.asarray(count).ravel()[0])
     texts = [texts_of(part) if part is not None else [] for part in (units, descriptions)]
-    return TableParts(names, columns, row_count, rows, *(part if len(part) == len(names) else [] for part in texts))
+    return TableParts(names, columns, row_count, *rows, *(part if len(part) == len(names) else [] for part in texts))
 
 
 def _record(stored: Any) -> dict[str, Any]:
@@ -89,7 +104,7 @@ def frame(parts: TableParts) -> pd.DataFrame:
         columns |= _columns(name, stored, parts.row_count)
     index = None
     if len(parts.rows) == parts.row_count and len(parts.rows):
-        index = pd.Index(parts.rows)
+        index = pd.Index(parts.rows, name=parts.row_label)
     result = pd.DataFrame(columns, index=index if index is not None else pd.RangeIndex(parts.row_count))
     for key, texts in (("units", parts.units), ("descriptions", parts.descriptions)):
         if texts:
