@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matlens.helpers.distance import cdist as cdist
     from matlens.helpers.matching import explain_mismatch as explain_mismatch
     from matlens.helpers.matching import match as match
-    from matlens.helpers.regions import Regions as Regions
+    from matlens.helpers.measures import Regions as Regions
     from matlens.helpers.regions import find_regions as find_regions
     from matlens.helpers.regions import regionprops as regionprops
     from matlens.helpers.sorting import rank as rank
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # Imported at their first use: SciPy's parts take longer to load than most calls take to run.
 _SOURCES = {
     "Ablation": "ablations",
-    "Regions": "regions",
+    "Regions": "measures",
     "ablate_columns": "ablations",
     "ablation": "ablations",
     "cdist": "distance",

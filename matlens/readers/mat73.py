@@ -16,10 +16,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5s, h5t
+from h5py import h5a, h5d, h5g, h5i, h5o, h5s, h5t
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
+from matlens.errors import CorruptFile, MatlensError, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import (
@@ -40,6 +40,7 @@ from matlens.readers.mat73_objects import (
     EMPTY,
     all_attributes,
     attribute,
+    child_address,
     class_of_dtype,
     decoded_name,
     describe_storage,
@@ -48,6 +49,7 @@ from matlens.readers.mat73_objects import (
     is_reference,
     join_letters,
     read_window,
+    stored_size,
 )
 from matlens.readers.objects import ObjectTable, mark_references
 
@@ -97,23 +99,15 @@ class Mat73Reader:
                 continue
             name = raw.decode("utf-8", "surrogateescape")
             try:
-                elements = Elements(0, np.array([self._child_address(root, raw)], np.int64))
+                elements = Elements(0, np.array([child_address(root, raw)], np.int64))
                 headers = self.headers(elements)
             except MatlensError as error:
                 headers = Headers.empty(Elements(0, np.zeros(1, np.int64)))
                 headers.ok[0] = False
                 headers.errors[0] = error
-            found.append(Variable(name, headers.elements, headers, *self._stored(headers)))
+            size = stored_size(self._book.open(int(headers.elements.positions[0]))) if headers.ok[0] else (False, None)
+            found.append(Variable(name, headers.elements, headers, *size))
         return found
-
-    def _stored(self, headers: Headers) -> tuple[bool, int | None]:
-        """Whether a data set is compressed, and how many bytes it takes in the file."""
-        if not headers.ok[0]:
-            return False, None
-        object_id = self._book.open(int(headers.elements.positions[0]))
-        if not isinstance(object_id, h5d.DatasetID):
-            return False, None
-        return object_id.get_create_plist().get_nfilters() > 0, object_id.get_storage_size()
 
     def _link_names(self, group: Any) -> list[bytes]:
         names: list[bytes] = []
@@ -122,16 +116,6 @@ class Mat73Reader:
         except H5_ERRORS as error:
             self.problems.append(CorruptFile(f"not all links are readable: {error}", offset=self._storage.base))
         return names
-
-    def _child_address(self, group: Any, name: bytes) -> int:
-        try:
-            info = group.links.get_info(name)
-        except H5_ERRORS:
-            raise CorruptFile(f"link {name.decode('utf-8', 'replace')!r} is missing or damaged") from None
-        if info.type != h5l.TYPE_HARD:
-            kind = "an external link" if info.type == h5l.TYPE_EXTERNAL else "a soft link"
-            raise UnsafeFile(f"{kind} is stored instead of a value, and links are not followed")
-        return int(info.u)
 
     # --- headers -------------------------------------------------------------------
 
@@ -280,7 +264,7 @@ class Mat73Reader:
     def _member(self, group: Any, name: bytes, *, optional: bool = False) -> Any:
         if optional and not group.links.exists(name):
             return None
-        self._child_address(group, name)
+        child_address(group, name)
         return h5o.open(group, name)
 
     # --- children ------------------------------------------------------------------
@@ -332,7 +316,7 @@ class Mat73Reader:
             if any(len(column) != headers.numel[i] for column in columns):
                 raise CorruptFile("the fields of a struct array differ in size", offset=self._offset(headers, i))
             return fields, int(headers.numel[i]), np.stack(columns, axis=1).ravel()
-        return fields, 1, np.array([self._child_address(source, name) for name in names], np.int64)
+        return fields, 1, np.array([child_address(source, name) for name in names], np.int64)
 
     def _references(self, dataset: Any) -> Int64s:
         if not isinstance(dataset, h5d.DatasetID) or not is_reference(dataset):
@@ -434,7 +418,7 @@ class Mat73Reader:
     def _member_values(self, address: int, name: bytes) -> NDArray[Any]:
         """Numbers of a data set in a group."""
         members = None if self._reference else self._batch.addresses(address)
-        found = self._child_address(self._book.open(address), name) if members is None else members.get(name)
+        found = child_address(self._book.open(address), name) if members is None else members.get(name)
         if found is None:
             raise CorruptFile(f"{name.decode()} of a sparse matrix is missing")
         stored = self.headers(Elements(0, np.array([found], np.int64)))

@@ -7,17 +7,19 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5s, h5t, h5z
+from h5py import h5a, h5d, h5l, h5s, h5t, h5z
 from numpy.typing import NDArray
 
-from matlens.errors import LimitExceeded, UnsupportedValue
+from matlens.errors import CorruptFile, LimitExceeded, UnsafeFile, UnsupportedValue
 from matlens.model import CLASS_DTYPES, MatlabClass
+from matlens.readers.mat73_file import H5_ERRORS
 
 __all__ = [
     "ARRAY_OF_STRUCTS",
     "EMPTY",
     "all_attributes",
     "attribute",
+    "child_address",
     "class_of_dtype",
     "decoded_name",
     "describe_storage",
@@ -26,6 +28,7 @@ __all__ = [
     "is_reference",
     "join_letters",
     "read_window",
+    "stored_size",
 ]
 
 EMPTY, ARRAY_OF_STRUCTS = 1, 2
@@ -35,6 +38,25 @@ _FILTERS = {h5z.FILTER_SHUFFLE: "shuffle", h5z.FILTER_FLETCHER32: "fletcher32", 
 _SHOWN = 20
 """Values of an attribute that are shown."""
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
+
+
+def child_address(group: Any, name: bytes) -> int:
+    """Address of a member of a group; only hard links are followed."""
+    try:
+        info = group.links.get_info(name)
+    except H5_ERRORS:
+        raise CorruptFile(f"link {name.decode('utf-8', 'replace')!r} is missing or damaged") from None
+    if info.type != h5l.TYPE_HARD:
+        kind = "an external link" if info.type == h5l.TYPE_EXTERNAL else "a soft link"
+        raise UnsafeFile(f"{kind} is stored instead of a value, and links are not followed")
+    return int(info.u)
+
+
+def stored_size(object_id: Any) -> tuple[bool, int | None]:
+    """Whether a data set is compressed, and how many bytes it takes in the file."""
+    if not isinstance(object_id, h5d.DatasetID):
+        return False, None
+    return object_id.get_create_plist().get_nfilters() > 0, object_id.get_storage_size()
 
 
 def all_attributes(object_id: Any) -> dict[str, Any]:
