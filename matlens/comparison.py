@@ -21,6 +21,7 @@ from matlens.gather import groups, units_to_str
 from matlens.helpers import explain_mismatch
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.nodes import Node
+from matlens.objects.arrow import is_undecoded
 from matlens.paths import subscript
 from matlens.places import ChildPlaces, OnePlace, Places, SomePlaces
 from matlens.readers.base import Reader, target_dtype
@@ -157,7 +158,7 @@ class _Comparer:
         """Objects by their values; those that are not decoded are passed over, and said to be."""
         values = (decode_values(reader, h.elements) for reader, h in zip(self._readers, (ha, hb), strict=True))
         for i, (x, y) in enumerate(zip(*values, strict=True)):
-            if "MatlabOpaque" in (type(x).__name__, type(y).__name__):
+            if is_undecoded(x) or is_undecoded(y):
                 yield Difference(places.path(i), "not compared", f"{_class(ha, i)} object", f"{_class(hb, i)} object")
                 continue
             a, b = json.dumps(json_safe(plain(x))), json.dumps(json_safe(plain(y)))

@@ -15,6 +15,7 @@ from matlens.errors import LimitExceeded, MatlensError
 from matlens.gather import decode_rows
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single
 from matlens.objects import Objects, is_enumeration
+from matlens.objects.arrow import is_undecoded
 from matlens.readers.base import OpaqueValue, Reader
 from matlens.walk import Walk, kinds
 
@@ -248,7 +249,7 @@ class _Decoder:
 
     def _squeeze(self, value: Any) -> Any:
         # SciPy leaves opaque objects as they are, and functions and old objects as arrays.
-        if not self._options.squeeze_me or not isinstance(value, np.ndarray) or type(value).__name__ == "MatlabOpaque":
+        if not self._options.squeeze_me or not isinstance(value, np.ndarray) or is_undecoded(value):
             return value
         if value.size == 0:
             return np.array([], value.dtype)

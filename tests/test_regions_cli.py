@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,21 @@ def test_parquet(tmp_path: Path, version: str) -> None:
     assert expected["width"].to_pylist() == [19, 29, 13]
     again = run("regions", file, "scene.image", "--threshold", "100", "-o", str(target))
     assert again.returncode == 2 and b"--force" in again.stderr
+
+
+def test_the_names_of_tables_in_a_database(tmp_path: Path) -> None:
+    boxes = str(FIXTURES / "annotations_v7.mat")
+    for name, call in (
+        ("regions", ("regions", SCENE, "scene.image", "--threshold", "100")),
+        ("boxes", ("boxes", boxes)),
+        ("query", ("sql", boxes, "select image from annotations")),
+    ):
+        target = tmp_path / f"{name}.sqlite"
+        assert run(*call, "-o", str(target)).returncode == 0
+        with closing(sqlite3.connect(target)) as database:
+            found = database.execute("select name from sqlite_master where type = 'table'").fetchall()
+        # The other one holds what MATLAB called it.
+        assert sorted(found) == [("_matlens",), (name,)]
 
 
 def test_printed_and_json() -> None:

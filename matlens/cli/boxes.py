@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.output import Outcome, expand, json_options, message, open_input, print_json
-from matlens.cli.tables import print_json_table, print_table, refuse_existing, write_table
+from matlens.cli.output import Outcome, expand, json_options, message, open_input
+from matlens.cli.tables import deliver
 from matlens.errors import MatlensError, NoBoxesFound
 
 if TYPE_CHECKING:
@@ -62,10 +62,11 @@ def command(
     the headers of the images in --images, or from --image-size.
     """
     from matlens.boxes import concat, find, merge
+    from matlens.export.atomic import refuse_existing
 
     format_name = _format(output, format_name)
-    if format_name not in ("yolo", "voc"):
-        refuse_existing(output, force)
+    if output and format_name not in ("yolo", "voc"):
+        refuse_existing(output, force=force)
     outcome = Outcome()
     tables: list[tuple[str, pa.Table]] = []
     image_rows: list[pa.Table] = []
@@ -89,7 +90,17 @@ def command(
             files_read = ", ".join(Path(name).name for name, _ in tables)
             _write_detection(joined, concat(image_rows), format_name, output, force, sizes, files_read)
         else:
-            _deliver(joined, format_name, output, force, as_json)
+            deliver(
+                joined,
+                "box",
+                "boxes",
+                output=output,
+                as_json=as_json,
+                rows=_PREVIEW,
+                widths=30,
+                format_name=format_name,
+                force=force,
+            )
     outcome.leave()
     if not tables:
         raise NoBoxesFound("no bounding boxes")
@@ -158,14 +169,3 @@ def _write_detection(
     else:
         (write_yolo if format_name == "yolo" else write_voc)(found, output, force=force)
     message(f"{output}: {len(found.boxes):,} boxes in {len(found.images):,} images, {len(found.classes):,} classes")
-
-
-def _deliver(table: pa.Table, format_name: str | None, output: str | None, force: bool, as_json: bool) -> None:
-    if output:
-        write_table(table, output, "box", format_name=format_name, force=force)
-        if as_json:
-            print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})
-    elif as_json:
-        print_json_table(table, "boxes")
-    else:
-        print_table(table, _PREVIEW, widths=30, more="-o FILE.parquet writes them all")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.output import counted, json_options, message, open_input, print_json
-from matlens.cli.tables import print_json_table, print_table, refuse_existing, write_table
+from matlens.cli.output import counted, json_options, message, open_input
+from matlens.cli.tables import deliver
 
 if TYPE_CHECKING:
     from matlens.helpers import Regions
@@ -49,22 +49,18 @@ def command(
     x, y, width, height, centroid, extent, and the mean, smallest and largest value. One
     plane of many is "images(:,:,3)". Without -o the first regions are printed.
     """
+    from matlens.export.atomic import refuse_existing
+
     if intensity is not None and threshold is not None:
         raise click.UsageError("--intensity goes with a mask or labels; above a threshold the image itself is measured")
-    refuse_existing(output, force)
+    if output:
+        refuse_existing(output, force=force)
     with open_input(file) as opened:
         options = {"comparison": comparison, "connectivity": connectivity}
         regions = _find(opened, path, threshold, intensity, min_area, **options)
     table = regions.to_arrow([*regions.measures(), *(_ELLIPSE if axes else ())])
     message(f"{path}: {counted(len(regions), 'region')} in {'x'.join(map(str, regions.shape))}")
-    if output:
-        write_table(table, output, "region", force=force)
-        if as_json:
-            print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})
-    elif as_json:
-        print_json_table(table, "regions")
-    else:
-        print_table(table, _SHOWN, more="-o FILE.parquet writes them all")
+    deliver(table, "region", "regions", output=output, as_json=as_json, rows=_SHOWN, force=force)
 
 
 def _find(

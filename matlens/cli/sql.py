@@ -32,7 +32,7 @@ def command(
     with open_input(file) as opened:
         table = run_query(opened, query)
     if output:
-        write_table(table, output, "row", force=force, flatten=flatten)
+        write_table(table, output, "row", "query", force=force, flatten=flatten)
     elif as_csv:
         from matlens.export.csv import stream_csv
 

@@ -9,24 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from matlens.cli.output import columns_text, counted, message, print_json, value_text
-from matlens.errors import OutputExists
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["print_json_table", "print_table", "refuse_existing", "write_table"]
-
-
-def refuse_existing(output: str | None, force: bool) -> None:
-    """Before the work begins, rather than at its end."""
-    if output and not force and Path(output).exists():
-        raise OutputExists("the file exists; --force overwrites it", file=output)
+__all__ = ["deliver", "print_table", "write_table"]
 
 
 def write_table(
     table: pa.Table,
     output: str,
     noun: str,
+    name: str,
     *,
     format_name: str | None = None,
     force: bool = False,
@@ -38,20 +32,40 @@ def write_table(
     ----------
     noun : str
         What a row is, such as ``box``.
+    name : str
+        What a database calls the table.
     """
     from matlens.export.formats import ExportOptions, find_format, write_items
     from matlens.export.source import Item, reader_of
 
     options = ExportOptions(force=force, flatten=flatten)
-    write_items(find_format(output, format_name), [Item(noun, reader_of(table))], Path(output), options)
+    write_items(find_format(output, format_name), [Item(name, reader_of(table))], Path(output), options)
     message(f"{output}: {counted(table.num_rows, noun)}, columns {', '.join(table.column_names)}")
 
 
-def print_json_table(table: pa.Table, key: str) -> None:
-    """The rows as JSON records."""
-    from matlens.columns import json_safe
+def deliver(
+    table: pa.Table,
+    noun: str,
+    key: str,
+    *,
+    output: str | None,
+    as_json: bool,
+    rows: int,
+    widths: int = 40,
+    format_name: str | None = None,
+    force: bool = False,
+) -> None:
+    """Write what a command has found if there is an output, else print it: as JSON under `key`, or its first `rows`."""
+    if output:
+        write_table(table, output, noun, key, format_name=format_name, force=force)
+        if as_json:
+            print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})
+    elif as_json:
+        from matlens.columns import json_safe
 
-    print_json({key: json_safe(table.to_pylist())})
+        print_json({key: json_safe(table.to_pylist())})
+    else:
+        print_table(table, rows, widths=widths, more="-o FILE.parquet writes them all")
 
 
 def print_table(table: pa.Table, rows: int, *, widths: int = 40, more: str) -> None:

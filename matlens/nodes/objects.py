@@ -12,7 +12,7 @@ from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValu
 from matlens.model import Elements
 from matlens.nodes.base import Node, find_name
 from matlens.objects import CONVERTERS, Instance
-from matlens.objects.arrow import COLUMN_CLASSES, arrow_column
+from matlens.objects.arrow import COLUMN_CLASSES, arrow_column, is_undecoded
 from matlens.objects.text import texts_of
 from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import OpaqueValue
@@ -113,9 +113,7 @@ class OpaqueNode(Node):
         if self._owner.reader.objects() is None:
             return self._owner.reader.opaque(self._headers, 0)
         found = decode_values(self._owner.reader, self.elements)[0]
-        if type(found).__name__ == "MatlabOpaque":
-            return self._owner.reader.opaque(self._headers, 0)
-        return found
+        return self._owner.reader.opaque(self._headers, 0) if is_undecoded(found) else found
 
     def _value(self) -> Any:
         return self._picked(self._whole_value())
