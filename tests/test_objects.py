@@ -25,7 +25,7 @@ from matlens.boxes.detect import box_columns
 from matlens.comparison import diff
 from matlens.errors import CorruptFile, MatlensError, PathError
 from matlens.objects import Instance, convert
-from matlens.objects.text import categories, strings
+from matlens.objects.text import categories, stored_strings
 from matlens.objects.times import calendar_durations, datetimes, durations
 from matlens.readers.objects import parse_reference
 
@@ -319,14 +319,14 @@ def packed(dims: tuple[int, ...], texts: list[str | None]) -> np.ndarray:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=6))))
 def test_strings_of_any_letters(texts: list[str | None]) -> None:
-    found = strings(packed((1, len(texts)), texts))
+    found = stored_strings(packed((1, len(texts)), texts)).to_numpy()
     assert found.shape == (1, len(texts)) and found.ravel().tolist() == texts
 
 
 def test_strings_in_dims() -> None:
-    found = strings(packed((2, 2), ["a", "b", None, "\U0001f600d"]))
+    found = stored_strings(packed((2, 2), ["a", "b", None, "\U0001f600d"])).to_numpy()
     assert found.tolist() == [["a", None], ["b", "\U0001f600d"]]
-    assert strings(packed((0, 3), [])).shape == (0, 3)
+    assert stored_strings(packed((0, 3), [])).dims == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_strings_in_dims() -> None:
 )
 def test_strings_that_do_not_fit(words: list[int]) -> None:
     with pytest.raises(CorruptFile):
-        strings(np.array(words, np.uint64))
+        stored_strings(np.array(words, np.uint64))
 
 
 @pytest.mark.parametrize(
@@ -368,8 +368,7 @@ def test_missing_and_infinite_times() -> None:
 def test_time_zones_reach_arrow() -> None:
     from matlens.objects.arrow import arrow_column
 
-    value = datetimes(np.array([[0.0]]))
-    column = arrow_column("datetime", value, {"tz": np.array(["Europe/Berlin"])})
+    column = arrow_column("datetime", {"data": np.array([[0.0]]), "tz": np.array(["Europe/Berlin"])})
     assert column.type == pa.timestamp("us", "Europe/Berlin")
     # Stored in UTC, shown in Berlin.
     assert column[0].as_py().isoformat() == "1970-01-01T01:00:00+01:00"

@@ -11,9 +11,9 @@ from matlens.decode import plain
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.model import Elements
 from matlens.nodes.base import Node, find_name
-from matlens.objects import CONVERTERS, Instance
+from matlens.objects import CONVERTERS, Instance, Properties
 from matlens.objects.arrow import COLUMN_CLASSES, arrow_column, is_undecoded
-from matlens.objects.text import texts_of
+from matlens.objects.text import stored_strings, texts_of
 from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import OpaqueValue
 from matlens.readers.objects import ObjectReference, Property, parse_reference
@@ -74,6 +74,8 @@ class OpaqueNode(Node):
             return reader.headers(sized).shape(0)
         if name == "table":
             return self._count(properties, "nrows"), self._count(properties, "nvars")
+        if name == "string":
+            return stored_strings(self._part(properties, "any")).dims
         value = self._whole_value()
         if isinstance(value, dict | list):
             return len(value), 1
@@ -229,19 +231,19 @@ class OpaqueNode(Node):
 
         if self.matlab_class in ("table", "timetable"):
             return self._joined()
+        if self.matlab_class in COLUMN_CLASSES and (properties := self._properties()) is not None:
+            reader = self._owner.reader
+            found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0)
+            column = arrow_column(self.matlab_class, found)
+            picked = column if self._selection is None else column.take(self._selection.linear)
+            return WholeTable(pa.table({self.name or "value": picked}))
         value = self._value()
-        if self.matlab_class in COLUMN_CLASSES:
-            return WholeTable(pa.table({self.name or "value": arrow_column(self.matlab_class, value, self._decoded())}))
         if isinstance(value, Instance) and self._parts():
             keys, elements = zip(*self._parts(), strict=True)
             return ElementsTable(self._owner.reader, list(keys), list(elements))
         if isinstance(value, OpaqueValue):
             raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
         return WholeTable(_table_of(self.name or "value", value))
-
-    def _decoded(self) -> Mapping[str, Any]:
-        properties = self._properties() or {}
-        return {"tz": self._part(properties, "tz")} if "tz" in properties else {}
 
     def _joined(self) -> TableSource:
         """The variables of a table side by side."""

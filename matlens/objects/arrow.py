@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.objects.text import texts_of
+from matlens.objects.instances import convert
+from matlens.objects.text import stored_strings, texts_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,27 +50,30 @@ def items_of(value: Any) -> list[Any]:
     return list(flat) if flat.dtype.kind in "mM" else list(flat.tolist())
 
 
-def arrow_column(class_name: str, value: Any, properties: Mapping[str, Any]) -> pa.Array:
+def arrow_column(class_name: str, properties: Mapping[str, Any]) -> pa.Array:
     """The elements of an array of one of `COLUMN_CLASSES`, in column-major order.
 
     Parameters
     ----------
     class_name : str
-    value : object
-        As `convert` gives it.
     properties : mapping
-        Of the object, for what the value does not tell: the time zone.
+        Of the object, in the form of `scipy.io.loadmat`.
+
+    Raises
+    ------
+    CorruptFile
+        If a property is missing, or does not fit.
 
     Examples
     --------
-    >>> arrow_column("duration", np.array([[1500, 2000]], "m8[us]"), {}).type
+    >>> arrow_column("duration", {"millis": np.array([[1.5, 2.0]])}).type
     DurationType(duration[us])
     """
     import pyarrow as pa
 
-    if class_name == "string":
-        texts = [value] if value is None or isinstance(value, str) else value.ravel(order="F").tolist()
-        return pa.array(texts, pa.string())
+    if class_name == "string" and "any" in properties:
+        return stored_strings(properties["any"]).to_arrow()
+    value = convert(class_name, properties)
     if class_name == "categorical":
         flat = value if hasattr(value, "categories") else value.ravel(order="F").tolist()
         return pa.array(flat, pa.dictionary(pa.int32(), pa.string()))

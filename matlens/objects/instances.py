@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile
 from matlens.objects.maps import dictionary, map_container
 from matlens.objects.tables import frame, table_parts, timetable_parts
-from matlens.objects.text import categories, strings
+from matlens.objects.text import categories, stored_strings
 from matlens.objects.times import calendar_durations, datetimes, durations
 
 __all__ = ["CONVERTERS", "Instance", "convert", "members"]
@@ -45,7 +45,7 @@ def _alone(texts: NDArray[Any]) -> Any:
 
 
 CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "string": lambda properties: _alone(strings(properties["any"])),
+    "string": lambda properties: _alone(stored_strings(properties["any"]).to_numpy()),
     "datetime": lambda properties: datetimes(properties["data"]),
     "duration": lambda properties: durations(properties["millis"]),
     "calendarDuration": lambda properties: calendar_durations(properties["components"]),

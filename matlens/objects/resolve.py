@@ -13,7 +13,7 @@ from matlens.objects.instances import CONVERTERS, Instance, convert, members
 from matlens.readers.base import OpaqueValue
 from matlens.readers.objects import ObjectTable, Property, parse_reference
 
-__all__ = ["Objects", "is_enumeration"]
+__all__ = ["Objects", "Properties", "is_enumeration"]
 
 Decode = Callable[[Elements, int], Any]
 """Gives the value of one element; the number says which element of the level above holds it."""
@@ -85,7 +85,7 @@ class Objects:
             raise LimitExceeded(f"objects are nested deeper than {_MAX_NESTING} levels")
         self._open.append(number)
         try:
-            properties = _Properties(self._table.properties(number), self._decode, place)
+            properties = Properties(self._table.properties(number), self._decode, place)
             if name in CONVERTERS:
                 self._known[number] = convert(name, properties)
             else:
@@ -109,10 +109,10 @@ class Objects:
         return found.ravel()[0] if found.size == 1 else found
 
 
-class _Properties(Mapping[str, Any]):
+class Properties(Mapping[str, Any]):
     """Properties by name, decoded when they are asked for."""
 
-    def __init__(self, properties: dict[str, Property], decode: Decode, place: int) -> None:
+    def __init__(self, properties: Mapping[str, Property], decode: Decode, place: int) -> None:
         self._properties, self._decode, self._place = properties, decode, place
 
     def __getitem__(self, name: str) -> Any:

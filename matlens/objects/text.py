@@ -4,31 +4,72 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
+from matlens.gather import counts_to_offsets, units_to_str, units_to_utf8
+from matlens.model import Int64s
 
-__all__ = ["categories", "strings", "texts_of"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["StoredStrings", "categories", "stored_strings", "texts_of"]
 
 _MISSING = 0xFFFFFFFFFFFFFFFF
+_SEPARATOR = 0xFFFF
+"""A unit that no text should hold: U+FFFF is no letter."""
+_MAX_OFFSET = 2**31 - 1
 
 
-def strings(stored: Any) -> NDArray[np.object_]:
-    """Texts of a string array, None where they are missing.
+class StoredStrings(NamedTuple):
+    """A string array as `stored_strings` finds it."""
+
+    dims: tuple[int, ...]
+    ends: Int64s
+    """Where each text ends among `units`."""
+    is_missing: NDArray[np.bool_]
+    units: NDArray[np.uint16]
+    """UTF-16 units of all texts, one after another."""
+
+    def to_numpy(self) -> NDArray[np.object_]:
+        """Texts with MATLAB's dims, None where they are missing."""
+        texts = np.empty(len(self.ends), object)
+        texts[:] = self._texts()
+        texts[self.is_missing] = None
+        return texts.reshape(self.dims, order="F")
+
+    def _texts(self) -> list[str]:
+        if not len(self.ends):
+            return []
+        if (self.units == _SEPARATOR).any():
+            return [units_to_str(self.units[start:stop]) for start, stop in pairwise([0, *self.ends.tolist()])]
+        # One call that splits is several times faster than a slice for each text.
+        separated = np.insert(self.units, self.ends[:-1], _SEPARATOR)
+        return units_to_str(separated).split(chr(_SEPARATOR))
+
+    def to_arrow(self) -> pa.Array:
+        """Texts in column-major order; halves of a letter become U+FFFD, as UTF-8 cannot hold them."""
+        import pyarrow as pa
+
+        data, offsets = units_to_utf8(self.units, counts_to_offsets(np.diff(self.ends, prepend=0)))
+        is_large = len(data) > _MAX_OFFSET
+        kind, width = (pa.large_string(), np.int64) if is_large else (pa.string(), np.int32)
+        valid = np.packbits(~self.is_missing, bitorder="little") if self.is_missing.any() else None
+        buffers = [None if valid is None else pa.py_buffer(valid), pa.py_buffer(offsets.astype(width)), pa.py_buffer(data)]
+        return pa.Array.from_buffers(kind, len(self.ends), buffers)
+
+
+def stored_strings(stored: Any) -> StoredStrings:
+    """Find the texts of a string array.
 
     Parameters
     ----------
     stored : ndarray of uint64
         Version, number of dims, dims, the number of UTF-16 units of each text (all bits set: missing), and the
         units, four in each number.
-
-    Returns
-    -------
-    ndarray of object
-        With MATLAB's dims.
 
     Raises
     ------
@@ -37,7 +78,7 @@ def strings(stored: Any) -> NDArray[np.object_]:
 
     Examples
     --------
-    >>> strings(np.array([1, 2, 1, 2, 1, _MISSING, 0x41], np.uint64))
+    >>> stored_strings(np.array([1, 2, 1, 2, 1, _MISSING, 0x41], np.uint64)).to_numpy()
     array([['A', None]], dtype=object)
     """
     words = np.ascontiguousarray(np.asarray(stored).ravel(order="F"))
@@ -51,32 +92,17 @@ def strings(stored: Any) -> NDArray[np.object_]:
     if count > len(words) - 2 - ndim:
         raise CorruptFile(f"{count} strings declared in {len(words)} numbers")
     lengths = words[2 + ndim : 2 + ndim + count]
-    missing = lengths == _MISSING
-    if (lengths[~missing] >> np.uint64(60)).any():
-        raise CorruptFile("a string longer than any memory")
-    ends = np.cumsum(np.where(missing, np.uint64(0), lengths).astype(np.int64))
+    is_missing = lengths == _MISSING
+    lengths = np.where(is_missing, np.uint64(0), lengths)
     units = words[2 + ndim + count :].view("<u2")
-    if count and (int(ends[-1]) > len(units) or (np.diff(ends) < 0).any()):
-        raise CorruptFile(f"strings of {int(ends[-1])} letters declared, {len(units)} stored")
-    texts = _cut(units[: int(ends[-1]) if count else 0], ends)
-    result = np.empty(count, object)
-    result[:] = texts
-    result[missing] = None
-    return result.reshape(dims, order="F")
-
-
-def _cut(units: NDArray[np.uint16], ends: NDArray[np.int64]) -> list[str]:
-    """Texts that end at these units."""
-    whole = units.tobytes().decode("utf-16-le", "surrogatepass")
-    if len(whole) != len(units):
-        # Letters beyond the first 65,536 take two units: count letters instead.
-        second = (units >= 0xDC00) & (units < 0xE000) & np.concatenate([[False], _is_high(units[:-1])])
-        ends = ends - np.concatenate([[0], np.cumsum(second)])[ends]
-    return [whole[start:stop] for start, stop in pairwise([0, *ends.tolist()])]
-
-
-def _is_high(units: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    return (units >= 0xD800) & (units < 0xDC00)
+    # Each at most all units, and so no sum of them beyond 64 bits.
+    if (lengths > len(units)).any():
+        raise CorruptFile(f"a string of {lengths.max()} letters declared, {len(units)} stored")
+    ends = np.cumsum(lengths.astype(np.int64))
+    total = int(ends[-1]) if count else 0
+    if total > len(units):
+        raise CorruptFile(f"strings of {total} letters declared, {len(units)} stored")
+    return StoredStrings(dims, ends, is_missing, units[:total])
 
 
 def texts_of(value: Any) -> list[str]:

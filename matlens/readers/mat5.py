@@ -194,14 +194,14 @@ class Mat5Reader(WholeArrays):
             headers.ok[:] = False
             headers.errors.update(dict.fromkeys(range(len(elements)), error))
             return headers
-        headers, left = Headers.empty(elements), np.arange(len(elements))
-        if len(elements) >= BATCH:
-            headers, left = batch_headers(self._segments.words(elements.segment), elements)
-            self.stats["unusual"] += len(left)
+        if len(elements) < BATCH:
+            headers = self._single_headers(buffer, elements)
+            self.stats["single"] += len(elements)
         else:
-            self.stats["single"] += len(left)
-        self.stats["batch"] += len(elements) - len(left)
-        headers = headers.put(left, self._single_headers(buffer, elements.take(left)))
+            headers, left = batch_headers(self._segments.words(elements.segment), elements)
+            headers = headers.put(left, self._single_headers(buffer, elements.take(left)))
+            self.stats["unusual"] += len(left)
+            self.stats["batch"] += len(elements) - len(left)
         if elements.segment == self._object_segment and self._objects is not None:
             mark_references(headers, self._objects, self._may_refer(headers), self.gather)
         return headers
