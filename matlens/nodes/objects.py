@@ -41,6 +41,7 @@ class OpaqueNode(Node):
 
     kind = "opaque"
     _real_dims: tuple[int, ...] | None = None
+    _known_properties: tuple[dict[str, Property] | None] | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -91,6 +92,11 @@ class OpaqueNode(Node):
 
     def _properties(self) -> dict[str, Property] | None:
         """Properties of a single object of the object system; None of arrays and of all others."""
+        if self._known_properties is None:
+            self._known_properties = (self._find_properties(),)
+        return self._known_properties[0]
+
+    def _find_properties(self) -> dict[str, Property] | None:
         reference, table = self._reference(), self._owner.reader.objects()
         if reference is None or table is None:
             return None

@@ -121,6 +121,10 @@ class Properties(Mapping[str, Any]):
             return self._decode(stored, self._place)
         return stored if isinstance(stored, str) else np.array([[stored != 0]])
 
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own would decode the value to know.
+        return name in self._properties
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._properties)
 

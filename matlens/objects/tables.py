@@ -130,10 +130,13 @@ def _columns(name: str, stored: Any, count: int) -> dict[str, Any]:
     return {name: [array[k] for k in range(count)]}
 
 
-def _unboxed(column: Any) -> list[Any]:
+def _unboxed(column: Any) -> Any:
     """Cells of texts as texts."""
+    cells = column.tolist()
+    if np.ndarray not in set(map(type, cells)):
+        return column
     items = []
-    for item in column.tolist():
+    for item in cells:
         array = np.asarray(item) if isinstance(item, np.ndarray) else None
         is_text = array is not None and array.dtype.kind == "U" and array.size <= 1
         items.append((str(array.ravel()[0]) if array.size else "") if is_text and array is not None else item)
