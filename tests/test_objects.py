@@ -27,7 +27,7 @@ from matlens.errors import CorruptFile, MatlensError, PathError
 from matlens.objects import Instance, convert
 from matlens.objects.text import categories, stored_strings
 from matlens.objects.times import calendar_durations, datetimes, durations
-from matlens.readers.objects import parse_reference
+from matlens.readers.objects import ObjectTable, parse_reference
 
 MAT_JL = "JuliaIO+MAT.jl/test"
 VERSIONS = ["v7", "v7.3"]
@@ -82,6 +82,37 @@ def test_handles_are_shared(opened: Any) -> None:
 
 def test_dynamic_properties(opened: Any) -> None:
     assert opened("dynamicprops")["obj"].to_python() == {"Name": "Example", "DynamicData": 42.0}
+
+
+def test_members_of_enumerations_inside_objects(corpus: Any) -> None:
+    with matlens.open(corpus("mathworks+Helmet-detection/gTruth.mat")) as file:
+        kind = file.get("gTruth.any.LabelDefinitions(1).Type")
+        assert (kind.matlab_class, kind.dims, kind.value, kind.child_count) == ("labelType", (1, 1), "Rectangle", 0)
+        assert kind.to_arrow().to_pylist() == [{"Type": "Rectangle"}]
+    with matlens.open(corpus("mathworks+Helmet-detection/videoLabelingSession.mat")) as file:
+        source = file.get("videoLabelingSession.SourceType")
+        assert source.dims == (0, 0) and source.matlab_class == "vision.internal.labeler.DataSourceType"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_one_object_of_many_leaves_the_others(tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    matio = pytest.importorskip("matio")
+    # Of v7.3, mat-io writes a thousand in a second.
+    cell = np.empty((1, 10_000 if version == "v7" else 1_000), object)
+    for k in range(cell.size):
+        cell[0, k] = np.array([[f"text {k}"]], dtype=np.dtypes.StringDType())
+    matio.save_to_mat(str(tmp_path / "many.mat"), {"c": cell}, version=version)
+    resolved: list[int] = []
+    properties = ObjectTable.properties
+
+    def counted(self: ObjectTable, object_id: int) -> Any:
+        resolved.append(object_id)
+        return properties(self, object_id)
+
+    monkeypatch.setattr(ObjectTable, "properties", counted)
+    with matlens.open(tmp_path / "many.mat") as file:
+        assert file.get("c{501}").value == "text 500"
+    assert len(resolved) == 1
 
 
 def test_function_handles_that_capture(opened: Any) -> None:
@@ -319,8 +350,18 @@ def packed(dims: tuple[int, ...], texts: list[str | None]) -> np.ndarray:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=6))))
 def test_strings_of_any_letters(texts: list[str | None]) -> None:
-    found = stored_strings(packed((1, len(texts)), texts)).to_numpy()
-    assert found.shape == (1, len(texts)) and found.ravel().tolist() == texts
+    found = stored_strings(packed((1, len(texts)), texts))
+    assert found.dims == (1, len(texts)) and found.to_numpy().ravel().tolist() == texts
+    assert found.to_arrow().equals(pa.array(texts, pa.string()))
+    found.to_arrow().validate(full=True)
+
+
+def test_strings_of_halves_of_letters_and_of_no_letters() -> None:
+    texts = ["\ud83d", "\ude00x", "\uffff", "", "ab"]
+    found = stored_strings(packed((5, 1), texts))
+    assert found.to_numpy().ravel().tolist() == texts
+    assert stored_strings(packed((2, 1), texts[:2])).to_numpy().ravel().tolist() == texts[:2]
+    assert found.to_arrow().to_pylist() == ["\ufffd", "\ufffdx", "\uffff", "", "ab"]
 
 
 def test_strings_in_dims() -> None:

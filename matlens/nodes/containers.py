@@ -11,7 +11,7 @@ from matlens.errors import CorruptFile, LimitExceeded, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s, MatlabClass
 from matlens.nodes.base import Node, Owner, find_name
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
-from matlens.nodes.objects import OpaqueNode
+from matlens.nodes.objects import EnumerationNode, OpaqueNode, is_enumeration
 from matlens.nodes.rows import cells_of_rows, first_row
 from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import Reader
@@ -443,6 +443,8 @@ def make_node(owner: Owner, headers: Headers, name: str, path: str, python_path:
     elif cls in (MatlabClass.STRUCT, MatlabClass.OBJECT):
         single = ObjectNode if cls == MatlabClass.OBJECT else StructNode
         node_type = single if headers.numel[0] == 1 else StructArrayNode
+        if node_type is StructNode and is_enumeration(owner, headers):
+            node_type = EnumerationNode
     elif cls in _LEAVES:
         node_type = _LEAVES[cls]
     return node_type(owner, headers, name, path, python_path)

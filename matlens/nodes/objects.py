@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from matlens.decode import plain
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
-from matlens.model import Elements
-from matlens.nodes.base import Node, find_name
-from matlens.objects import CONVERTERS, Instance, Properties
+from matlens.model import Elements, Headers
+from matlens.nodes.base import Node, Owner, find_name
+from matlens.objects import CONVERTERS, ENUMERATION_TAG, Instance, Properties
 from matlens.objects.arrow import COLUMN_CLASSES, arrow_column, is_undecoded
 from matlens.objects.text import stored_strings, texts_of
 from matlens.paths import Index, field_suffix, python_field, select, subscript
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from matlens.tables import TableSource
 
-__all__ = ["OpaqueNode"]
+__all__ = ["EnumerationNode", "OpaqueNode", "is_enumeration"]
 
 _SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
 """The property whose dims are those of the array."""
@@ -287,6 +288,45 @@ class OpaqueNode(Node):
         if isinstance(value, np.ndarray) and any(isinstance(item, Instance) for item in value.ravel()[:1]):
             return ""
         return _text(plain(value))
+
+
+class EnumerationNode(OpaqueNode):
+    """Members of an enumeration inside an object, where they are stored as a struct; `value` has their names."""
+
+    @cached_property
+    def _fields(self) -> dict[str, Elements]:
+        groups = self._owner.reader.children(self._headers)
+        return {name: groups[0].column(k) for k, name in enumerate(groups[0].fields or ())}
+
+    @cached_property
+    def matlab_class(self) -> str:
+        try:
+            table = self._owner.reader.objects()
+            number = self._count(self._fields, "ClassName")
+            return table.class_name(number) if table is not None else "struct"
+        except MatlensError:
+            return "struct"
+
+    def _find_dims(self) -> tuple[int, ...]:
+        indices = self._fields.get("ValueIndices")
+        return self._headers.shape(0) if indices is None else self._owner.reader.headers(indices).shape(0)
+
+    def _find_properties(self) -> None:
+        return None
+
+    def _whole_value(self) -> Any:
+        return decode_values(self._owner.reader, self.elements)[0]
+
+
+def is_enumeration(owner: Owner, headers: Headers) -> bool:
+    """Whether a 1x1 struct stands for members of an enumeration."""
+    if not owner.reader.may_hold_objects:
+        return False
+    try:
+        groups = owner.reader.children(headers)
+    except MatlensError:
+        return False
+    return bool(groups) and (groups[0].fields or ("",))[0] == ENUMERATION_TAG
 
 
 def _text(value: Any) -> str:

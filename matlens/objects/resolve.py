@@ -13,19 +13,21 @@ from matlens.objects.instances import CONVERTERS, Instance, convert, members
 from matlens.readers.base import OpaqueValue
 from matlens.readers.objects import ObjectTable, Property, parse_reference
 
-__all__ = ["Objects", "Properties", "is_enumeration"]
+__all__ = ["ENUMERATION_TAG", "Objects", "Properties", "is_enumeration"]
 
 Decode = Callable[[Elements, int], Any]
 """Gives the value of one element; the number says which element of the level above holds it."""
 
 _MAX_NESTING = 32
+ENUMERATION_TAG = "EnumerationInstanceTag"
+"""First field of the struct that stands for members of an enumeration."""
 
 
 def is_enumeration(stored: Any) -> bool:
     """Whether a struct stands for an array of an enumeration, as they are stored."""
     if not isinstance(stored, np.ndarray) or stored.dtype.names is None or stored.size != 1:
         return False
-    return bool(stored.dtype.names[0] == "EnumerationInstanceTag")
+    return bool(stored.dtype.names[0] == ENUMERATION_TAG)
 
 
 class Objects:

@@ -57,8 +57,8 @@ class StoredStrings(NamedTuple):
         data, offsets = units_to_utf8(self.units, counts_to_offsets(np.diff(self.ends, prepend=0)))
         is_large = len(data) > _MAX_OFFSET
         kind, width = (pa.large_string(), np.int64) if is_large else (pa.string(), np.int32)
-        valid = np.packbits(~self.is_missing, bitorder="little") if self.is_missing.any() else None
-        buffers = [None if valid is None else pa.py_buffer(valid), pa.py_buffer(offsets.astype(width)), pa.py_buffer(data)]
+        valid = pa.py_buffer(np.packbits(~self.is_missing, bitorder="little")) if self.is_missing.any() else None
+        buffers = [valid, pa.py_buffer(offsets.astype(width)), pa.py_buffer(data)]
         return pa.Array.from_buffers(kind, len(self.ends), buffers)
 
 

@@ -115,6 +115,11 @@ class Reader(Protocol):
         """The objects of the file, None where there are none; raises if their metadata are damaged."""
         ...
 
+    @property
+    def may_hold_objects(self) -> bool:
+        """Whether values may be parts of objects; says nothing that costs time."""
+        ...
+
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         """What is stored for the object at index `i`."""
         ...
@@ -126,6 +131,10 @@ class Reader(Protocol):
 
 class WholeArrays:
     """The part of a `Reader` that has all of an array at hand, or none of it, and no objects."""
+
+    @property
+    def may_hold_objects(self) -> bool:
+        return False
 
     def objects(self) -> ObjectTable | None:
         """None are there."""

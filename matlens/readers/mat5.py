@@ -333,6 +333,10 @@ class Mat5Reader(WholeArrays):
 
     # --- objects -------------------------------------------------------------------
 
+    @property
+    def may_hold_objects(self) -> bool:
+        return self.subsystem is not None
+
     def objects(self) -> ObjectTable | None:
         self.variables()
         if self._objects is None and self.subsystem is not None:

@@ -427,6 +427,10 @@ class Mat73Reader:
             raise CorruptFile(f"{name.decode()} of a sparse matrix holds no numbers")
         return self.gather(stored)[0]
 
+    @property
+    def may_hold_objects(self) -> bool:
+        return self._objects is not None
+
     def objects(self) -> ObjectTable | None:
         root = h5g.open(self._storage.file_id, b"/")
         if self._objects is None and root.links.exists(b"#subsystem#"):

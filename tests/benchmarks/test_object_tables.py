@@ -52,3 +52,23 @@ def test_table(benchmark: Any, tmp_path: Path, version: str, count: int, who: st
             return len(matio.load_from_mat(str(path))["t"])
 
     assert benchmark.pedantic(theirs if who == "matio" else ours, rounds=5, warmup_rounds=1) == count
+
+
+@pytest.mark.parametrize("who", ["matlens, Arrow", "matlens, value", "matio"])
+@pytest.mark.parametrize("count", [10_000, 200_000])
+@pytest.mark.parametrize("version", ["v7", "v7.3"])
+def test_string_array(benchmark: Any, tmp_path: Path, version: str, count: int, who: str) -> None:
+    matio = pytest.importorskip("matio")
+    benchmark.group = f"{version} {count:,} strings"
+    path = tmp_path / "s.mat"
+    texts = np.array([[f"name {k}"] for k in range(count)], object).astype(np.dtypes.StringDType())
+    matio.save_to_mat(str(path), {"s": texts}, version=version)
+
+    def ours() -> int:
+        with matlens.open(path) as file:
+            return file["s"].to_arrow().num_rows if who.endswith("Arrow") else len(file["s"].value)
+
+    def theirs() -> int:
+        return len(matio.load_from_mat(str(path))["s"])
+
+    assert benchmark.pedantic(theirs if who == "matio" else ours, rounds=5, warmup_rounds=1) == count
