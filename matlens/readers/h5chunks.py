@@ -23,6 +23,8 @@ __all__ = ["Chunks", "read_chunks", "read_values", "read_window"]
 DEFLATE, SHUFFLE = 1, 2
 MAX_CHUNKS = 1 << 24
 MAX_LEVEL = 16
+MAX_PARTS = 64
+"""Chunks are shared out to threads in no more parts than this."""
 MAX_CHUNK_BYTES = 256 << 20
 
 
@@ -175,15 +177,16 @@ def _place_all(
 ) -> None:
     """Inflate chunks of data sets into their arrays, which begin at `starts` along `axis`."""
 
-    def place(task: tuple[int, int]) -> None:
-        k, number = task
-        _place(source, data_sets[k], number, arrays[k], axis, starts[k])
+    def place(part: list[tuple[int, int]]) -> None:
+        for k, number in part:
+            _place(source, data_sets[k], number, arrays[k], axis, starts[k])
 
-    if sum(array.nbytes for array in arrays) >= THREADED_BYTES:
-        in_threads(place, tasks)
-    else:
-        for task in tasks:
-            place(task)
+    if sum(array.nbytes for array in arrays) < THREADED_BYTES:
+        place(tasks)
+        return
+    # Chunks are often so small that handing each over to a thread takes longer than inflating it.
+    size = -(-len(tasks) // MAX_PARTS)
+    in_threads(place, [tasks[first : first + size] for first in range(0, len(tasks), size)])
 
 
 def _place(source: Bytes, chunks: Chunks, number: int, array: NDArray[Any], axis: int, start: int) -> None:
