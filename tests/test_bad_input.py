@@ -22,7 +22,9 @@ from support import FIXTURES, assert_same
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsafeFile
 from matlens.model import CLASS_DTYPES, Elements, MatlabClass
-from matlens.readers.mat73_batch import DIRECT, IN_CHUNKS, Batch
+from matlens.readers.h5file import H5File
+from matlens.readers.mat73_batch import Batch
+from matlens.readers.mat73_single import DIRECT, IN_CHUNKS
 from matlens.walk import kinds
 
 NOT_MAT = {
@@ -340,8 +342,18 @@ def chunked_v73(path: Path) -> Path:
     return path
 
 
+def read_at_all_levels(content: bytes, elements: Elements) -> None:
+    """All variables, and whatever stands at any address."""
+    with contextlib.suppress(MatlensError), matlens.open(content) as file:
+        for name in file:
+            with contextlib.suppress(MatlensError):
+                file[name].to_numpy()
+    with contextlib.suppress(MatlensError):
+        read_batches(Batch(H5File(content)), elements)
+
+
 def read_batches(batch: Batch, elements: Elements, depth: int = 0) -> None:
-    """Everything below `elements` that needs no libhdf5."""
+    """Everything below `elements`, many at once."""
     headers, left = batch.headers(elements)
     for (cls, *_), index in kinds(headers):
         part = headers.take(np.setdiff1d(index, left))
@@ -352,9 +364,6 @@ def read_batches(batch: Batch, elements: Elements, depth: int = 0) -> None:
                 below = batch.structs(part)[0]
             elif cls == MatlabClass.CELL and covered:
                 below = [batch.cells(part)]
-            elif cls == MatlabClass.SPARSE:
-                for address in part.elements.positions.tolist():
-                    batch.addresses(address)
             elif covered and (cls in CLASS_DTYPES or cls == MatlabClass.CHAR):
                 batch.gather(part)
             for children in below if depth < 6 else ():
@@ -364,7 +373,6 @@ def read_batches(batch: Batch, elements: Elements, depth: int = 0) -> None:
 
 @pytest.mark.parametrize("name", ["kinds_v73.mat", "digits_v73.mat", "chunked"])
 def test_random_damage_in_v73_never_escapes(name: str, tmp_path: Path) -> None:
-    # libhdf5 is left out: this is about matlens' own reading.
     rng = np.random.default_rng(3)
     path = chunked_v73(tmp_path / "x.mat") if name == "chunked" else FIXTURES / name
     original = np.frombuffer(path.read_bytes(), np.uint8)
@@ -380,7 +388,7 @@ def test_random_damage_in_v73_never_escapes(name: str, tmp_path: Path) -> None:
             spots = rng.integers(512, len(content), 30)
         spots = np.minimum(spots.ravel(), len(content) - 1)
         content[spots] = rng.choice([0, 1, 2, 16, 127, 128, 255, int(rng.integers(256))], len(spots))
-        read_batches(Batch(content.tobytes(), 512), elements)
+        read_at_all_levels(content.tobytes(), elements)
 
 
 def test_a_count_of_field_names_beyond_64_bits() -> None:
@@ -391,7 +399,7 @@ def test_a_count_of_field_names_beyond_64_bits() -> None:
     content[size : size + 8] = struct.pack("<Q", 2**60 + 1)
     with h5py.File(FIXTURES / "annotations_v73.mat") as file:
         address = h5py.h5o.get_info(file["annotations"].id).addr
-    _, left = Batch(bytes(content), 512).headers(Elements(0, np.array([address], np.int64)))
+    _, left = Batch(H5File(bytes(content))).headers(Elements(0, np.array([address], np.int64)))
     assert left.tolist() == [0]
 
 

@@ -105,6 +105,5 @@ def _reader_of(buffer: Any, path: str | None, engine: Engine) -> Reader:
 
         return Mat5Reader(buffer)
     from matlens.readers.mat73 import Mat73Reader
-    from matlens.readers.mat73_file import Storage
 
-    return Mat73Reader(Storage(buffer, path))
+    return Mat73Reader(buffer)

@@ -1,37 +1,53 @@
 """Chunked HDF5 data sets: the chunk index read in Python, the chunks inflated in threads.
 
-Covered are version-1 B-trees and the filters that MATLAB uses: deflate, and shuffle before
-it. Everything else is left to libhdf5. Layout after The HDF Group, *HDF5 File Format
-Specification Version 3.0*, III.A.1 and IV.A.2.
+Covered are version-1 B-trees and the filters that MATLAB's own files have: deflate, shuffle and
+Fletcher-32. Layout after The HDF Group, *HDF5 File Format Specification Version 3.0*, III.A.1, IV.A.2.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
 from matlens.model import Int64s
 from matlens.readers.h5bytes import Bytes
+from matlens.readers.h5object import H5Object
 from matlens.readers.inflate import MAX_RATIO, THREADED_BYTES, in_threads, inflate
 
-__all__ = ["Chunks", "read_chunks", "read_values", "read_window"]
+__all__ = ["Chunks", "read_chunks", "read_filters", "read_values", "read_window"]
 
-DEFLATE, SHUFFLE = 1, 2
+DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
+FILTER_NAMES = dict(enumerate(("deflate", "shuffle", "fletcher32", "szip", "nbit", "scaleoffset"), 1)) | {32000: "lzf"}
+_ORDERS = (
+    (),
+    (DEFLATE,),
+    (SHUFFLE,),
+    (FLETCHER32,),
+    (SHUFFLE, DEFLATE),
+    (DEFLATE, FLETCHER32),
+    (SHUFFLE, FLETCHER32),
+    (SHUFFLE, DEFLATE, FLETCHER32),
+    (FLETCHER32, DEFLATE),
+    (FLETCHER32, SHUFFLE, DEFLATE),
+)
 MAX_CHUNKS = 1 << 24
 MAX_LEVEL = 16
 MAX_PARTS = 64
 """Chunks are shared out to threads in no more parts than this."""
 MAX_CHUNK_BYTES = 256 << 20
+MAX_UNSTORED = 256 << 20
 
 
 class Chunks(NamedTuple):
     """Where the chunks of one data set stand, and how they are stored.
 
-    `corner` has a row for each chunk: its first index along each dimension of the data set.
+    `corner` has a row for each chunk: its first index along each dimension of the data set. Elements of chunks that
+    are not stored have the bytes `fill`, or are zero.
     """
 
     dims: tuple[int, ...]
@@ -40,89 +56,112 @@ class Chunks(NamedTuple):
     corner: Int64s
     start: Int64s
     nbytes: Int64s
+    skipped: Int64s
+    """Bit k is set where filter k was not applied to the chunk."""
+    is_whole: bool
+    fill: bytes
 
 
-def read_chunks(
-    source: Bytes, base: int, layout: int, filters: int, dims: tuple[int, ...], itemsize: int
-) -> Chunks | None:
-    """The chunks of a data set, None where it is stored in a way that is not covered.
+def read_chunks(source: Bytes, base: int, found: H5Object) -> Chunks:
+    """The chunks of a data set.
 
-    Parameters
-    ----------
-    layout, filters : int
-        Positions of the bodies of the data layout and the filter messages; `filters` is
-        negative where there is none.
-    dims : tuple of int
-        Dimensions of the data set, as HDF5 orders them.
-    itemsize : int
-        Bytes of one item.
+    Raises
+    ------
+    CorruptFile
+        If the index of the chunks is damaged, or does not fit the dims.
+    LimitExceeded
+        If a chunk, or what is declared without being stored, takes too much memory.
+    UnsafeFile
+        If the chunks went through a filter other than MATLAB's.
     """
-    rank = int(source.bytes[layout + 2])
-    sizes = tuple(source.take(np.array([layout + 11]), 4 * rank).view("<u4").ravel().tolist())
-    pipeline = _filters(source, filters)
-    tree = int(source.number(np.array([layout + 3]), 8)[0])
+    if found.dataspace is None or found.datatype is None or found.chunks is None:
+        raise CorruptFile("no chunks are described", offset=found.position)
+    dims, itemsize = found.dataspace.dims, found.datatype.itemsize
+    tree, sizes = found.chunks
     shape = sizes[:-1]
-    if rank != len(dims) + 1 or sizes[-1] != itemsize or pipeline is None or tree < 0:
-        return None
-    count = math.prod(-(-n // size) for n, size in zip(dims, shape, strict=True)) if all(shape) else 0
-    if not 0 < count <= MAX_CHUNKS or math.prod(sizes) > MAX_CHUNK_BYTES or count > source.size // 8:
-        return None
-    found = _index(source, base, tree + base, rank, count)
-    if found is None or len(found[0]) != count:
-        # A missing chunk stands for fill values.
-        return None
-    chunks = Chunks(dims, shape, pipeline, *found)
+    if len(sizes) != len(dims) + 1 or not dims or not all(sizes) or sizes[-1] != itemsize:
+        text = f"chunks {shape} of items of {sizes[-1:]} bytes for dims {dims} of items of {itemsize}"
+        raise CorruptFile(text, offset=found.position)
+    filters = tuple(number for number, _ in read_filters(source, found.filters))
+    if filters not in _ORDERS:
+        names = ", ".join(FILTER_NAMES.get(number, f"filter {number}") for number in filters)
+        text = f"values went through {names}; deflate, shuffle and fletcher32 are read"
+        raise UnsafeFile(text, offset=found.position)
+    count = math.prod(-(-n // size) for n, size in zip(dims, shape, strict=True))
+    nbytes = math.prod(sizes)
+    if nbytes > MAX_CHUNK_BYTES:
+        raise LimitExceeded(f"chunks of {nbytes} bytes, {MAX_CHUNK_BYTES} at most", offset=found.position)
+    if tree < 0:
+        nothing = np.zeros(0, np.int64)
+        index = nothing.reshape(0, len(dims)), nothing, nothing, nothing
+    else:
+        index = _index(source, base, tree, len(sizes), count)
+    chunks = Chunks(dims, shape, filters, *index, len(index[0]) == count, found.fill)
+    _check(chunks, nbytes, source.size)
+    return chunks
+
+
+def _check(chunks: Chunks, chunk_bytes: int, file_size: int) -> None:
+    """Refuse chunks that stand outside the data set or twice, and more than what is stored can hold."""
     stored = int(chunks.nbytes.sum())
-    believable = stored <= source.size and math.prod(sizes) * count <= stored * (MAX_RATIO if pipeline else 1)
-    return chunks if believable and _cover(chunks) else None
-
-
-def _cover(chunks: Chunks) -> bool:
-    """Whether the chunks stand on their grid inside the data set, each once."""
+    ratio = MAX_RATIO if DEFLATE in chunks.filters else 1
+    if stored > file_size or chunk_bytes * len(chunks.start) > stored * ratio:
+        raise CorruptFile(f"{len(chunks.start)} chunks of {chunk_bytes} bytes are declared in {stored} bytes")
     grid = np.array(chunks.shape, np.int64)
     place = chunks.corner // grid
     on_grid = (chunks.corner % grid == 0) & (chunks.corner >= 0) & (chunks.corner < np.array(chunks.dims))
     if not on_grid.all():
-        return False
-    cells = tuple(-(-n // size) for n, size in zip(chunks.dims, chunks.shape, strict=True))
-    return len(np.unique(np.ravel_multi_index(tuple(place.T), cells))) == len(place)
+        raise CorruptFile("a chunk stands outside of its data set")
+    if len(place) != len(np.unique(place, axis=0)):
+        raise CorruptFile("two chunks stand in one place")
 
 
-def _filters(source: Bytes, position: int) -> tuple[int, ...] | None:
-    """Filters in the order in which they were applied."""
+def read_filters(source: Bytes, position: int) -> list[tuple[int, tuple[int, ...]]]:
+    """Numbers and parameters of the filters, in the order in which they were applied."""
     if position < 0:
-        return ()
-    version, count = source.bytes[position : position + 2].tolist()
+        return []
+    try:
+        return _filters(source.bytes, position)
+    except struct.error:
+        raise CorruptFile("the filters are cut off", offset=position) from None
+
+
+def _filters(buffer: Any, position: int) -> list[tuple[int, tuple[int, ...]]]:
+    version, count = int(buffer[position]), int(buffer[position + 1])
+    if version not in (1, 2) or count > 32:
+        raise CorruptFile(f"{count} filters, version {version}", offset=position)
     at = position + (8 if version == 1 else 2)
     found = []
     for _ in range(count):
-        if version not in (1, 2) or at + 8 > source.size:
-            return None
-        number, name, _flags, values = source.bytes[at : at + 8].view("<u2").tolist()
-        if number not in (DEFLATE, SHUFFLE) or (version == 2 and number > 255):
-            return None
-        if version == 1:
-            at += 8 + (name + 7) // 8 * 8 + 4 * (values + values % 2)
-        else:
-            at += 6 + 4 * values
-        found.append(number)
-    return tuple(found) if tuple(found) in ((), (DEFLATE,), (SHUFFLE, DEFLATE)) else None
+        (number,) = struct.unpack_from("<H", buffer, at)
+        has_name = version == 1 or number >= 256
+        name = struct.unpack_from("<H", buffer, at + 2)[0] if has_name else 0
+        (values,) = struct.unpack_from("<H", buffer, at + (6 if has_name else 4))
+        at += 8 if has_name else 6
+        at += (name + 7) // 8 * 8 if version == 1 else name
+        found.append((number, struct.unpack_from(f"<{values}I", buffer, at)))
+        at += 4 * (values + (values % 2 if version == 1 else 0))
+    return found
 
 
-def _index(source: Bytes, base: int, tree: int, rank: int, most: int) -> tuple[Int64s, Int64s, Int64s] | None:
-    """Corners, positions and stored sizes of all chunks of a B-tree, which are no more than `most`."""
+def _index(source: Bytes, base: int, tree: int, rank: int, most: int) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+    """Corners, positions, stored sizes and skipped filters of all chunks of a B-tree, `most` at most."""
     key = 8 + 8 * rank
-    level = np.array([tree], np.int64)
+    level, above = np.array([tree], np.int64), -1
     for _ in range(MAX_LEVEL):
         if not source.inside(level, 24).all():
-            return None
+            raise CorruptFile("the index of the chunks leads outside the file", offset=tree)
         heads = source.take(level, 8)
         depth = set(heads[:, 5].tolist())
         if not (heads[:, :5] == np.frombuffer(b"TREE\x01", np.uint8)).all() or len(depth) != 1:
-            return None
+            raise CorruptFile("the index of the chunks is damaged", offset=int(level[0]))
+        if above >= 0 and depth != {above - 1}:
+            raise CorruptFile("the index of the chunks leads back to itself", offset=int(level[0]))
+        (above,) = depth
         counts = heads[:, 6:].copy().view("<u2").ravel().astype(np.int64)
         if counts.sum() > most or not source.inside(level + 24, counts * (key + 8)).all():
-            return None
+            text = f"{counts.sum()} entries in the index of {most} chunks"
+            raise CorruptFile(text, offset=int(level[0]))
         slots = np.concatenate(
             [start + 24 + (key + 8) * np.arange(n) for start, n in zip(level.tolist(), counts.tolist(), strict=True)]
         )
@@ -131,12 +170,13 @@ def _index(source: Bytes, base: int, tree: int, rank: int, most: int) -> tuple[I
         if depth != {0}:
             level = below
             continue
-        nbytes, mask = rows[:, :8].copy().view("<u4").astype(np.int64).T
+        nbytes, skipped = rows[:, :8].copy().view("<u4").astype(np.int64).T
         corner = rows[:, 8 : key - 8].copy().view("<i8").reshape(len(rows), rank - 1)
-        if mask.any() or not source.inside(below, nbytes).all():
-            return None
-        return corner, below, nbytes
-    return None
+        inside = source.inside(below, nbytes)
+        if not inside.all():
+            raise CorruptFile("a chunk stands outside the file", offset=int(below[~inside][0]))
+        return corner, below, nbytes, skipped
+    raise CorruptFile("the index of the chunks is too deep", offset=tree)
 
 
 def read_values(source: Bytes, data_sets: list[Chunks], dtype: np.dtype[Any]) -> list[NDArray[Any]]:
@@ -147,7 +187,7 @@ def read_values(source: Bytes, data_sets: list[Chunks], dtype: np.dtype[Any]) ->
     CorruptFile
         If a chunk does not hold what it must.
     """
-    arrays = [np.empty(chunks.dims, dtype) for chunks in data_sets]
+    arrays = [_new_array(chunks, chunks.dims, dtype) for chunks in data_sets]
     tasks = [(k, number) for k, chunks in enumerate(data_sets) for number in range(len(chunks.start))]
     _place_all(source, data_sets, arrays, tasks, [0] * len(data_sets), 0)
     return [array.ravel() for array in arrays]
@@ -162,7 +202,7 @@ def read_window(source: Bytes, chunks: Chunks, dtype: np.dtype[Any], axis: int, 
     wanted = np.flatnonzero((first < stop) & (first + chunks.shape[axis] > start))
     dims = list(chunks.dims)
     dims[axis] = stop - start
-    array = np.empty(dims, dtype)
+    array = _new_array(chunks, tuple(dims), dtype)
     _place_all(source, [chunks], [array], [(0, number) for number in wanted.tolist()], [start], axis)
     return array
 
@@ -189,21 +229,30 @@ def _place_all(
     in_threads(place, [tasks[first : first + size] for first in range(0, len(tasks), size)])
 
 
+def _new_array(chunks: Chunks, dims: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array for all chunks, with the fill value where none is stored."""
+    if chunks.is_whole:
+        return np.empty(dims, dtype)
+    total, stored = math.prod(dims) * dtype.itemsize, int(chunks.nbytes.sum())
+    if total > max(MAX_UNSTORED, math.prod(chunks.shape) * dtype.itemsize * len(chunks.start)):
+        raise LimitExceeded(f"{total} bytes declared, {stored} stored")
+    if len(chunks.fill) == dtype.itemsize:
+        return np.full(dims, np.frombuffer(chunks.fill, dtype)[0])
+    return np.zeros(dims, dtype)
+
+
 def _place(source: Bytes, chunks: Chunks, number: int, array: NDArray[Any], axis: int, start: int) -> None:
-    """Inflate one chunk and put the part of it that lies inside `array` in its place."""
+    """Decode one chunk and put the part of it that lies inside `array` in its place."""
     position, nbytes = int(chunks.start[number]), int(chunks.nbytes[number])
-    size = math.prod(chunks.shape) * array.dtype.itemsize
     stored = source.bytes[position : position + nbytes].data
+    skipped = int(chunks.skipped[number])
+    filters = [code for k, code in enumerate(chunks.filters) if not skipped >> k & 1]
+    size = math.prod(chunks.shape) * array.dtype.itemsize
     try:
-        data = inflate(stored, size) if chunks.filters and chunks.filters[-1] == DEFLATE else stored
+        data = _decoded(stored, filters, size, array.dtype.itemsize)
     except MatlensError as error:
         error.offset = position
         raise
-    if len(data) != size:
-        raise CorruptFile(f"a chunk holds {len(data)} bytes, {size} expected", offset=position)
-    if SHUFFLE in chunks.filters:
-        planes = np.frombuffer(data, np.uint8).reshape(array.dtype.itemsize, -1)
-        data = np.ascontiguousarray(planes.T).data.cast("B")
     block = np.frombuffer(data, array.dtype).reshape(chunks.shape)
     corner = chunks.corner[number].tolist()
     corner[axis] -= start
@@ -212,3 +261,48 @@ def _place(source: Bytes, chunks: Chunks, number: int, array: NDArray[Any], axis
         slice(max(-at, 0), min(n, whole - at)) for at, n, whole in zip(corner, chunks.shape, array.shape, strict=True)
     )
     array[target] = block[inside]
+
+
+def _decoded(data: Any, filters: list[int], size: int, itemsize: int) -> Any:
+    """The bytes of a chunk, taken through its filters backwards."""
+    for k in range(len(filters) - 1, -1, -1):
+        if filters[k] == DEFLATE:
+            # A checksum that was taken before is inside of what is compressed.
+            data = inflate(data, size + 4 * (FLETCHER32 in filters[:k]))
+        elif filters[k] == FLETCHER32:
+            if len(data) < 4 or fletcher32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+                raise CorruptFile("a chunk does not have its checksum")
+            data = data[:-4]
+        elif len(data) == size:
+            planes = np.frombuffer(data, np.uint8).reshape(itemsize, -1)
+            data = np.ascontiguousarray(planes.T).data.cast("B")
+    if len(data) != size:
+        raise CorruptFile(f"a chunk holds {len(data)} bytes, {size} expected")
+    return data
+
+
+def fletcher32(data: Any) -> int:
+    """Checksum of Fletcher over 16-bit words, as HDF5 computes it.
+
+    Examples
+    --------
+    >>> hex(fletcher32(b"abcde"))
+    '0x4ff029c7'
+    """
+    raw = bytes(data) + b"\0" * (len(data) % 2)
+    words = np.frombuffer(raw, ">u2").astype(np.uint64)
+    first = second = 0
+    for start in range(0, len(words), 1 << 15):
+        part = words[start : start + (1 << 15)]
+        # After n words the second sum has grown by n times the first, and by each word as often as it is counted.
+        second += first * len(part) + int((part * np.arange(len(part), 0, -1, dtype=np.uint64)).sum())
+        first += int(part.sum())
+        first, second = _folded(first), _folded(second)
+    return second << 16 | first
+
+
+def _folded(total: int) -> int:
+    """A sum in 16 bits, with the carries added: 65535 stands for itself, not for 0."""
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total

@@ -17,6 +17,7 @@ from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, Mat
 from matlens.readers.base import FieldNames, combine_complex
 from matlens.readers.h5bytes import Bytes, Mask
 from matlens.readers.h5chunks import Chunks, read_chunks, read_values, read_window
+from matlens.readers.h5file import H5File
 from matlens.readers.h5groups import Members, Names, field_orders, group_members
 from matlens.readers.h5headers import (
     CHUNKED,
@@ -29,14 +30,10 @@ from matlens.readers.h5headers import (
     Objects,
     read_objects,
 )
-from matlens.readers.mat73_objects import ARRAY_OF_STRUCTS, EMPTY
+from matlens.readers.mat73_single import ARRAY_OF_STRUCTS, AS_STRUCT, DIRECT, EMPTY, IN_CHUNKS
 
-__all__ = ["AS_STRUCT", "DIRECT", "IN_CHUNKS", "Batch"]
+__all__ = ["Batch"]
 
-AS_STRUCT = 1
-"""Segment of function handles that are seen as the struct that their group stores."""
-DIRECT, IN_CHUNKS = 16, 17
-"""Storage of values at the byte offset `payload`, and of values in chunks of the object there."""
 BLOCK = 16_384
 """Objects handled at once, few enough that their intermediate arrays stay in the cache."""
 _FUNCTION = 1
@@ -53,11 +50,12 @@ _REFERENCES = np.dtype("<u8")
 
 
 class Batch:
-    """Reads objects of one file, held in `buffer`, by their addresses."""
+    """Reads objects of one file by their addresses."""
 
-    def __init__(self, buffer: Any, base: int) -> None:
-        self._source = Bytes(buffer)
-        self._base = base
+    def __init__(self, file: H5File) -> None:
+        self._file = file
+        self._source = Bytes(file.buffer)
+        self._base = file.base
         self._known: tuple[Elements, list[Members]] = (Elements(0, np.zeros(0, np.int64)), [])
 
     def _objects(self, addresses: Int64s) -> Objects:
@@ -254,14 +252,6 @@ class Batch:
             position[elsewhere], count[elsewhere] = np.where(fits, lists.data, 0), np.where(fits, numel, 0)
         return field_orders(self._source, self._base, position, count)
 
-    def addresses(self, address: int) -> dict[bytes, int] | None:
-        """Addresses of the members of one group, None where it is not covered."""
-        objects = self._objects(np.array([address], np.int64))
-        index = np.flatnonzero(objects.ok & objects.is_group)
-        for members in group_members(self._source, self._base, objects, index):
-            return dict(zip(members.names, members.addresses[0].tolist(), strict=True))
-        return None
-
     def _records(self, headers: Headers, members: Members) -> Children | None:
         fields: FieldNames = tuple(name.decode("utf-8", "replace") for name in members.names)
         counts = headers.numel[members.index]
@@ -307,9 +297,7 @@ class Batch:
             return gather_items(self._source.bytes, headers.payload, headers.numel, dtype)
         if not np.isin(headers.storage, (DIRECT, IN_CHUNKS, EMPTY)).all():
             return None
-        data_sets = self._chunks(headers.payload[chunked], dtype.itemsize)
-        if data_sets is None:
-            return None
+        data_sets = self._chunks(headers.payload[chunked])
         parts = read_values(self._source, data_sets, dtype)
         if len(headers) == 1:
             return parts[0].astype(dtype.newbyteorder("="), copy=False)
@@ -322,13 +310,11 @@ class Batch:
         joined[ragged_ranges(offsets[direct], headers.numel[direct])] = items
         return joined
 
-    def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any] | None:
+    def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any]:
         """Values of one array of numbers `IN_CHUNKS`, of a range of its dimension `axis`, as MATLAB counts them."""
         dtype = _DTYPES[int(headers.cls[0])].newbyteorder("<")
         stored = np.dtype([("real", dtype), ("imag", dtype)]) if headers.is_complex[0] else dtype
-        data_sets = self._chunks(headers.payload, stored.itemsize)
-        if data_sets is None:
-            return None
+        data_sets = self._chunks(headers.payload)
         values = read_window(self._source, data_sets[0], stored, len(data_sets[0].dims) - 1 - axis, start, stop)
         if headers.is_complex[0]:
             single = bool(headers.cls[0] == MatlabClass.SINGLE)
@@ -338,25 +324,11 @@ class Batch:
 
     def window_step(self, headers: Headers, axis: int) -> int:
         """Length of the chunks of an array along its dimension `axis`."""
-        data_sets = self._chunks(headers.payload, _stored_itemsize(headers))
-        return 1 if data_sets is None else data_sets[0].shape[len(data_sets[0].dims) - 1 - axis]
+        (found,) = self._chunks(headers.payload)
+        return found.shape[len(found.dims) - 1 - axis]
 
-    def _chunks(self, addresses: Int64s, itemsize: int) -> list[Chunks] | None:
-        objects = self._objects(addresses)
-        found = []
-        for k in range(len(addresses)):
-            dims = tuple(objects.dims[k, : objects.ndim[k]].tolist())
-            place = int(objects.chunks[k]), int(objects.filters[k])
-            chunks = read_chunks(self._source, self._base, *place, dims, itemsize)
-            if chunks is None:
-                return None
-            found.append(chunks)
-        return found
-
-
-def _stored_itemsize(headers: Headers) -> int:
-    """Bytes of one stored number of the only array of `headers`."""
-    return int(_DTYPES[int(headers.cls[0])].itemsize * (1 + headers.is_complex[0]))
+    def _chunks(self, addresses: Int64s) -> list[Chunks]:
+        return [read_chunks(self._source, self._base, self._file.object(at)) for at in addresses.tolist()]
 
 
 def _is_stored_as(objects: Objects, dtype: np.dtype[Any]) -> Mask:

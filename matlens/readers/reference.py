@@ -22,10 +22,10 @@ __all__ = ["reference_reader"]
 def reference_reader(buffer: Buffer, version: str, path: str | None) -> Reader:
     """A reader of `version` that has no decoding of its own."""
     if version == "7.3":
-        from matlens.readers.mat73 import Mat73Reader
         from matlens.readers.mat73_file import Storage
+        from matlens.readers.mat73_h5py import H5pyReader
 
-        return Mat73Reader(Storage(buffer, path), reference=True)
+        return H5pyReader(Storage(buffer, path))
     variables = _loadmat(bytes(buffer))
     if version == "4":
         variables = {name: _as_double(value) for name, value in variables.items()}
