@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matlens.compat import loadmat as loadmat
     from matlens.conversion import convert as convert
     from matlens.errors import MatlensError as MatlensError
+    from matlens.limits import Limits as Limits
     from matlens.nodes import Node as Node
     from matlens.queries import query as query
     from matlens.tree import MatFile as MatFile
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Limits",
     "MatFile",
     "MatlensError",
     "Node",
@@ -50,6 +52,7 @@ __all__ = [
 
 # Other names are imported at their first use, so that `import matlens` costs NumPy alone.
 _SOURCES = {
+    "Limits": ("matlens.limits", "Limits"),
     "MatFile": ("matlens.tree", "MatFile"),
     "MatlensError": ("matlens.errors", "MatlensError"),
     "Node": ("matlens.nodes", "Node"),

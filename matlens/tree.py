@@ -14,10 +14,11 @@ import numpy as np
 from matlens.decode import kind_of
 from matlens.errors import MatlensError, PathError
 from matlens.escape import safe_text
+from matlens.limits import Limits
 from matlens.model import Variable
 from matlens.nodes import Node, StructNode, find_name, make_node
 from matlens.paths import Field, field_suffix, parse_path, python_field
-from matlens.readers import Engine, OpenedFile, Reader, open_reader
+from matlens.readers import Engine, Isolate, OpenedFile, Reader, open_reader
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]
 
@@ -232,7 +233,13 @@ def _position(node: Node) -> tuple[int, int] | None:
     return node.elements.segment, int(node.elements.positions[0])
 
 
-def open_file(source: str | Path | bytes | IO[bytes], *, engine: Engine = "auto") -> MatFile:
+def open_file(
+    source: str | Path | bytes | IO[bytes],
+    *,
+    engine: Engine = "auto",
+    isolate: Isolate = "auto",
+    limits: Limits | None = None,
+) -> MatFile:
     """Open a MAT-file of any version; exported as `matlens.open`.
 
     Parameters
@@ -241,6 +248,11 @@ def open_file(source: str | Path | bytes | IO[bytes], *, engine: Engine = "auto"
     engine : {"auto", "reference"}
         ``"reference"`` reads v4 and v5 by SciPy and v7.3 by libhdf5 alone, to compare with:
         slower, and with the faults of those libraries.
+    isolate : {"auto", "always", "never"}
+        Whether a process of its own reads the file, with limits on its memory and time: where SciPy or libhdf5 do,
+        always, or never. HDF5 files of a form that MATLAB does not write are read by libhdf5.
+    limits : Limits, optional
+        What a value may take; see `matlens.Limits`.
 
     Returns
     -------
@@ -260,7 +272,7 @@ def open_file(source: str | Path | bytes | IO[bytes], *, engine: Engine = "auto"
     ...     file.get("annotations(3).boxes(1,:)").value
     array([[165., 119., 218., 176.]])
     """
-    return MatFile(open_reader(source, engine))
+    return MatFile(open_reader(source, engine, isolate=isolate, limits=limits))
 
 
 def from_loadmat(data: Any) -> MatFile:

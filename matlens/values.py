@@ -48,7 +48,7 @@ class LoadmatOptions:
 
 def decode_values(reader: Reader, elements: Elements, options: LoadmatOptions | None = None) -> NDArray[np.object_]:
     """Decode all `elements`, nested values included, to an object array of n values."""
-    return _Decoder(Walk(reader), options or LoadmatOptions()).decode(elements)
+    return _Decoder(Walk(reader, reader.limits.elements), options or LoadmatOptions()).decode(elements)
 
 
 def number_arrays(reader: Reader, headers: Headers, *, as_stored: bool = False) -> list[NDArray[Any]]:

@@ -14,7 +14,6 @@ from matlens.readers.base import Reader
 
 __all__ = ["Walk", "blocks", "kinds"]
 
-MAX_DEPTH = 64
 MAX_ELEMENTS = 100_000_000
 BLOCK_BYTES = 32 << 20
 _ONE = np.zeros(1, np.int64)
@@ -24,11 +23,13 @@ class Walk:
     """One walk: the elements of every level above, and how many were visited.
 
     v7.3 references may form cycles, or share values so often that expanding them never
-    ends. A value that contains itself is found by its position among its own ancestors.
+    ends. A value that contains itself is found by its position among its own ancestors. With `most`, no more elements
+    are visited than that.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, most: int = MAX_ELEMENTS) -> None:
         self.reader = reader
+        self._most = most
         self._levels: list[tuple[Int64s, Int64s]] = []
         self._visited = 0
 
@@ -52,10 +53,13 @@ class Walk:
 
     def _count(self, elements: int) -> None:
         self._visited += elements
-        if len(self._levels) >= MAX_DEPTH:
-            raise LimitExceeded(f"values are nested deeper than {MAX_DEPTH} levels")
-        if self._visited > MAX_ELEMENTS:
-            raise LimitExceeded(f"more than {MAX_ELEMENTS} elements")
+        limits = self.reader.limits
+        if len(self._levels) >= limits.depth:
+            raise limits.exceeded("depth", f"values are nested deeper than {limits.depth} levels")
+        if self._visited > self._most:
+            if self._most == limits.elements:
+                raise limits.exceeded("elements", f"more than {self._most} elements as Python objects")
+            raise LimitExceeded(f"more than {self._most} elements")
 
     @property
     def depth(self) -> int:

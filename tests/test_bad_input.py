@@ -21,6 +21,7 @@ from support import FIXTURES, assert_same
 
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsafeFile
+from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Elements, MatlabClass
 from matlens.readers.h5file import H5File
 from matlens.readers.mat73_batch import Batch
@@ -349,7 +350,7 @@ def read_at_all_levels(content: bytes, elements: Elements) -> None:
             with contextlib.suppress(MatlensError):
                 file[name].to_numpy()
     with contextlib.suppress(MatlensError):
-        read_batches(Batch(H5File(content)), elements)
+        read_batches(Batch(H5File(content, Limits())), elements)
 
 
 def read_batches(batch: Batch, elements: Elements, depth: int = 0) -> None:
@@ -399,7 +400,7 @@ def test_a_count_of_field_names_beyond_64_bits() -> None:
     content[size : size + 8] = struct.pack("<Q", 2**60 + 1)
     with h5py.File(FIXTURES / "annotations_v73.mat") as file:
         address = h5py.h5o.get_info(file["annotations"].id).addr
-    _, left = Batch(H5File(bytes(content))).headers(Elements(0, np.array([address], np.int64)))
+    _, left = Batch(H5File(bytes(content), Limits())).headers(Elements(0, np.array([address], np.int64)))
     assert left.tolist() == [0]
 
 

@@ -32,7 +32,11 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        from matlens.cli.output import reading_options
+
         command: click.Command = import_module(f"matlens.cli.{cmd_name}").command
+        if not any(parameter.name == "limit" for parameter in command.params):
+            command.params += reading_options()
         return command
 
     def resolve_command(

@@ -39,6 +39,7 @@ __all__ = [
     "open_input",
     "print_json",
     "progress",
+    "reading_options",
     "run",
     "style",
     "value_text",
@@ -197,13 +198,60 @@ def expand(names: Sequence[str]) -> list[str]:
     return files
 
 
+def reading_options() -> list[click.Parameter]:
+    """Options that every command takes which opens files."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value and parameter.name == "limit":
+            from matlens.limits import Limits
+
+            try:
+                ctx.meta["matlens.limits"] = Limits().changed(*value)
+            except ValueError as error:
+                raise click.BadParameter(str(error), ctx, parameter) from None
+        elif value:
+            ctx.meta[f"matlens.{parameter.name}"] = value
+
+    return [
+        click.Option(
+            ["--limit"],
+            multiple=True,
+            metavar="NAME=VALUE",
+            expose_value=False,
+            callback=keep,
+            help="Raise or lower a limit of reading: depth, elements, memory, ratio, chunk, seconds.",
+        ),
+        click.Option(
+            ["--isolate"],
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=keep,
+            help="Read in a process of its own; auto does where SciPy or libhdf5 read.",
+        ),
+        click.Option(
+            ["--engine"],
+            type=click.Choice(["auto", "reference"]),
+            expose_value=False,
+            callback=keep,
+            help="Read by SciPy and libhdf5 instead, to compare.",
+        ),
+    ]
+
+
+def _reading() -> dict[str, Any]:
+    """Arguments for `open_file` from the options of the command."""
+    ctx = click.get_current_context(silent=True)
+    names = ("limits", "isolate", "engine")
+    return {name: ctx.meta[f"matlens.{name}"] for name in names if ctx and f"matlens.{name}" in ctx.meta}
+
+
 @contextmanager
 def open_input(name: str) -> Iterator[MatFile]:
     """Open a file, or standard input for ``-``, spooled to a temporary file."""
     from matlens.tree import open_file
 
     if name != _STDIN:
-        with open_file(name) as file:
+        with open_file(name, **_reading()) as file:
             yield file
         return
     import tempfile
@@ -212,7 +260,7 @@ def open_input(name: str) -> Iterator[MatFile]:
         while chunk := sys.stdin.buffer.read(1 << 20):
             spool.write(chunk)
         spool.flush()
-        with open_file(spool.name) as file:
+        with open_file(spool.name, **_reading()) as file:
             file.name, file.path = "<stdin>", None
             yield file
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.errors import CorruptFile, LimitExceeded, PathError, ShapeMismatch
+from matlens.errors import CorruptFile, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s, MatlabClass
 from matlens.nodes.base import Node, Owner, find_name
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
@@ -16,7 +16,6 @@ from matlens.nodes.rows import cells_of_rows, first_row
 from matlens.paths import Index, field_suffix, python_field, select, subscript
 from matlens.readers.base import Reader
 from matlens.values import char_values, decode_values, number_arrays
-from matlens.walk import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +34,6 @@ __all__ = [
 ]
 
 
-MAX_NODES = 5_000_000
 MAX_VECTORS = 4096
 """A struct of more fields is no table of columns."""
 
@@ -61,8 +59,9 @@ class _Container(Node):
     def _listed(self, start: int, stop: int | None) -> list[int]:
         """`_positions` for nodes, which are Python objects and so are limited in number."""
         count = (self.numel if stop is None else min(stop, self.numel)) - start
-        if count > MAX_NODES:
-            raise LimitExceeded(f"{count} nodes at once, {MAX_NODES} at most: ask for a part of them")
+        limits = self._owner.reader.limits
+        if count > limits.elements:
+            raise limits.exceeded("elements", f"{count} nodes at once; ask for a part of them")
         positions: list[int] = self._positions(start, stop).tolist()
         return positions
 
@@ -105,8 +104,9 @@ class CellNode(_Container):
         position = int(self.elements.positions[0])
         if self.elements.segment == 0 and position in above:
             raise CorruptFile("the value contains itself", offset=position)
-        if len(above) >= MAX_DEPTH:
-            raise LimitExceeded(f"cells are nested deeper than {MAX_DEPTH} levels")
+        limits = self._owner.reader.limits
+        if len(above) >= limits.depth:
+            raise limits.exceeded("depth", f"cells are nested deeper than {limits.depth} levels")
         nodes = self.children()
         values = np.empty(len(nodes), object)
         for index, decoded in _leaf_values(self._owner.reader, nodes):

@@ -7,13 +7,15 @@ import stat
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from matlens.errors import NotAMatFile, UnsafeFile, error_context
+from matlens.errors import NotAMatFile, UnsafeFile, UnsupportedValue, error_context
+from matlens.limits import Limits
 from matlens.readers.base import OpaqueValue, Reader
 from matlens.readers.sniff import sniff
 
-__all__ = ["Engine", "OpaqueValue", "OpenedFile", "Reader", "open_reader"]
+__all__ = ["Engine", "Isolate", "OpaqueValue", "OpenedFile", "Reader", "open_reader"]
 
 Engine = Literal["auto", "reference"]
+Isolate = Literal["auto", "always", "never"]
 
 LARGE = 32 << 20
 """Pages of smaller files are not worth giving back."""
@@ -44,7 +46,13 @@ class OpenedFile:
                 self._buffer = None
 
 
-def open_reader(source: str | Path | bytes | IO[bytes], engine: Engine = "auto") -> OpenedFile:
+def open_reader(
+    source: str | Path | bytes | IO[bytes],
+    engine: Engine = "auto",
+    *,
+    isolate: Isolate = "auto",
+    limits: Limits | None = None,
+) -> OpenedFile:
     """Open `source` with the reader that its content calls for.
 
     Parameters
@@ -53,6 +61,9 @@ def open_reader(source: str | Path | bytes | IO[bytes], engine: Engine = "auto")
         A file name, the content itself, or an open file, which is read from its start.
     engine : {"auto", "reference"}
         Readers of matlens, or SciPy and libhdf5.
+    isolate : {"auto", "always", "never"}
+        Whether reading is done in a process of its own: where SciPy or libhdf5 read, always, or never.
+    limits : Limits, optional
 
     Raises
     ------
@@ -61,20 +72,26 @@ def open_reader(source: str | Path | bytes | IO[bytes], engine: Engine = "auto")
     UnsafeFile
         The name belongs to a directory, a pipe or a device.
     """
+    if engine not in ("auto", "reference"):
+        raise ValueError(f"engine is 'auto' or 'reference', not {engine!r}")
+    if isolate not in ("auto", "always", "never"):
+        raise ValueError(f"isolate is 'auto', 'always' or 'never', not {isolate!r}")
+    path: Path | None = None
     if isinstance(source, str | Path):
         path = Path(source)
-        with error_context(file=path.name):
+        name = path.name
+        with error_context(file=name):
             buffer = _map(path)
-            return OpenedFile(_reader_of(buffer, str(path), engine), path.name, path, len(buffer), buffer)
-    if isinstance(source, bytes | bytearray | memoryview):
-        name, content = "<bytes>", bytes(source)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        name, buffer = "<bytes>", bytes(source)
     else:
         name = Path(str(getattr(source, "name", "<stream>"))).name
         if source.seekable():
             source.seek(0)
-        content = source.read()
+        buffer = source.read()
     with error_context(file=name):
-        return OpenedFile(_reader_of(content, None, engine), name, None, len(content), content)
+        reader = _reader_of(buffer, str(path) if path else None, engine, isolate, limits or Limits())
+        return OpenedFile(reader, name, path, len(buffer), buffer)
 
 
 def _map(path: Path) -> Any:
@@ -88,22 +105,32 @@ def _map(path: Path) -> Any:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _reader_of(buffer: Any, path: str | None, engine: Engine) -> Reader:
+def _reader_of(buffer: Any, path: str | None, engine: Engine, isolate: Isolate, limits: Limits) -> Reader:
     version = sniff(buffer)
-    if engine not in ("auto", "reference"):
-        raise ValueError(f"engine is 'auto' or 'reference', not {engine!r}")
-    if engine == "reference":
-        from matlens.readers.reference import reference_reader
+    if engine == "auto" and isolate != "always":
+        try:
+            return _own_reader(buffer, version, limits)
+        except UnsupportedValue:
+            # An HDF5 file as a whole of a form that MATLAB does not write.
+            engine = "reference"
+    if isolate != "never":
+        from matlens.readers.isolated import IsolatedReader
 
-        return reference_reader(buffer, version, path)
+        return IsolatedReader(path, buffer, engine, limits)
+    from matlens.readers.reference import reference_reader
+
+    return reference_reader(buffer, version, path, limits)
+
+
+def _own_reader(buffer: Any, version: str, limits: Limits) -> Reader:
     if version == "4":
         from matlens.readers.mat4 import Mat4Reader
 
-        return Mat4Reader(buffer)
+        return Mat4Reader(buffer, limits)
     if version == "5":
         from matlens.readers.mat5 import Mat5Reader
 
-        return Mat5Reader(buffer)
+        return Mat5Reader(buffer, limits)
     from matlens.readers.mat73 import Mat73Reader
 
-    return Mat73Reader(buffer)
+    return Mat73Reader(buffer, limits)

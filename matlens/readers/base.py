@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError
 from matlens.escape import safe_text
 from matlens.gather import counts_to_offsets
+from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Reader(Protocol):
     """Damage that belongs to no variable."""
     stats: Counter[str]
     """How many elements took which decoding route."""
+    limits: Limits
+    """What a value may take."""
 
     def variables(self) -> list[Variable]:
         """The variables at the top of the file, in stored order."""

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
+from matlens.errors import CorruptFile, MatlensError, UnsafeFile
+from matlens.limits import Limits
 from matlens.model import Int64s
 from matlens.readers.h5bytes import Bytes
 from matlens.readers.h5object import H5Object
@@ -39,8 +40,6 @@ MAX_CHUNKS = 1 << 24
 MAX_LEVEL = 16
 MAX_PARTS = 64
 """Chunks are shared out to threads in no more parts than this."""
-MAX_CHUNK_BYTES = 256 << 20
-MAX_UNSTORED = 256 << 20
 
 
 class Chunks(NamedTuple):
@@ -60,9 +59,10 @@ class Chunks(NamedTuple):
     """Bit k is set where filter k was not applied to the chunk."""
     is_whole: bool
     fill: bytes
+    limits: Limits
 
 
-def read_chunks(source: Bytes, base: int, found: H5Object) -> Chunks:
+def read_chunks(source: Bytes, base: int, found: H5Object, limits: Limits) -> Chunks:
     """The chunks of a data set.
 
     Raises
@@ -89,14 +89,14 @@ def read_chunks(source: Bytes, base: int, found: H5Object) -> Chunks:
         raise UnsafeFile(text, offset=found.position)
     count = math.prod(-(-n // size) for n, size in zip(dims, shape, strict=True))
     nbytes = math.prod(sizes)
-    if nbytes > MAX_CHUNK_BYTES:
-        raise LimitExceeded(f"chunks of {nbytes} bytes, {MAX_CHUNK_BYTES} at most", offset=found.position)
+    if nbytes > limits.chunk:
+        raise limits.exceeded("chunk", f"chunks of {nbytes} bytes")
     if tree < 0:
         nothing = np.zeros(0, np.int64)
         index = nothing.reshape(0, len(dims)), nothing, nothing, nothing
     else:
         index = _index(source, base, tree, len(sizes), count)
-    chunks = Chunks(dims, shape, filters, *index, len(index[0]) == count, found.fill)
+    chunks = Chunks(dims, shape, filters, *index, len(index[0]) == count, found.fill, limits)
     _check(chunks, nbytes, source.size)
     return chunks
 
@@ -231,11 +231,9 @@ def _place_all(
 
 def _new_array(chunks: Chunks, dims: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """An array for all chunks, with the fill value where none is stored."""
+    chunks.limits.check_stored(math.prod(dims) * dtype.itemsize, int(chunks.nbytes.sum()))
     if chunks.is_whole:
         return np.empty(dims, dtype)
-    total, stored = math.prod(dims) * dtype.itemsize, int(chunks.nbytes.sum())
-    if total > max(MAX_UNSTORED, math.prod(chunks.shape) * dtype.itemsize * len(chunks.start)):
-        raise LimitExceeded(f"{total} bytes declared, {stored} stored")
     if len(chunks.fill) == dtype.itemsize:
         return np.full(dims, np.frombuffer(chunks.fill, dtype)[0])
     return np.zeros(dims, dtype)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
+from matlens.limits import Limits
 from matlens.readers.h5links import read_links
 from matlens.readers.h5object import EXTERNAL_LINK, SOFT_LINK, H5Object, parse_object
 from matlens.readers.sniff import find_hdf5
@@ -36,6 +37,7 @@ class H5File:
     Parameters
     ----------
     buffer : bytes or mmap
+    limits : Limits
 
     Raises
     ------
@@ -45,8 +47,9 @@ class H5File:
         If its addresses are not of eight bytes, or its superblock is of a version after 1.
     """
 
-    def __init__(self, buffer: Any) -> None:
+    def __init__(self, buffer: Any, limits: Limits) -> None:
         self.buffer = buffer
+        self.limits = limits
         base = find_hdf5(buffer)
         if base is None:
             raise CorruptFile("no HDF5 signature")

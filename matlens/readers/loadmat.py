@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from matlens.decode import field_of, fields_of, is_record, kind_of, letters
 from matlens.errors import MatlensError, UnsupportedValue
 from matlens.gather import counts_to_offsets
+from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import OpaqueValue, WholeArrays
 
@@ -32,6 +33,8 @@ class LoadmatReader(WholeArrays):
     def storage(self, headers: Headers) -> dict[str, Any]:
         """Nothing: they are stored nowhere."""
         return {}
+
+    limits = Limits()
 
     def __init__(self, variables: Mapping[str, Any], version: str = "loadmat") -> None:
         self.version = version

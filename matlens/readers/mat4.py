@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, NotAMatFile, UnsupportedValue
 from matlens.gather import counts_to_offsets
+from matlens.limits import Limits
 from matlens.model import Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import OpaqueValue, WholeArrays, combine_complex, join_triplets
 
@@ -85,8 +86,9 @@ class Mat4Reader(WholeArrays):
     version = "4"
     header = ""
 
-    def __init__(self, buffer: Any) -> None:
+    def __init__(self, buffer: Any, limits: Limits) -> None:
         self._file = buffer
+        self.limits = limits
         self.problems: list[MatlensError] = []
         self.stats: Counter[str] = Counter()
         if len(buffer) == 0:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
+from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
 from matlens.readers.base import (
     OPAQUE_MARK,
@@ -57,15 +58,16 @@ class Mat5Reader(WholeArrays):
 
     version = "5"
 
-    def __init__(self, buffer: Buffer) -> None:
+    def __init__(self, buffer: Buffer, limits: Limits) -> None:
         self._file = buffer
+        self.limits = limits
         mark = bytes(buffer[126:128])
         self.byte_order: Literal["<", ">"] = ">" if mark == b"MI" else "<"
         self._tags = TagReader(self.byte_order)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0")
         self.problems: list[MatlensError] = []
         self.stats: Counter[str] = Counter()
-        self._segments = Segments(buffer, self.byte_order, self.stats)
+        self._segments = Segments(buffer, self.byte_order, self.stats, limits)
         self._variables: list[Variable] | None = None
         self.subsystem: Elements | None = None
         self._objects: ObjectTable | None = None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
+from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import (
     OPAQUE_MARK,
@@ -59,8 +60,9 @@ class Mat73Reader:
 
     version = "7.3"
 
-    def __init__(self, buffer: Any) -> None:
-        self._file = H5File(buffer)
+    def __init__(self, buffer: Any, limits: Limits) -> None:
+        self.limits = limits
+        self._file = H5File(buffer, limits)
         self._singles = Singles(self._file)
         self._batch = Batch(self._file)
         self.header = self._file.header

@@ -328,7 +328,9 @@ class Batch:
         return found.shape[len(found.dims) - 1 - axis]
 
     def _chunks(self, addresses: Int64s) -> list[Chunks]:
-        return [read_chunks(self._source, self._base, self._file.object(at)) for at in addresses.tolist()]
+        return [
+            read_chunks(self._source, self._base, self._file.object(at), self._file.limits) for at in addresses.tolist()
+        ]
 
 
 def _is_stored_as(objects: Objects, dtype: np.dtype[Any]) -> Mask:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, UnsupportedValue
 from matlens.gather import counts_to_offsets
+from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import (
     OPAQUE_MARK,
@@ -70,7 +71,8 @@ class H5pyReader:
 
     version = "7.3"
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, limits: Limits) -> None:
+        self.limits = limits
         self._storage = storage
         self._book = AddressBook(storage.file_id, storage.base, storage.size)
         self.header = storage.header

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsupportedValue
+from matlens.errors import CorruptFile, MatlensError, UnsupportedValue
 from matlens.model import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
 from matlens.readers.base import FieldNames, reference_dims
 from matlens.readers.h5bytes import Bytes
-from matlens.readers.h5chunks import FILTER_NAMES, read_chunks, read_filters, read_values
+from matlens.readers.h5chunks import FILTER_NAMES, Chunks, read_chunks, read_filters, read_values
 from matlens.readers.h5file import H5File
 from matlens.readers.h5headers import CHUNKED, FIXED, FLOAT, REFERENCE, STRING, VLEN
 from matlens.readers.h5links import heap_items
@@ -29,7 +29,6 @@ AS_STRUCT = 1
 _FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
 """Values of ``MATLAB_object_decode``."""
 _MAX_REFERENCE = 1 << 20
-_MAX_UNSTORED = 256 << 20
 _MAX_FIELDS = 65_535
 _SHOWN = 20
 """Values of an attribute that are shown."""
@@ -253,18 +252,19 @@ class Singles:
         if space.numel == 0:
             return np.zeros(space.dims, dtype)
         if found.layout == CHUNKED:
-            chunks = read_chunks(self._source, self._file.base, found)
+            chunks = self._chunks(found)
             return read_values(self._source, [chunks], dtype)[0].reshape(space.dims)
         if found.data < 0:
             return self._unstored(found, dtype, space.dims)
         return np.frombuffer(self._file.buffer, dtype, space.numel, found.data).reshape(space.dims)
 
     def _unstored(self, found: H5Object, dtype: np.dtype[Any], dims: tuple[int, ...]) -> NDArray[Any]:
-        nbytes = math.prod(dims) * dtype.itemsize
-        if nbytes > _MAX_UNSTORED:
-            raise LimitExceeded(f"{nbytes} bytes declared, 0 stored", offset=found.position)
+        self._file.limits.check_stored(math.prod(dims) * dtype.itemsize, 0)
         fill = found.fill if len(found.fill) == dtype.itemsize else bytes(dtype.itemsize)
         return np.full(dims, np.frombuffer(fill, dtype)[0])
+
+    def _chunks(self, found: H5Object) -> Chunks:
+        return read_chunks(self._source, self._file.base, found, self._file.limits)
 
     # --- storage -------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ class Singles:
             return False, None
         if found.layout != CHUNKED:
             return False, found.data_size
-        chunks = read_chunks(self._source, self._file.base, found)
+        chunks = self._chunks(found)
         return bool(chunks.filters), int(chunks.nbytes.sum())
 
     def describe(self, address: int) -> dict[str, Any]:
@@ -290,7 +290,7 @@ class Singles:
             return {"layout": "group", "attributes": attributes}
         filters = [_filter_text(*each) for each in read_filters(self._source, found.filters)]
         is_chunked = found.layout == CHUNKED
-        chunk = list(read_chunks(self._source, self._file.base, found).shape[::-1]) if is_chunked else None
+        chunk = list(self._chunks(found).shape[::-1]) if is_chunked else None
         return {
             "type": _type_text(found),
             "layout": _LAYOUTS[found.layout],

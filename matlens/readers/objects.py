@@ -110,14 +110,13 @@ class ObjectTable:
     """
 
     def __init__(self, reader: Reader, cells: Elements, byte_order: Literal["<", ">"]) -> None:
-        self._reader, self._cells = reader, cells
+        self._reader, self.cells, self.byte_order = reader, cells, byte_order
         if len(cells) < 2:
             raise CorruptFile(f"the subsystem has {len(cells)} cells, too few for any object")
         self._bytes = self._metadata()
         if len(self._bytes) < _NAMES:
             raise CorruptFile(f"the metadata of objects have {len(self._bytes)} bytes")
         head = self._bytes[:_NAMES].view(np.dtype(np.uint32).newbyteorder(byte_order)).astype(np.int64).tolist()
-        self._byte_order = byte_order
         self.version = head[0]
         if self.version not in _CELLS_BEHIND:
             raise CorruptFile(f"metadata of objects of version {self.version}; 2 to 4 are known")
@@ -132,7 +131,7 @@ class ObjectTable:
         self._objects = self._region(2, 6)
 
     def _metadata(self) -> NDArray[np.uint8]:
-        headers = self._reader.headers(self._cells.take(np.zeros(1, np.int64)))
+        headers = self._reader.headers(self.cells.take(np.zeros(1, np.int64)))
         headers.raise_first_error()
         if headers.cls[0] != MatlabClass.UINT8:
             raise CorruptFile("the metadata of objects are no bytes")
@@ -147,7 +146,7 @@ class ObjectTable:
     def _region(self, k: int, width: int) -> Words:
         start, stop = self._regions[k]
         count = (stop - start) // 4
-        words = self._bytes[start : start + 4 * count].view(np.dtype(np.int32).newbyteorder(self._byte_order))
+        words = self._bytes[start : start + 4 * count].view(np.dtype(np.int32).newbyteorder(self.byte_order))
         numbers: Words = words.astype(np.int64)
         return numbers[: count // width * width].reshape(-1, width) if width > 1 else numbers
 
@@ -216,7 +215,7 @@ class ObjectTable:
             return value
         if kind != _STORED or not 0 <= value < self._value_count:
             raise CorruptFile(f"property {value} of {self._value_count}, kind {kind}, is asked for")
-        return self._cells.take(np.array([2 + value]))
+        return self.cells.take(np.array([2 + value]))
 
     def _defaults(self, class_id: int) -> dict[str, Property]:
         """Values that the objects of a class have unless they have their own."""
@@ -234,7 +233,7 @@ class ObjectTable:
 
     @cached_property
     def _default_cells(self) -> Elements | None:
-        headers = self._reader.headers(self._cells.take(np.array([len(self._cells) - 1])))
+        headers = self._reader.headers(self.cells.take(np.array([len(self.cells) - 1])))
         if not headers.ok[0] or headers.cls[0] != MatlabClass.CELL:
             return None
         children = self._reader.children(headers)

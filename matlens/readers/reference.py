@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from matlens.errors import CorruptFile
+from matlens.limits import Limits
 from matlens.readers.base import Reader
 from matlens.readers.loadmat import LoadmatReader
 from matlens.readers.mat5_format import Buffer
@@ -19,13 +20,13 @@ from matlens.readers.mat5_format import Buffer
 __all__ = ["reference_reader"]
 
 
-def reference_reader(buffer: Buffer, version: str, path: str | None) -> Reader:
+def reference_reader(buffer: Buffer, version: str, path: str | None, limits: Limits) -> Reader:
     """A reader of `version` that has no decoding of its own."""
     if version == "7.3":
         from matlens.readers.mat73_file import Storage
         from matlens.readers.mat73_h5py import H5pyReader
 
-        return H5pyReader(Storage(buffer, path))
+        return H5pyReader(Storage(buffer, path), limits)
     variables = _loadmat(bytes(buffer))
     if version == "4":
         variables = {name: _as_double(value) for name, value in variables.items()}

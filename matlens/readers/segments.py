@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
+from matlens.limits import Limits
 from matlens.model import Int64s
 from matlens.readers.inflate import THREADED_BYTES, in_threads, inflate, inflate_head
 from matlens.readers.mat5_format import Buffer
@@ -53,8 +54,9 @@ class Segment:
 class Segments:
     """The segments of one file by number: 0 is the file, k > 0 its k-th compressed variable."""
 
-    def __init__(self, file: Buffer, byte_order: Literal["<", ">"], stats: Counter[str]) -> None:
+    def __init__(self, file: Buffer, byte_order: Literal["<", ">"], stats: Counter[str], limits: Limits) -> None:
         self._file = file
+        self._limits = limits
         self._byte_order = byte_order
         self._stats = stats
         self._streams: list[tuple[int, int]] = [(0, len(file))]
@@ -148,6 +150,7 @@ class Segments:
         start, stream = self._stream(segment)
         nbytes = self._declared(segment)
         with _at(start):
+            self._limits.check_stored(nbytes, len(stream))
             return inflate(stream, nbytes)
 
     def _inflate_or_none(self, segment: int) -> memoryview | None:

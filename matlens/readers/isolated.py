@@ -1,0 +1,181 @@
+"""Reading in a process of its own: what crashes, hangs or takes too much memory there does no harm here.
+
+The process answers the calls of the `Reader` contract. Its memory is limited, on POSIX so is the number of files that
+it may open once it has opened its own, and it is killed when an answer takes too long.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from matlens.errors import CorruptFile, MatlensError
+from matlens.limits import Limits
+from matlens.model import Children, Elements, Headers, Single, Triplets, Variable
+from matlens.readers.base import OpaqueValue
+from matlens.readers.objects import ObjectTable
+
+__all__ = ["IsolatedReader", "receive", "send"]
+
+_LENGTH = struct.Struct("<Q")
+
+
+def send(pipe: IO[bytes], message: Any) -> None:
+    """Write one message."""
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    pipe.write(_LENGTH.pack(len(data)) + data)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> Any:
+    """Read one message.
+
+    Raises
+    ------
+    EOFError
+        If the other side has gone.
+    """
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError("no answer")
+    (size,) = _LENGTH.unpack(head)
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError("no whole answer")
+    return pickle.loads(data)
+
+
+class IsolatedReader:
+    """A reader whose work is done by a process of its own, which is started anew after it had to be killed.
+
+    Parameters
+    ----------
+    path : str or None
+    content : bytes-like or None
+        The file, where it has no path.
+    engine : {"auto", "reference"}
+        Of the reader in the process.
+    limits : Limits
+
+    Raises
+    ------
+    CorruptFile
+        If the process ends or gives no answer; and whatever its reader raises.
+    """
+
+    def __init__(self, path: str | None, content: Any, engine: str, limits: Limits) -> None:
+        self._source = path if path is not None else bytes(content)
+        self._engine = engine
+        self.limits = limits
+        self.stats: Counter[str] = Counter()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._objects: ObjectTable | None = None
+        self.version, self.header, self.problems = self._call("describe")
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # Without the current folder, where a file may stand that has the name of a module.
+        places = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
+        program = f"import sys; sys.path[:] = {places!r}; from matlens.readers.worker import main; main()"
+        command = [sys.executable, "-I", "-c", program]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if process.stdin is not None:
+            send(process.stdin, (self._source, self._engine, self.limits))
+        return process
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        with self._lock:
+            self._process = process = self._process or self._start()
+            timer = threading.Timer(self.limits.seconds, process.kill)
+            timer.start()
+            try:
+                is_fine, answer = self._exchange(process, (method, arguments))
+            except (EOFError, OSError):
+                self._process = None
+                raise self._failure(process, timed_out=not timer.is_alive()) from None
+            finally:
+                timer.cancel()
+        if is_fine:
+            return answer
+        raise answer
+
+    def _exchange(self, process: subprocess.Popen[bytes], message: Any) -> Any:
+        if process.stdin is None or process.stdout is None:
+            raise EOFError("no pipes")
+        send(process.stdin, message)
+        return receive(process.stdout)
+
+    def _failure(self, process: subprocess.Popen[bytes], *, timed_out: bool) -> MatlensError:
+        process.kill()
+        process.communicate()
+        if timed_out:
+            return self.limits.exceeded("seconds", f"reading took longer than {self.limits.seconds} s")
+        code = process.returncode
+        how = f"by signal {-code}" if code < 0 else f"with code {code}"
+        return CorruptFile(f"the process that read the file ended {how}")
+
+    # --- the contract --------------------------------------------------------------
+
+    def variables(self) -> list[Variable]:
+        found, self.problems = self._call("variables")
+        return list(found)
+
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        """Nothing is gained by it here."""
+
+    def headers(self, elements: Elements) -> Headers:
+        self.stats["isolated"] += len(elements)
+        found: Headers = self._call("headers", elements)
+        return found
+
+    def children(self, headers: Headers) -> list[Children]:
+        found: list[Children] = self._call("children", headers)
+        return found
+
+    def gather(self, headers: Headers, *, as_stored: bool = False) -> Any:
+        return self._call("gather", headers, as_stored)
+
+    def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
+        """A batch will do here."""
+        return None
+
+    def storage(self, headers: Headers) -> dict[str, Any]:
+        found: dict[str, Any] = self._call("storage", headers)
+        return found
+
+    def triplets(self, headers: Headers) -> Triplets:
+        found: Triplets = self._call("triplets", headers)
+        return found
+
+    def window_step(self, headers: Headers, axis: int) -> int:
+        return int(self._call("window_step", headers, axis))
+
+    def window(self, headers: Headers, axis: int, start: int, stop: int) -> Any:
+        return self._call("window", headers, axis, start, stop)
+
+    @property
+    def may_hold_objects(self) -> bool:
+        return self._objects is not None
+
+    def objects(self) -> ObjectTable | None:
+        if self._objects is None:
+            found = self._call("objects")
+            self._objects = None if found is None else ObjectTable(self, *found)
+        return self._objects
+
+    def opaque(self, headers: Headers, i: int) -> OpaqueValue:
+        found: OpaqueValue = self._call("opaque", headers, i)
+        return found
