@@ -136,6 +136,34 @@ def test_the_middle_variable_is_damaged() -> None:
     assert len(errors) == 1 and str(errors[0]).startswith("<bytes>: middle: compressed data")
 
 
+@pytest.mark.parametrize("version", ["6", "7"])
+@pytest.mark.parametrize("size", [0, 1, 9, 64, 10_000, 2**31, 2**32 - 1])
+def test_a_wrong_size_of_the_middle_variable_leaves_the_others(version: str, size: int) -> None:
+    content = bytearray(three_variables(version))
+    with matlens.open(bytes(content)) as file:
+        place = int(file.variable("middle").elements.positions[0])
+        if version == "7":
+            place = file.reader._segments._streams[2][0] - 8  # type: ignore[attr-defined]
+        whole = {name: file[name].to_numpy() for name in file}
+    content[place + 4 : place + 8] = struct.pack("<I", size)
+    values, errors = read_all(bytes(content))
+    assert errors and {"first", "last"} <= set(values)
+    for name in ("first", "last"):
+        np.testing.assert_array_equal(values[name], whole[name])
+
+
+@pytest.mark.parametrize("version", ["6", "7"])
+def test_garbage_between_variables(version: str) -> None:
+    content = three_variables(version)
+    with matlens.open(content) as file:
+        place = int(file.variable("last").elements.positions[0])
+        if version == "7":
+            place = file.reader._segments._streams[3][0] - 8  # type: ignore[attr-defined]
+    values, errors = read_all(content[:place] + b"\x0f\x00\x00 garbage" * 9 + content[place:])
+    assert set(values) == {"first", "middle", "last"} and len(errors) == 1
+    assert errors[0].offset == place
+
+
 def test_inflated_dims_of_v5(tmp_path: Path) -> None:
     stream = io.BytesIO()
     scipy.io.savemat(stream, {"good": np.arange(4.0), "x": np.arange(8.0).reshape(2, 4)})

@@ -6,11 +6,13 @@ it may open once it has opened its own, and it is killed when an answer takes to
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import struct
 import subprocess
 import sys
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,6 +54,16 @@ def receive(pipe: IO[bytes]) -> Any:
     return pickle.loads(data)
 
 
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and close its pipes; nothing happens to one that has ended."""
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.wait()
+
+
 class IsolatedReader:
     """A reader whose work is done by a process of its own, which is started anew after it had to be killed.
 
@@ -78,13 +90,16 @@ class IsolatedReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._objects: ObjectTable | None = None
-        self.version, self.header, self.problems = self._call("describe")
+        try:
+            self.version, self.header, self.problems = self._call("describe")
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
-            process.communicate()
+            _stop(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
         # Without the current folder, where a file may stand that has the name of a module.
@@ -94,6 +109,8 @@ class IsolatedReader:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if process.stdin is not None:
             send(process.stdin, (self._source, self._engine, self.limits))
+        # For readers that nobody closes.
+        weakref.finalize(self, _stop, process)
         return process
 
     def _call(self, method: str, *arguments: Any) -> Any:
@@ -119,8 +136,7 @@ class IsolatedReader:
         return receive(process.stdout)
 
     def _failure(self, process: subprocess.Popen[bytes], *, timed_out: bool) -> MatlensError:
-        process.kill()
-        process.communicate()
+        _stop(process)
         if timed_out:
             return self.limits.exceeded("seconds", f"reading took longer than {self.limits.seconds} s")
         code = process.returncode

@@ -40,6 +40,7 @@ from matlens.readers.mat5_format import (
     TagReader,
     decode_text,
 )
+from matlens.readers.mat5_recovery import next_variable
 from matlens.readers.mat5_values import char_units, numbers, sparse_triplets
 from matlens.readers.objects import ObjectTable, mark_references
 from matlens.readers.segments import HEAD_BYTES, Segments
@@ -86,32 +87,40 @@ class Mat5Reader(WholeArrays):
 
     def _scan(self) -> list[Variable]:
         found: list[Variable] = []
-        position, size = HEADER_BYTES, len(self._file)
+        position, last, size = HEADER_BYTES, HEADER_BYTES, len(self._file)
         subsystem = self._subsystem_offset()
         while position < size:
             try:
                 kind, nbytes, data = self._top_tag(position, size)
             except CorruptFile as error:
                 self.problems.append(error)
-                break
-            if kind not in (MI_MATRIX, MI_COMPRESSED):
-                self.problems.append(
-                    CorruptFile(f"a variable is expected, element of type {kind} found", offset=position)
-                )
-                break
+                # What led here may be the size of the variable before.
+                position = last = self._resume(last + 1)
+                continue
             variable = self._variable(kind, position, data, min(nbytes, size - data))
             if position == subsystem or not (variable.name or variable.headers.errors):
                 self.subsystem = variable.elements
             else:
                 found.append(variable)
-            position = data + nbytes
+            position, last = data + nbytes, position
+            if position > size:
+                there = f"element declares {nbytes} bytes, {size - data} are there"
+                self.problems.append(CorruptFile(there, offset=last))
+                position = last = self._resume(last + 1)
         return found
+
+    def _resume(self, start: int) -> int:
+        """Position of the next variable behind damage, or the end of the file."""
+        found = next_variable(self._file, start, self.byte_order)
+        return len(self._file) if found is None else found
 
     def _top_tag(self, position: int, size: int) -> tuple[int, int, int]:
         if position + 8 > size:
             raise CorruptFile(f"file ends after {size} bytes, inside a tag", offset=position)
-        word, nbytes = struct.unpack_from(self.byte_order + "II", self._file, position)
-        return word, nbytes, position + 8
+        kind, nbytes = struct.unpack_from(self.byte_order + "II", self._file, position)
+        if kind not in (MI_MATRIX, MI_COMPRESSED):
+            raise CorruptFile(f"a variable is expected, element of type {kind} found", offset=position)
+        return kind, nbytes, position + 8
 
     def _subsystem_offset(self) -> int:
         raw = bytes(self._file[116:124])

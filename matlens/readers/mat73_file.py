@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5r, h5s, h5t
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
 from matlens.model import Int64s
 from matlens.readers.sniff import find_hdf5
 
@@ -100,6 +100,9 @@ class Storage:
 
     def check(self, dataset: Any) -> None:
         """Refuse a data set that claims far more than it stores, or whose data are cut off."""
+        creation = dataset.get_create_plist()
+        if creation.get_external_count() or creation.get_layout() == h5d.VIRTUAL:
+            raise UnsafeFile("values are stored in other files or data sets, which are not read")
         count = math.prod(dataset.shape)
         if count < SMALL and not self.is_cut_off:
             return
