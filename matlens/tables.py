@@ -54,6 +54,9 @@ PROBE_ROWS = 256
 """Rows that tell how large the others are likely to be."""
 KEPT_ELEMENTS = 1_000_000
 """The headers of fewer elements, about 100 bytes each, are kept to build the columns from."""
+MAX_UNSTORED = 256 << 20
+MAX_RATIO = 1032
+"""Bytes that one byte of a deflate stream can stand for, RFC 1951."""
 MAX_COLUMNS = 4096
 """A matrix of more columns becomes one column of lists."""
 
@@ -225,6 +228,20 @@ class StoredArray:
         """Length of the blocks in which it is stored."""
         return self._reader.window_step(self._headers, axis)
 
+    def refuse_unstored(self) -> None:
+        """Refuse to go through what is declared but cannot be stored: no compression gains as much.
+
+        Raises
+        ------
+        LimitExceeded
+        """
+        nbytes = math.prod(self.dims) * self.dtype.itemsize
+        if nbytes <= MAX_UNSTORED or self._reader.version != "7.3":
+            return
+        stored = int(self._reader.storage(self._headers)["bytes"] or 0)
+        if nbytes > MAX_RATIO * stored:
+            raise LimitExceeded(f"{nbytes} bytes declared, {stored} stored")
+
     def window(self, axis: int, start: int, stop: int) -> NDArray[Any]:
         """The part whose index along `axis` lies from `start` to before `stop`."""
         part = None
@@ -250,6 +267,9 @@ class MemoryArray:
     def step(self, axis: int) -> int:
         return 1
 
+    def refuse_unstored(self) -> None:
+        """It is in memory."""
+
     def window(self, axis: int, start: int, stop: int) -> NDArray[Any]:
         return self._values[(slice(None),) * axis + (slice(start, stop),)]
 
@@ -263,6 +283,8 @@ def pieces(*arrays: StoredArray | MemoryArray) -> Iterator[tuple[int, list[NDArr
     axis = max((k for k, size in enumerate(dims) if size > 1), default=0)
     before = math.prod(dims) // max(dims[axis], 1)
     row_bytes = before * max(array.dtype.itemsize for array in arrays)
+    for array in arrays:
+        array.refuse_unstored()
     for start, stop in pairwise(windows(row_bytes, dims[axis], max(array.step(axis) for array in arrays))):
         yield start * before, [array.window(axis, start, stop) for array in arrays]
 
@@ -291,7 +313,7 @@ class ArrayTable:
         self._array, self._axis, self._name = array, axis, name
         self._inner = tuple(n for k, n in enumerate(dims) if k != axis)
         self._nested = nested or len(self._inner) > 1 or self._inner[0] > MAX_COLUMNS
-        self._names = list(names or [f"x{k + 1}" for k in range(self._inner[0])])
+        self._names = list(names or (f"x{k + 1}" for k in range(0 if self._nested else self._inner[0])))
         if not self._nested and len(self._names) != self._inner[0]:
             raise ShapeMismatch(f"{len(self._names)} names for {self._inner[0]} columns")
         self.num_rows = dims[axis]
@@ -316,6 +338,7 @@ class ArrayTable:
     @cached_property
     def bounds(self) -> list[int]:
         row_bytes = math.prod(self._inner) * self._array.dtype.itemsize
+        self._array.refuse_unstored()
         return windows(row_bytes, self.num_rows, self._array.step(self._axis))
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
@@ -427,7 +450,8 @@ class TableReader:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Record batches of bounded size, one after another."""
-        bounds = self._source.bounds
+        with self._guard():
+            bounds = self._source.bounds
         for start, stop in pairwise(bounds):
             with self._guard():
                 batch = self._source.read(start, stop)

@@ -15,6 +15,8 @@ from matlens.readers.base import Reader
 __all__ = ["Walk", "blocks", "kinds"]
 
 MAX_ELEMENTS = 100_000_000
+MAX_SHARED = 20_000
+"""Elements of containers that are referred to more than once; in real files none are."""
 BLOCK_BYTES = 32 << 20
 _ONE = np.zeros(1, np.int64)
 
@@ -30,6 +32,7 @@ class Walk:
     def __init__(self, reader: Reader, most: int = MAX_ELEMENTS) -> None:
         self.reader = reader
         self._most = most
+        self._shared = 0
         self._levels: list[tuple[Int64s, Int64s]] = []
         self._visited = 0
 
@@ -39,6 +42,8 @@ class Walk:
         self.enter_known(elements, owner)
         if elements.segment == 0:
             self._refuse_cycles(elements.positions, owner)
+            if self._visited > self.reader.most_unshared and len(self._levels) > 1:
+                self._refuse_laughs(owner)
         return self.reader.headers(elements)
 
     def enter_known(self, elements: Elements, owner: Int64s | None) -> None:
@@ -65,6 +70,19 @@ class Walk:
     def depth(self) -> int:
         """How many levels down the walk is."""
         return len(self._levels)
+
+    def _refuse_laughs(self, owner: Int64s) -> None:
+        """Refuse containers that are shared so often that a small file has any number of elements.
+
+        Elements that are shared themselves are fine: empty ones stand in files once for all.
+        """
+        parents = self._levels[-2][0]
+        _, first = np.unique(parents, return_index=True)
+        is_first = np.zeros(len(parents), bool)
+        is_first[first] = True
+        self._shared += int(np.count_nonzero(~is_first[owner]))
+        if self._shared > MAX_SHARED:
+            raise LimitExceeded(f"cells and structs that are shared would expand to more than {MAX_SHARED} elements")
 
     def leave(self) -> None:
         self._levels.pop()

@@ -65,6 +65,8 @@ class Reader(Protocol):
     """How many elements took which decoding route."""
     limits: Limits
     """What a value may take."""
+    most_unshared: int
+    """More elements than the file can hold unless values are shared or compressed."""
 
     def variables(self) -> list[Variable]:
         """The variables at the top of the file, in stored order."""
@@ -135,6 +137,8 @@ class Reader(Protocol):
 class WholeArrays:
     """The part of a `Reader` that has all of an array at hand, or none of it, and no objects."""
 
+    most_unshared = 1 << 62
+
     @property
     def may_hold_objects(self) -> bool:
         return False
@@ -150,6 +154,8 @@ class WholeArrays:
         """The caller takes it from all values."""
 
 
+REFERENCE_BYTES = 8
+"""What each element of a cell takes in a v7.3 file."""
 OPAQUE_MARK = 0xDD000000
 """First word of a reference to objects of MATLAB classes."""
 
@@ -200,6 +206,25 @@ def collect_children(records: Iterable[tuple[FieldNames, int, Int64s]], segment:
         )
         for fields, (parents, counts, parts) in by_fields.items()
     ]
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Field names that occur again get a prefix ``_1_``, ``_2_``, as SciPy does.
+
+    Examples
+    --------
+    >>> unique_names(["a", "a", "_1_a"])
+    ('a', '_1_a', '_1__1_a')
+    """
+    seen: Counter[str] = Counter()
+    found: dict[str, None] = {}
+    for name in names:
+        free = name
+        while free in found:
+            seen[name] += 1
+            free = f"_{seen[name]}_{name}"
+        found[free] = None
+    return tuple(found)
 
 
 def join_triplets(parts: Sequence[tuple[Int64s, Int64s, NDArray[Any]]]) -> Triplets:

@@ -225,7 +225,7 @@ def _place_all(
         place(tasks)
         return
     # Chunks are often so small that handing each over to a thread takes longer than inflating it.
-    size = -(-len(tasks) // MAX_PARTS)
+    size = max(1, -(-len(tasks) // MAX_PARTS))
     in_threads(place, [tasks[first : first + size] for first in range(0, len(tasks), size)])
 
 

@@ -91,7 +91,7 @@ class IsolatedReader:
         self._lock = threading.Lock()
         self._objects: ObjectTable | None = None
         try:
-            self.version, self.header, self.problems = self._call("describe")
+            self.version, self.header, self.problems, self.most_unshared = self._call("describe")
         except BaseException:
             self.close()
             raise

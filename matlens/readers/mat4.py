@@ -133,6 +133,9 @@ class Mat4Reader(WholeArrays):
 
     def _fill(self, headers: Headers, i: int, position: int) -> None:
         matrix = _parse(self._file, position)
+        if matrix.next >= 1 << 62:
+            dims = f"{matrix.rows}x{matrix.cols}"
+            raise CorruptFile(f"{dims} items declared in a file of {len(self._file)} bytes", offset=matrix.data)
         headers.payload[i] = matrix.data
         headers.nbytes[i] = matrix.next - matrix.data
         headers.is_complex[i] = matrix.is_complex

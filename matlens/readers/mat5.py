@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.gather import counts_to_offsets
 from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
@@ -27,6 +27,7 @@ from matlens.readers.base import (
     join_triplets,
     reference_dims,
     target_dtype,
+    unique_names,
     value_dtype,
 )
 from matlens.readers.mat5_batch import batch_headers, chase, gather_values
@@ -49,6 +50,7 @@ __all__ = ["Mat5Reader"]
 
 HEADER_BYTES = 128
 MAX_NDIM = 32
+MAX_FIELDS = 65_535
 _QUICK = frozenset((MatlabClass.CHAR, MatlabClass.CELL, MatlabClass.STRUCT))
 BATCH = 16
 """Fewer elements than this are quicker to read one by one."""
@@ -259,9 +261,11 @@ class Mat5Reader(WholeArrays):
         names = self._tags.tag(buffer, tag.next, end)
         if names.nbytes and not 0 < length <= names.nbytes:
             raise CorruptFile(f"field names have {names.nbytes} bytes, {length} each", offset=start)
+        if length and names.nbytes // length > MAX_FIELDS:
+            raise LimitExceeded(f"{names.nbytes // length} fields, {MAX_FIELDS} at most", offset=start)
         raw = bytes(buffer[names.data : names.data + names.nbytes])
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
-        return _unique([decode_text(name) for name in fields]), names.next, header.numel
+        return unique_names([decode_text(name) for name in fields]), names.next, header.numel
 
     def _chase(self, segment: int, header: ArrayHeader, start: int, count: int) -> Int64s:
         """Positions of `count` arrays that stand one after another."""
@@ -428,16 +432,6 @@ def _store(headers: Headers, i: int, header: ArrayHeader) -> None:
     headers.storage[i] = header.storage
     headers.payload[i] = header.payload
     headers.nbytes[i] = header.nbytes
-
-
-def _unique(names: list[str]) -> tuple[str, ...]:
-    """Duplicate field names get a prefix ``_1_``, ``_2_``, as SciPy does."""
-    seen: Counter[str] = Counter()
-    unique = []
-    for name in names:
-        unique.append(f"_{seen[name]}_{name}" if seen[name] else name)
-        seen[name] += 1
-    return tuple(unique)
 
 
 def _header_at(headers: Headers, i: int) -> ArrayHeader:

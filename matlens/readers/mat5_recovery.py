@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from typing import Any, Literal
 
 from matlens.errors import MatlensError
@@ -39,5 +40,5 @@ def _is_variable(buffer: Any, position: int, tags: TagReader) -> bool:
             head = inflate_head(memoryview(buffer)[tag.data : tag.data + tag.nbytes], _HEAD_BYTES)
             return bool(tags.array_header(head, 0, len(head), partial=True).name)
         return tag.type == MI_MATRIX and bool(tags.array_header(buffer, position, len(buffer)).name)
-    except (MatlensError, IndexError, ValueError):
+    except (MatlensError, struct.error, IndexError, ValueError):
         return False

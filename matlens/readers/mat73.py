@@ -22,6 +22,7 @@ from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import (
     OPAQUE_MARK,
+    REFERENCE_BYTES,
     FieldNames,
     OpaqueValue,
     check_sparse,
@@ -68,6 +69,7 @@ class Mat73Reader:
         self.header = self._file.header
         self.stats: Counter[str] = Counter()
         self._objects: ObjectTable | None = None
+        self.most_unshared = len(buffer) // REFERENCE_BYTES
         self._root = self._file.links(self._file.root)
         self.problems: list[MatlensError] = self._file.problems
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from matlens.gather import counts_to_offsets, gather_items, ragged_ranges
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
-from matlens.readers.base import FieldNames, combine_complex
+from matlens.readers.base import FieldNames, combine_complex, unique_names
 from matlens.readers.h5bytes import Bytes, Mask
 from matlens.readers.h5chunks import Chunks, read_chunks, read_values, read_window
 from matlens.readers.h5file import H5File
@@ -253,7 +253,7 @@ class Batch:
         return field_orders(self._source, self._base, position, count)
 
     def _records(self, headers: Headers, members: Members) -> Children | None:
-        fields: FieldNames = tuple(name.decode("utf-8", "replace") for name in members.names)
+        fields: FieldNames = unique_names([name.decode("utf-8", "replace") for name in members.names])
         counts = headers.numel[members.index]
         addresses = members.addresses
         if (headers.storage[members.index] == ARRAY_OF_STRUCTS).any():

@@ -24,6 +24,8 @@ H5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, SystemError
 MAX_UNBACKED = 256 << 20
 SMALL = 1 << 20
 MAX_OPEN = 4096
+BLOCK = 4096
+"""References made at once."""
 
 
 class _CutOff(io.RawIOBase):
@@ -141,10 +143,12 @@ class AddressBook:
         self._base = base
         self._size = size
         self._scratch: h5py.File | None = None
+        self._made: Any = None
         self._open: OrderedDict[int, Any] = OrderedDict()
 
     def close(self) -> None:
         self._open.clear()
+        self._made = None
         if self._scratch is not None:
             self._scratch.close()
 
@@ -171,17 +175,23 @@ class AddressBook:
         return found
 
     def _references(self, addresses: list[int]) -> list[Any]:
-        if not addresses:
-            return []
+        found: list[Any] = []
+        for start in range(0, len(addresses), BLOCK):
+            found += self._some_references(addresses[start : start + BLOCK])
+        return found
+
+    def _some_references(self, addresses: list[int]) -> list[Any]:
         if self._scratch is None:
+            # One data set for all, which is faster than one for each call.
             self._scratch = h5py.File(f"matlens-{next(_scratch_names)}", "w", driver="core", backing_store=False)
-        name = b"references"
-        space = h5s.create_simple((len(addresses),))
-        dataset = h5d.create(self._scratch.id, name, h5t.STD_REF_OBJ, space)
-        dataset.write(h5s.ALL, h5s.ALL, np.array(addresses, np.uint64), mtype=h5t.STD_REF_OBJ)
+            space = h5s.create_simple((BLOCK,))
+            self._made = h5d.create(self._scratch.id, b"references", h5t.STD_REF_OBJ, space)
+        dataset = self._made
+        memory, stored = h5s.create_simple((len(addresses),)), dataset.get_space()
+        stored.select_hyperslab((0,), (len(addresses),))
+        dataset.write(memory, stored, np.array(addresses, np.uint64), mtype=h5t.STD_REF_OBJ)
         references = np.empty(len(addresses), dtype=h5py.ref_dtype)
-        dataset.read(h5s.ALL, h5s.ALL, references)
-        self._scratch.id.unlink(name)
+        dataset.read(memory, stored, references)
         return list(references)
 
     def _dereference(self, reference: Any) -> Any:

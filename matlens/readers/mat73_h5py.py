@@ -22,6 +22,7 @@ from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.readers.base import (
     OPAQUE_MARK,
+    REFERENCE_BYTES,
     FieldNames,
     OpaqueValue,
     check_sparse,
@@ -30,6 +31,7 @@ from matlens.readers.base import (
     join_triplets,
     reference_dims,
     target_dtype,
+    unique_names,
 )
 from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
 from matlens.readers.mat73_objects import (
@@ -73,6 +75,7 @@ class H5pyReader:
 
     def __init__(self, storage: Storage, limits: Limits) -> None:
         self.limits = limits
+        self.most_unshared = storage.size // REFERENCE_BYTES
         self._storage = storage
         self._book = AddressBook(storage.file_id, storage.base, storage.size)
         self.header = storage.header
@@ -282,10 +285,10 @@ class H5pyReader:
             references = self._references(source)
             return None, len(references), references
         if headers.storage[i] == EMPTY:
-            fields = tuple(map(decoded_name, self._listed_fields(source) or ()))
+            fields = unique_names(list(map(decoded_name, self._listed_fields(source) or ())))
             return fields, 0 if fields else int(headers.numel[i]), np.zeros(0, np.int64)
         names = self._fields(source)
-        fields = tuple(map(decoded_name, names))
+        fields = unique_names(list(map(decoded_name, names)))
         if headers.storage[i] == ARRAY_OF_STRUCTS:
             columns = [self._references(self._member(source, name)) for name in names]
             if any(len(column) != headers.numel[i] for column in columns):

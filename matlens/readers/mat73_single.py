@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, UnsupportedValue
 from matlens.model import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
-from matlens.readers.base import FieldNames, reference_dims
+from matlens.readers.base import FieldNames, reference_dims, unique_names
 from matlens.readers.h5bytes import Bytes
 from matlens.readers.h5chunks import FILTER_NAMES, Chunks, read_chunks, read_filters, read_values
 from matlens.readers.h5file import H5File
@@ -219,10 +219,10 @@ class Singles:
             references = none if headers.storage[i] == EMPTY else self.references(found)
             return None, len(references), references
         if headers.storage[i] == EMPTY:
-            fields = tuple(map(decoded_name, self._listed_fields(found) or ()))
+            fields = unique_names(list(map(decoded_name, self._listed_fields(found) or ())))
             return fields, 0 if fields else int(headers.numel[i]), none
         links, names = self._file.links(address), self._fields(address)
-        fields = tuple(map(decoded_name, names))
+        fields = unique_names(list(map(decoded_name, names)))
         if headers.storage[i] != ARRAY_OF_STRUCTS:
             return fields, 1, np.array([links[name] for name in names], np.int64)
         columns = [self.references(self._file.object(links[name])) for name in names]

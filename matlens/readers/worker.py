@@ -74,7 +74,8 @@ class _Server:
         _limit_files()
 
     def describe(self) -> Any:
-        return self._reader.version, self._reader.header, self._reader.problems
+        reader = self._reader
+        return reader.version, reader.header, reader.problems, reader.most_unshared
 
     def variables(self) -> Any:
         return self._reader.variables(), self._reader.problems

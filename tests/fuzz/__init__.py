@@ -1,0 +1,1 @@
+"""Damaged and hostile files, each read in a process of its own."""

@@ -1,0 +1,63 @@
+"""A short run of the fuzz suite; ``python -m fuzz`` in this folder is the long one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fuzz.hostile import hostile_files
+from fuzz.mutator import mutant
+from fuzz.reading import Outcome, read_everything, run
+from fuzz.sources import FIXTURES, sources
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="files are read in forked processes")
+
+MEMORY = 64 << 20
+BOMBS = ("zeros-64", "v73_zeros")
+"""Files whose values take more memory than that and less than the limits allow."""
+
+
+@pytest.fixture(scope="module")
+def base() -> int:
+    """Memory that reading a small sound file takes, when everything is imported."""
+    read_everything(FIXTURES / "annotations_v73.mat")
+    return run(read_everything, FIXTURES / "annotations_v73.mat").peak
+
+
+def faults(outcome: Outcome, size: int, base: int) -> list[str]:
+    found = [f"signal {outcome.signal}"] if outcome.signal else []
+    if outcome.peak - base > max(MEMORY, 50 * size):
+        found.append(f"{(outcome.peak - base) >> 20} MiB")
+    return found + outcome.faults
+
+
+def test_hostile_files(tmp_path: Path, base: int) -> None:
+    bad = {}
+    files = hostile_files()
+    assert len(files) > 300
+    for number, (name, content) in enumerate(files):
+        if name.startswith(("v73_wide", "v73_laughs", "fields-")) and number % 3:
+            # Slow without being worse than the first of their kind.
+            continue
+        path = tmp_path / "x.mat"
+        path.write_bytes(content)
+        found = faults(run(read_everything, path), len(content), base + (name in BOMBS) * (600 << 20))
+        if found:
+            bad[f"{number} {name}"] = found
+    assert not bad
+
+
+def test_mutants(tmp_path: Path, base: int) -> None:
+    rng = np.random.default_rng(20_251)
+    originals = [(path, path.read_bytes()) for path in sources()]
+    bad = {}
+    for number in range(200):
+        source, content = originals[int(rng.integers(len(originals)))]
+        path = tmp_path / "x.mat"
+        path.write_bytes(mutant(content, rng))
+        found = faults(run(read_everything, path), len(content), base)
+        if found:
+            bad[f"{number} {source.name}"] = found
+    assert not bad
