@@ -55,6 +55,8 @@ PROBE_ROWS = 256
 KEPT_ELEMENTS = 1_000_000
 """The headers of fewer elements, about 100 bytes each, are kept to build the columns from."""
 MAX_UNSTORED = 256 << 20
+MAX_LIST = 2**31 - 1
+"""Items of Arrow's lists of fixed size."""
 MAX_RATIO = 1032
 """Bytes that one byte of a deflate stream can stand for, RFC 1951."""
 MAX_COLUMNS = 4096
@@ -321,6 +323,8 @@ class ArrayTable:
     @cached_property
     def columns_schema(self) -> pa.Schema:
         leaf = leaf_type(self._array.dtype)
+        if max(self._inner, default=0) > MAX_LIST:
+            raise LimitExceeded(f"lists of {max(self._inner)} items, {MAX_LIST} at most")
         if not self._nested:
             return pa.schema([(name, leaf) for name in safe_column_names(self._names)])
         for size in reversed(self._inner):

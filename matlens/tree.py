@@ -22,7 +22,8 @@ from matlens.readers import Engine, Isolate, OpenedFile, Reader, open_reader
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]
 
-_SEARCH_LIMIT = 100_000
+_SEARCH_LIMIT = 20_000
+"""Nodes that are looked through for the place of an error."""
 
 
 class MatFile(Mapping[str, Node]):
@@ -202,7 +203,7 @@ class MatFile(Mapping[str, Node]):
         waiting, seen = [node], 0
         while waiting and seen < _SEARCH_LIMIT:
             try:
-                children = waiting.pop().children()
+                children = waiting.pop().children(0, _SEARCH_LIMIT - seen)
             except MatlensError:
                 continue
             for child in children:

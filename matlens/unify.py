@@ -228,7 +228,7 @@ class Shapes:
         if self.layout in (Layout.SCALAR, Layout.FIXED):
             return np.asarray(empty)
         if self.layout == Layout.ROWS:
-            return np.asarray(empty & (headers.dims[:, 1] != self.columns))
+            return np.asarray(empty & ((headers.dims[:, 1] != self.columns) | (headers.ndim != 2)))
         return np.asarray((headers.ndim == 2) & (headers.dims[:, :2] == 0).all(axis=1))
 
     def lost_empties(self, *, are_numbers: bool) -> int:
@@ -236,7 +236,7 @@ class Shapes:
         if are_numbers and self.layout in (Layout.VECTOR, Layout.FREE):
             return 0
         kept = self.columns if are_numbers and self.layout == Layout.ROWS else None
-        return sum(count for dims, count in self.empties.items() if any(dims) and dims[1] != kept)
+        return sum(n for dims, n in self.empties.items() if any(dims) and (dims[1] != kept or len(dims) != 2))
 
 
 def row_major(dims: Int64s, counts: Int64s) -> Int64s:

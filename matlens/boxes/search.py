@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from matlens.boxes.labels import labelled_level
 from matlens.boxes.levels import Level, Paths, numbered, record_paths, struct_columns
-from matlens.columns import build_column
+from matlens.columns import build_column, printable
 from matlens.errors import MatlensError
 from matlens.model import Int64s
 from matlens.nodes import CellNode, CharNode, FieldNode, Node, NumericNode, OpaqueNode, StructArrayNode, StructNode
@@ -122,7 +122,7 @@ def _note_array(node: Node, beside: _Siblings) -> None:
     if isinstance(node, CharNode):
         value = node.value
         texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
-        beside.add(name, pa.array(texts, pa.string()), (f"{node.path}(", ",:)"))
+        beside.add(name, pa.array(list(map(printable, texts)), pa.string()), (f"{node.path}(", ",:)"))
     elif isinstance(node, NumericNode) and not node.is_complex:
         if (rows == 1 and width > MAX_WIDTH) or width == 1:
             array, template = pa.array(node.value.ravel()), (f"{node.path}(", ")")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -182,7 +183,9 @@ def value_dtype(cls: int, *, is_logical: bool, is_complex: bool) -> np.dtype[Any
 def reference_dims(words: NDArray[Any]) -> tuple[int, ...] | None:
     """Dims in a reference to objects: mark, number of dims, dims, object ids, class id."""
     if len(words) > 2 and words[0] == OPAQUE_MARK and 2 <= words[1] <= min(len(words) - 2, 32):
-        return tuple(words[2 : 2 + int(words[1])].tolist())
+        dims = tuple(words[2 : 2 + int(words[1])].tolist())
+        # An object id stands for each, or else the dims are no dims.
+        return dims if math.prod(dims) < len(words) else None
     return None
 
 
