@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.decode import decode
-from matlens.errors import LimitExceeded, MatlensError
+from matlens.errors import MatlensError
 from matlens.gather import decode_rows
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single
 from matlens.objects import Objects, is_enumeration
@@ -31,8 +30,6 @@ __all__ = [
 
 SINGLES = 16
 """Fewer values than this are decoded one by one where the reader can."""
-_MAX_EMPTY = 10_000_000
-"""Structs without fields take no room in a file, so that any number may be declared."""
 _NONE = np.zeros(0, np.int64)
 
 
@@ -179,8 +176,6 @@ class _Decoder:
         if not self._options.struct_as_record:
             return self._mat_structs(fields, dims, items)
         if not fields:
-            if math.prod(dims) > _MAX_EMPTY:
-                raise LimitExceeded(f"{math.prod(dims):,} structs without fields, {_MAX_EMPTY:,} at most")
             return np.full(dims, None, object)
         structs = np.empty(dims, dtype=[(name, object) for name in fields], order="F")
         # NumPy gives a name to a field without one.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz.commands import run_commands
 from fuzz.hostile import hostile_files
 from fuzz.mutator import mutant
 from fuzz.reading import Outcome, read_everything, run
@@ -38,14 +40,32 @@ def test_hostile_files(tmp_path: Path, base: int) -> None:
     files = hostile_files()
     assert len(files) > 300
     for number, (name, content) in enumerate(files):
-        if name.startswith(("v73_wide", "v73_laughs", "fields-")) and number % 3:
-            # Slow without being worse than the first of their kind.
+        is_slow = name.startswith(("v73_wide", "v73_laughs", "fields-"))
+        if number % (6 if is_slow else 2):
+            # The long run reads them all.
             continue
         path = tmp_path / "x.mat"
         path.write_bytes(content)
         found = faults(run(read_everything, path), len(content), base + (name in BOMBS) * (600 << 20))
         if found:
             bad[f"{number} {name}"] = found
+    assert not bad
+
+
+def test_commands(tmp_path: Path) -> None:
+    """No command ends in a traceback or writes control characters, and none writes beside its output."""
+    bad = {}
+    slow = ("v73_wide", "v73_zeros", "v73_laughs", "fields-", "no-values", "zeros")
+    files = [(name, content) for name, content in hostile_files() if not name.startswith(slow)]
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    for number, (name, content) in enumerate(files[3::45]):
+        path = folder / "x.mat"
+        path.write_bytes(content)
+        outcome = run(run_commands, path)
+        if not outcome.is_fine:
+            bad[f"{number} {name}"] = outcome.faults or outcome.signal
+        shutil.rmtree(folder / "out", ignore_errors=True)
     assert not bad
 
 

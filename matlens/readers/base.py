@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.escape import safe_text
 from matlens.gather import counts_to_offsets
 from matlens.limits import Limits
@@ -157,6 +157,8 @@ class WholeArrays:
 
 REFERENCE_BYTES = 8
 """What each element of a cell takes in a v7.3 file."""
+MAX_FIELDLESS = 10_000_000
+"""Structs without fields take no room in a file, so that any number may be declared."""
 OPAQUE_MARK = 0xDD000000
 """First word of a reference to objects of MATLAB classes."""
 
@@ -196,6 +198,8 @@ def collect_children(records: Iterable[tuple[FieldNames, int, Int64s]], segment:
     """
     by_fields: dict[FieldNames, tuple[list[int], list[int], list[Int64s]]] = {}
     for parent, (fields, count, positions) in enumerate(records):
+        if fields == () and count > MAX_FIELDLESS:
+            raise LimitExceeded(f"{count} structs without fields, {MAX_FIELDLESS} at most")
         parents, counts, parts = by_fields.setdefault(fields, ([], [], []))
         parents.append(parent)
         counts.append(count)

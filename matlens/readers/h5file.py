@@ -9,7 +9,7 @@ from typing import Any
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.limits import Limits
 from matlens.readers.h5links import read_links
-from matlens.readers.h5object import EXTERNAL_LINK, SOFT_LINK, H5Object, parse_object
+from matlens.readers.h5object import LINK_REFUSED, SOFT_LINK, H5Object, parse_object
 from matlens.readers.sniff import find_hdf5
 
 __all__ = ["H5File", "superblock_version"]
@@ -93,8 +93,8 @@ class H5File:
         if found is None:
             if address == 0:
                 raise CorruptFile("reference is null")
-            if address in (SOFT_LINK, EXTERNAL_LINK):
-                raise UnsafeFile("a soft or external link is stored instead of a value, and links are not followed")
+            if address == SOFT_LINK:
+                raise UnsafeFile(LINK_REFUSED)
             found = self._known[address] = parse_object(self.buffer, self.base, address)
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)

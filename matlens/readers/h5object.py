@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.readers.h5headers import CHUNKED, COMPACT, COMPOUND, CONTIGUOUS, FIXED, FLOAT
 
-__all__ = ["EXTERNAL_LINK", "SOFT_LINK", "Attribute", "Dataspace", "Datatype", "H5Object", "parse_object"]
+__all__ = ["LINK_REFUSED", "SOFT_LINK", "Attribute", "Dataspace", "Datatype", "H5Object", "parse_object"]
 
 _DATASPACE, _LINK_INFO, _DATATYPE, _OLD_FILL, _FILL, _LINK, _EXTERNAL, _LAYOUT = range(1, 9)
 _FILTERS, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE = 11, 12, 16, 17
@@ -22,10 +22,10 @@ _IGNORED = (0, 10, 13, 14, 18)
 _MAX_NDIM = 32
 _MAX_NUMEL = 1 << 53
 _UNDEFINED = 0xFFFFFFFFFFFFFFFF
-_EXTERNAL_KIND = 64
 _NO_COMPLEX = "a compound of other than two equal numbers real and imag is no MATLAB value"
-SOFT_LINK, EXTERNAL_LINK = -2, -3
+SOFT_LINK = -2
 """In place of the address of a member that is no hard link."""
+LINK_REFUSED = "a soft or external link is stored instead of a value, and links are not followed"
 
 
 class Datatype(NamedTuple):
@@ -295,7 +295,7 @@ class _Parser:
             raise CorruptFile(f"the name of a link of {length} bytes in a message of {size}")
         name = bytes(self._buffer[at : at + length])
         if kind:
-            return name, EXTERNAL_LINK if kind == _EXTERNAL_KIND else SOFT_LINK
+            return name, SOFT_LINK
         return name, struct.unpack_from("<Q", self._buffer, at + length)[0]
 
     def _link_info(self, body: int) -> None:

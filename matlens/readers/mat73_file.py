@@ -15,6 +15,7 @@ from h5py import h5d, h5r, h5s, h5t
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
 from matlens.model import Int64s
+from matlens.readers.h5object import LINK_REFUSED, SOFT_LINK
 from matlens.readers.sniff import find_hdf5
 
 __all__ = ["H5_ERRORS", "AddressBook", "Storage"]
@@ -167,6 +168,7 @@ class AddressBook:
         missing = [a for a in dict.fromkeys(addresses.tolist()) if a not in self._open]
         inside = [a for a in missing if 0 <= a < self._size]
         opened: dict[int, Any] = {a: CorruptFile("reference leads outside the file") for a in missing}
+        opened[SOFT_LINK] = UnsafeFile(LINK_REFUSED)
         opened |= zip(inside, map(self._dereference, self._references(inside)), strict=True)
         found = [opened[a] if a in opened else self._open[a] for a in addresses.tolist()]
         self._open.update((a, found) for a, found in opened.items() if not isinstance(found, MatlensError))

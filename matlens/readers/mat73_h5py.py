@@ -16,7 +16,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5i, h5o, h5s, h5t
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError, UnsupportedValue
+from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
@@ -33,6 +33,7 @@ from matlens.readers.base import (
     target_dtype,
     unique_names,
 )
+from matlens.readers.h5object import SOFT_LINK
 from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
 from matlens.readers.mat73_objects import (
     ARRAY_OF_STRUCTS,
@@ -96,16 +97,19 @@ class H5pyReader:
             if raw.startswith(b"#"):
                 continue
             name = raw.decode("utf-8", "surrogateescape")
-            try:
-                elements = Elements(0, np.array([child_address(root, raw)], np.int64))
-                headers = self.headers(elements)
-            except MatlensError as error:
-                headers = Headers.empty(Elements(0, np.zeros(1, np.int64)))
-                headers.ok[0] = False
-                headers.errors[0] = error
+            headers = self.headers(Elements(0, np.array([self._address(root, raw)], np.int64)))
             size = stored_size(self._book.open(int(headers.elements.positions[0]))) if headers.ok[0] else (False, None)
             found.append(Variable(name, headers.elements, headers, *size))
         return found
+
+    def _address(self, group: Any, name: bytes) -> int:
+        """Address of a member; a negative number in place of one that no hard link leads to."""
+        try:
+            return child_address(group, name)
+        except UnsafeFile:
+            return SOFT_LINK
+        except MatlensError:
+            return -1
 
     def _link_names(self, group: Any) -> list[bytes]:
         names: list[bytes] = []
@@ -215,7 +219,7 @@ class H5pyReader:
             headers.class_names[i] = decoded_name(name)
         headers.is_logical[i] = name == b"logical"
         if is_empty:
-            headers.storage[i] = EMPTY
+            headers.storage[i], headers.nbytes[i] = EMPTY, 0
             dims = tuple(int(d) for d in self._read(dataset).ravel())
             # Only a struct without fields may be stored so and yet have elements.
             fieldless = name == b"struct" and not h5a.exists(dataset, b"MATLAB_fields")
@@ -294,7 +298,7 @@ class H5pyReader:
             if any(len(column) != headers.numel[i] for column in columns):
                 raise CorruptFile("the fields of a struct array differ in size", offset=self._offset(headers, i))
             return fields, int(headers.numel[i]), np.stack(columns, axis=1).ravel()
-        return fields, 1, np.array([child_address(source, name) for name in names], np.int64)
+        return fields, 1, np.array([self._address(source, name) for name in names], np.int64)
 
     def _references(self, dataset: Any) -> Int64s:
         if not isinstance(dataset, h5d.DatasetID) or not is_reference(dataset):

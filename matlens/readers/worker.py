@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import zlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.limits import Limits
+from matlens.readers.inflate import inflate
 
 __all__ = ["main"]
 
 _IMPORTED_LATE = (
+    "concurrent.futures.thread",
     "encodings.ascii",
     "encodings.latin_1",
     "encodings.utf_16_le",
@@ -111,6 +114,7 @@ def _limit_files() -> None:
     # What is imported late is a file, too.
     for name in _IMPORTED_LATE:
         import_module(name)
+    inflate(memoryview(zlib.compress(b"x")), 1)
     try:
         import resource
 
