@@ -1,7 +1,7 @@
 """Members of old-style HDF5 groups, and lists of names in the global heap, in batches.
 
 A small group is a B-tree of one leaf, one symbol node, and a local heap with the names;
-larger ones have more nodes. Groups with links that are not hard are left to libhdf5.
+larger ones have more nodes. Groups with links that are not hard are left to `matlens.readers.h5links`.
 """
 
 from __future__ import annotations

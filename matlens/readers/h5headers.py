@@ -2,7 +2,7 @@
 
 Objects of one batch are read in lock-step, message by message. Covered is what MATLAB
 writes: version-1 object headers, old-style groups of one symbol node, compact and
-contiguous layouts, version-1 attributes. Everything else is left to libhdf5. Layout after
+contiguous layouts, version-1 attributes. Everything else is left to `matlens.readers.h5object`. Layout after
 The HDF Group, *HDF5 File Format Specification Version 3.0*.
 """
 

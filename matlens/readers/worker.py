@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError
+from matlens.errors import CorruptFile, MatlensError
 from matlens.limits import Limits
 from matlens.readers.inflate import inflate
 
@@ -92,7 +92,7 @@ class _Server:
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("headers", "children", "storage", "triplets", "window_step", "window", "opaque"):
-            raise LimitExceeded(f"no call {name}")
+            raise AttributeError(name)
         return getattr(self._reader, name)
 
 
