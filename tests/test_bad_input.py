@@ -464,3 +464,26 @@ def test_empty_arrays_whose_dims_are_not_empty(cls: str, tmp_path: Path) -> None
         for read in (lambda node: node.value, lambda node: node.to_numpy(), lambda node: node.to_arrow()):
             with pytest.raises(CorruptFile, match=r"empty\.mat: x: dims 3x4 of an empty array \(at byte \d+\)"):
                 read(file["x"])
+
+
+def test_names_of_fields_that_collide_with_those_made_unique() -> None:
+    one = element_of(6, struct.pack("<II", 6, 0)) + element_of(5, struct.pack("<ii", 1, 1)) + element_of(1, b"")
+    one = element_of(14, one + element_of(9, struct.pack("<d", 7)))
+    body = element_of(6, struct.pack("<II", 2, 0)) + element_of(5, struct.pack("<ii", 1, 1)) + element_of(1, b"s")
+    body += element_of(5, struct.pack("<i", 8)) + element_of(1, b"c".ljust(8, b"\0") * 2 + b"_1_c".ljust(8, b"\0"))
+    content = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + element_of(14, body + one * 3)
+    with matlens.open(content) as file:
+        assert len(set(file["s"].to_numpy().dtype.names)) == 3
+
+
+def element_of(kind: int, data: bytes) -> bytes:
+    return struct.pack("<II", kind, len(data)) + data + b"\0" * (-len(data) % 8)
+
+
+def test_empty_pages_among_matrices_of_rows(tmp_path: Path) -> None:
+    """3x4x1x0 has four columns like the others, but no row."""
+    cell = np.empty((1, 4), object)
+    cell[0, :] = [np.ones((2, 4)), np.zeros((3, 4, 1, 0)), np.ones((1, 4)), np.zeros((0, 4))]
+    scipy.io.savemat(tmp_path / "x.mat", {"c": cell})
+    with matlens.open(tmp_path / "x.mat") as file:
+        assert file["c"].to_arrow()["c"].to_pylist() == [[[1] * 4] * 2, None, [[1] * 4], []]
