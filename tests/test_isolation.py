@@ -88,8 +88,9 @@ def test_what_stands_in_other_files_is_refused(tmp_path: Path, engine: str) -> N
     with matlens.open(v73_file(fill), engine=engine) as file:  # type: ignore[arg-type]
         assert file["good"].value.tolist() == [[1, 0], [0, 1]]
         for name in ("link", "soft", "stored"):
-            with pytest.raises(UnsafeFile, match=f"^<bytes>: {name}: .*not (followed|read)"):
+            with pytest.raises(UnsafeFile, match=f"^<bytes>: {name}: .*not (followed|read)") as caught:
                 file[name].to_numpy()
+            assert (caught.value.offset is None) == (name != "stored")
 
 
 def test_limits_name_themselves(tmp_path: Path) -> None:

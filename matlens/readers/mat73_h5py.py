@@ -150,7 +150,9 @@ class H5pyReader:
         try:
             yield
         except MatlensError as error:
-            error.offset = self._offset(headers, i) if error.offset is None else error.offset
+            # What no hard link leads to stands nowhere.
+            if error.offset is None and headers.elements.positions[i] >= 0:
+                error.offset = self._offset(headers, i)
             raise
         except H5_ERRORS as error:
             raise CorruptFile(f"object is not readable: {error}", offset=self._offset(headers, i)) from None
