@@ -24,6 +24,7 @@ from matlens.model import Elements, Headers, Int64s
 from matlens.names import safe_column_names
 from matlens.plan import ColumnPlan, Planner, column_path, leaf_type, renamed_notes
 from matlens.readers.base import Reader, target_dtype
+from matlens.readers.inflate import MAX_RATIO
 from matlens.unify import Kind, Note
 
 __all__ = [
@@ -57,8 +58,6 @@ KEPT_ELEMENTS = 1_000_000
 MAX_UNSTORED = 256 << 20
 MAX_LIST = 2**31 - 1
 """Items of Arrow's lists of fixed size."""
-MAX_RATIO = 1032
-"""Bytes that one byte of a deflate stream can stand for, RFC 1951."""
 MAX_COLUMNS = 4096
 """A matrix of more columns becomes one column of lists."""
 

@@ -19,24 +19,20 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
 from matlens.limits import Limits
-from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
+from matlens.model import Children, Elements, Headers, Int64s, MatlabClass, Variable
 from matlens.readers.base import (
-    OPAQUE_MARK,
     REFERENCE_BYTES,
     FieldNames,
     OpaqueValue,
-    check_sparse,
     collect_children,
     combine_complex,
-    join_triplets,
     target_dtype,
 )
 from matlens.readers.h5file import H5File
 from matlens.readers.mat73_batch import Batch
+from matlens.readers.mat73_common import AS_STRUCT, EMPTY, Mat73Common
 from matlens.readers.mat73_single import (
-    AS_STRUCT,
     DIRECT,
-    EMPTY,
     IN_CHUNKS,
     Singles,
     elements_as_struct,
@@ -47,10 +43,9 @@ __all__ = ["Mat73Reader"]
 
 BATCH = 8
 """Fewer objects than this are read one by one."""
-_MAX_REFERENCE = 1 << 20
 
 
-class Mat73Reader:
+class Mat73Reader(Mat73Common):
     """Reads an HDF5 file without libhdf5.
 
     Raises
@@ -128,9 +123,8 @@ class Mat73Reader:
         try:
             yield
         except MatlensError as error:
-            address = int(headers.elements.positions[i])
-            if error.offset is None and address >= 0:
-                error.offset = address + self._file.base
+            if error.offset is None and headers.elements.positions[i] >= 0:
+                error.offset = self._offset(headers, i)
             raise
 
     # --- children ------------------------------------------------------------------
@@ -195,45 +189,16 @@ class Mat73Reader:
         with self._located(headers, 0):
             return self._batch.window(headers, axis, start, stop)
 
-    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
-        """Headers of few objects are read one by one as they are."""
+    def _offset(self, headers: Headers, i: int) -> int:
+        return int(headers.elements.positions[i]) + self._file.base
 
-    def triplets(self, headers: Headers) -> Triplets:
-        headers.raise_first_error()
-        parts = []
-        for i in range(len(headers)):
-            with self._located(headers, i):
-                parts.append(self._sparse(headers, i))
-        return join_triplets(parts)
-
-    def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
-        address = int(headers.elements.positions[i])
-        starts = self._member_values(address, b"jc").astype(np.int64)
-        row, value = np.zeros(0, np.int64), np.zeros(0)
-        if len(starts) and starts[-1]:
-            row = self._member_values(address, b"ir").astype(np.int64)
-            value = self._member_values(address, b"data")
-        parts = [value.real, value.imag] if value.dtype.kind == "c" else [value]
-        rows, cols = headers.shape(i)
-        offset = address + self._file.base
-        return check_sparse(row, starts, parts, rows, cols, bool(headers.is_logical[i]), offset)
-
-    def _member_values(self, address: int, name: bytes) -> NDArray[Any]:
-        """Numbers of a data set in a group."""
+    def _member_address(self, address: int, name: bytes) -> int:
         found = self._file.links(address).get(name)
         if found is None:
             raise CorruptFile(f"{name.decode()} of a sparse matrix is missing")
-        stored = self.headers(Elements(0, np.array([found], np.int64)))
-        stored.raise_first_error()
-        if int(stored.cls[0]) not in CLASS_DTYPES:
-            raise CorruptFile(f"{name.decode()} of a sparse matrix holds no numbers")
-        return self.gather(stored)[0]
+        return found
 
     # --- objects -------------------------------------------------------------------
-
-    @property
-    def may_hold_objects(self) -> bool:
-        return self._objects is not None
 
     def objects(self) -> ObjectTable | None:
         if self._objects is None and b"#subsystem#" in self._root:
@@ -242,17 +207,6 @@ class Mat73Reader:
                 cells = Elements(0, self._singles.references(self._file.object(wrapper)))
                 self._objects = ObjectTable(self, cells, "<")
         return self._objects
-
-    def _may_refer(self, headers: Headers) -> NDArray[np.bool_]:
-        """Columns of uint32 that begin with the mark of references; large ones are taken for numbers."""
-        may: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & headers.ok
-        may &= (headers.numel >= 6) & (headers.numel < _MAX_REFERENCE)
-        index = np.flatnonzero(may & (headers.dims[:, 1] == 1) & ~headers.is_complex)
-        may[:] = False
-        if len(index):
-            values, offsets = self.gather(headers.take(index))
-            may[index] = values[offsets[:-1]] == OPAQUE_MARK
-        return may
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         with self._located(headers, i):

@@ -30,14 +30,13 @@ from matlens.readers.h5headers import (
     Objects,
     read_objects,
 )
-from matlens.readers.mat73_single import ARRAY_OF_STRUCTS, AS_STRUCT, DIRECT, EMPTY, IN_CHUNKS
+from matlens.readers.mat73_common import ARRAY_OF_STRUCTS, AS_STRUCT, EMPTY, FUNCTION
+from matlens.readers.mat73_single import DIRECT, IN_CHUNKS
 
 __all__ = ["Batch"]
 
 BLOCK = 16_384
 """Objects handled at once, few enough that their intermediate arrays stay in the cache."""
-_FUNCTION = 1
-"""``MATLAB_object_decode`` of function handles."""
 
 _CODES = {name: code for code, name in enumerate(CLASS_NAMES)}
 _CLASS = np.array(
@@ -143,7 +142,7 @@ class Batch:
         return np.asarray(fits)
 
     def _functions(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
-        fits = objects.ok & objects.is_group & (objects.decode == _FUNCTION)
+        fits = objects.ok & objects.is_group & (objects.decode == FUNCTION)
         headers.cls[index[fits]] = MatlabClass.FUNCTION
         headers.numel[index[fits]] = 1
         return np.asarray(fits)

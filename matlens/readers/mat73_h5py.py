@@ -19,30 +19,35 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.gather import counts_to_offsets
 from matlens.limits import Limits
-from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
+from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Variable
 from matlens.readers.base import (
-    OPAQUE_MARK,
     REFERENCE_BYTES,
     FieldNames,
     OpaqueValue,
-    check_sparse,
     collect_children,
     combine_complex,
-    join_triplets,
     reference_dims,
     target_dtype,
     unique_names,
 )
 from matlens.readers.h5object import SOFT_LINK
+from matlens.readers.mat73_common import (
+    ARRAY_OF_STRUCTS,
+    AS_STRUCT,
+    CLASSES,
+    EMPTY,
+    FUNCTION,
+    OLD_OBJECT,
+    OPAQUE,
+    Mat73Common,
+    decoded_name,
+)
 from matlens.readers.mat73_file import H5_ERRORS, AddressBook, Storage
 from matlens.readers.mat73_objects import (
-    ARRAY_OF_STRUCTS,
-    EMPTY,
     all_attributes,
     attribute,
     child_address,
     class_of_dtype,
-    decoded_name,
     describe_storage,
     dims_of,
     is_complex,
@@ -55,21 +60,8 @@ from matlens.readers.objects import ObjectTable, mark_references
 
 __all__ = ["H5pyReader"]
 
-AS_STRUCT = 1
-"""Segment of function handles that are seen as the struct that their group stores."""
-_FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
-_MAX_REFERENCE = 1 << 20
-_CLASSES = {
-    b"cell": MatlabClass.CELL,
-    b"struct": MatlabClass.STRUCT,
-    b"char": MatlabClass.CHAR,
-    b"logical": MatlabClass.UINT8,
-    b"canonical empty": MatlabClass.DOUBLE,
-    b"function_handle": MatlabClass.FUNCTION,
-} | {cls.name.lower().encode(): cls for cls in map(MatlabClass, CLASS_DTYPES)}
 
-
-class H5pyReader:
+class H5pyReader(Mat73Common):
     """Reads an HDF5 file by libhdf5; `storage` owns the open file."""
 
     version = "7.3"
@@ -136,7 +128,7 @@ class H5pyReader:
         headers = Headers.empty(elements, max_ndim=32)
         for i, object_id in enumerate(self._book.open_all(elements.positions)):
             try:
-                with self._readable(headers, i):
+                with self._located(headers, i):
                     if isinstance(object_id, MatlensError):
                         raise object_id
                     self._fill(headers, i, object_id)
@@ -145,7 +137,7 @@ class H5pyReader:
         return headers
 
     @contextmanager
-    def _readable(self, headers: Headers, i: int) -> Iterator[None]:
+    def _located(self, headers: Headers, i: int) -> Iterator[None]:
         """Say where the object is in errors of matlens, and turn those of h5py into such."""
         try:
             yield
@@ -188,15 +180,15 @@ class H5pyReader:
             headers.set_dims(i, (int(rows), int(math.prod(columns)) - 1))
             return
         headers.set_dims(i, (1, 1))
-        if decode == _OPAQUE:
+        if decode == OPAQUE:
             headers.cls[i] = MatlabClass.OPAQUE
             headers.class_names[i] = decoded_name(name)
             return
-        if decode == _FUNCTION:
+        if decode == FUNCTION:
             headers.cls[i] = MatlabClass.FUNCTION
             return
-        headers.cls[i] = MatlabClass.OBJECT if decode == _OLD_OBJECT else MatlabClass.STRUCT
-        if decode == _OLD_OBJECT:
+        headers.cls[i] = MatlabClass.OBJECT if decode == OLD_OBJECT else MatlabClass.STRUCT
+        if decode == OLD_OBJECT:
             headers.class_names[i] = decoded_name(name)
         names = self._fields(group)
         first = self._member(group, names[0]) if names else None
@@ -209,13 +201,13 @@ class H5pyReader:
     ) -> None:
         headers.set_dims(i, dims_of(dataset))
         headers.nbytes[i] = dataset.get_storage_size()
-        if decode == _OPAQUE:
+        if decode == OPAQUE:
             self._fill_opaque(headers, i, dataset, decoded_name(name))
             return
         if name is None:
             headers.cls[i] = class_of_dtype(dataset, self._offset(headers, i))
-        elif name in _CLASSES:
-            headers.cls[i] = _CLASSES[name]
+        elif name in CLASSES:
+            headers.cls[i] = CLASSES[name]
         else:
             headers.cls[i] = MatlabClass.OBJECT
             headers.class_names[i] = decoded_name(name)
@@ -279,7 +271,7 @@ class H5pyReader:
         return collect_children((self._record(headers, i) for i in range(len(headers))), 0)
 
     def _record(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
-        with self._readable(headers, i):
+        with self._located(headers, i):
             return self._records(headers, i)
 
     def _records(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
@@ -326,7 +318,7 @@ class H5pyReader:
             if headers.numel[i] == 0 or headers.storage[i] == EMPTY:
                 parts.append(np.zeros(0, target_dtype(headers, i)))
                 continue
-            with self._readable(headers, i):
+            with self._located(headers, i):
                 parts.append(self._values(headers, i))
         values = np.concatenate(parts) if parts else np.zeros(0)
         return values, counts_to_offsets([len(part) for part in parts])
@@ -344,7 +336,7 @@ class H5pyReader:
 
     def storage(self, headers: Headers) -> dict[str, Any]:
         headers.raise_first_error()
-        with self._readable(headers, 0):
+        with self._located(headers, 0):
             return describe_storage(self._book.open(int(headers.elements.positions[0])))
 
     def window_step(self, headers: Headers, axis: int) -> int:
@@ -354,7 +346,7 @@ class H5pyReader:
         headers.raise_first_error()
         if headers.numel[0] == 0:
             return None
-        with self._readable(headers, 0):
+        with self._located(headers, 0):
             return self._hyperslab(headers, axis, start, stop)
 
     def _hyperslab(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any]:
@@ -364,40 +356,8 @@ class H5pyReader:
         values = read_window(dataset, axis, start, stop)
         return self._as_class(headers, 0, values.ravel()).reshape(values.shape).T
 
-    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
-        """A batch will do here."""
-
-    def triplets(self, headers: Headers) -> Triplets:
-        headers.raise_first_error()
-        parts = []
-        for i in range(len(headers)):
-            with self._readable(headers, i):
-                parts.append(self._sparse(headers, i))
-        return join_triplets(parts)
-
-    def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
-        address = int(headers.payload[i])
-        starts = self._member_values(address, b"jc").astype(np.int64)
-        row, value = np.zeros(0, np.int64), np.zeros(0)
-        if len(starts) and starts[-1]:
-            row = self._member_values(address, b"ir").astype(np.int64)
-            value = self._member_values(address, b"data")
-        parts = [value.real, value.imag] if value.dtype.kind == "c" else [value]
-        rows, cols = headers.shape(i)
-        return check_sparse(row, starts, parts, rows, cols, bool(headers.is_logical[i]), self._offset(headers, i))
-
-    def _member_values(self, address: int, name: bytes) -> NDArray[Any]:
-        """Numbers of a data set in a group."""
-        found = child_address(self._book.open(address), name)
-        stored = self.headers(Elements(0, np.array([found], np.int64)))
-        stored.raise_first_error()
-        if int(stored.cls[0]) not in CLASS_DTYPES:
-            raise CorruptFile(f"{name.decode()} of a sparse matrix holds no numbers")
-        return self.gather(stored)[0]
-
-    @property
-    def may_hold_objects(self) -> bool:
-        return self._objects is not None
+    def _member_address(self, address: int, name: bytes) -> int:
+        return child_address(self._book.open(address), name)
 
     def objects(self) -> ObjectTable | None:
         root = h5g.open(self._storage.file_id, b"/")
@@ -406,17 +366,6 @@ class H5pyReader:
             if wrapper is not None:
                 self._objects = ObjectTable(self, Elements(0, self._references(wrapper)), "<")
         return self._objects
-
-    def _may_refer(self, headers: Headers) -> NDArray[np.bool_]:
-        """Columns of uint32 that begin with the mark of references; large ones are taken for numbers."""
-        may: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & headers.ok
-        may &= (headers.numel >= 6) & (headers.numel < _MAX_REFERENCE)
-        index = np.flatnonzero(may & (headers.dims[:, 1] == 1) & ~headers.is_complex)
-        may[:] = False
-        if len(index):
-            values, offsets = self.gather(headers.take(index))
-            may[index] = values[offsets[:-1]] == OPAQUE_MARK
-        return may
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         object_id = self._book.open(int(headers.elements.positions[i]))

@@ -15,13 +15,10 @@ from matlens.model import CLASS_DTYPES, MatlabClass
 from matlens.readers.mat73_file import H5_ERRORS
 
 __all__ = [
-    "ARRAY_OF_STRUCTS",
-    "EMPTY",
     "all_attributes",
     "attribute",
     "child_address",
     "class_of_dtype",
-    "decoded_name",
     "describe_storage",
     "dims_of",
     "is_complex",
@@ -31,8 +28,6 @@ __all__ = [
     "stored_size",
 ]
 
-EMPTY, ARRAY_OF_STRUCTS = 1, 2
-"""Storage of a value that is no plain data set or group."""
 _LAYOUTS = {h5d.COMPACT: "compact", h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.VIRTUAL: "virtual"}
 _FILTERS = {h5z.FILTER_SHUFFLE: "shuffle", h5z.FILTER_FLETCHER32: "fletcher32", h5z.FILTER_SZIP: "szip"}
 _SHOWN = 20
@@ -135,10 +130,6 @@ def join_letters(letters: Any) -> list[bytes]:
 
 def is_vlen(values: NDArray[Any]) -> bool:
     return values.dtype == object and h5py.check_ref_dtype(values.dtype) is None
-
-
-def decoded_name(raw: bytes | None) -> str:
-    return raw.decode("utf-8", "replace") if raw else "unknown"
 
 
 def dims_of(dataset: Any) -> tuple[int, ...]:

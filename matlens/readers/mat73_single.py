@@ -18,28 +18,26 @@ from matlens.readers.h5file import H5File
 from matlens.readers.h5headers import CHUNKED, FIXED, FLOAT, REFERENCE, STRING, VLEN
 from matlens.readers.h5links import heap_items
 from matlens.readers.h5object import Attribute, Datatype, H5Object
+from matlens.readers.mat73_common import (
+    ARRAY_OF_STRUCTS,
+    AS_STRUCT,
+    CLASSES,
+    EMPTY,
+    FUNCTION,
+    MAX_REFERENCE,
+    OLD_OBJECT,
+    OPAQUE,
+    decoded_name,
+)
 
-__all__ = ["ARRAY_OF_STRUCTS", "AS_STRUCT", "DIRECT", "EMPTY", "IN_CHUNKS", "OTHER_TYPE", "Singles", "decoded_name"]
+__all__ = ["DIRECT", "IN_CHUNKS", "OTHER_TYPE", "Singles"]
 
-EMPTY, ARRAY_OF_STRUCTS, DIRECT, IN_CHUNKS, OTHER_TYPE = 1, 2, 16, 17, 18
-"""Storage of an empty array, of structs as columns of references, of values at the byte offset `payload`, of values
-in chunks of the object at the address `payload`, and of values of another type than that of their class."""
-AS_STRUCT = 1
-"""Segment of function handles and objects that are seen as the struct that their group stores."""
-_FUNCTION, _OLD_OBJECT, _OPAQUE = 1, 2, 3
-"""Values of ``MATLAB_object_decode``."""
-_MAX_REFERENCE = 1 << 20
+DIRECT, IN_CHUNKS, OTHER_TYPE = 16, 17, 18
+"""Storage of values at the byte offset `payload`, of values in chunks of the object at the address `payload`, and of
+values of another type than that of their class."""
 _MAX_FIELDS = 65_535
 _SHOWN = 20
 """Values of an attribute that are shown."""
-_CLASSES = {
-    b"cell": MatlabClass.CELL,
-    b"struct": MatlabClass.STRUCT,
-    b"char": MatlabClass.CHAR,
-    b"logical": MatlabClass.UINT8,
-    b"canonical empty": MatlabClass.DOUBLE,
-    b"function_handle": MatlabClass.FUNCTION,
-} | {cls.name.lower().encode(): cls for cls in map(MatlabClass, CLASS_DTYPES)}
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
 _LAYOUTS = ("compact", "contiguous", "chunked")
 _DTYPES = {int(cls): dtype for cls, dtype in CLASS_DTYPES.items()} | {
@@ -77,11 +75,11 @@ class Singles:
             self._fill_sparse(headers, i, name, rows)
             return
         headers.set_dims(i, (1, 1))
-        kinds = {_OPAQUE: MatlabClass.OPAQUE, _FUNCTION: MatlabClass.FUNCTION, _OLD_OBJECT: MatlabClass.OBJECT}
+        kinds = {OPAQUE: MatlabClass.OPAQUE, FUNCTION: MatlabClass.FUNCTION, OLD_OBJECT: MatlabClass.OBJECT}
         headers.cls[i] = kinds.get(decode, MatlabClass.STRUCT)
-        if decode in (_OPAQUE, _OLD_OBJECT):
+        if decode in (OPAQUE, OLD_OBJECT):
             headers.class_names[i] = decoded_name(name)
-        if decode in (_OPAQUE, _FUNCTION):
+        if decode in (OPAQUE, FUNCTION):
             return
         address = int(headers.elements.positions[i])
         links = self._file.links(address)
@@ -112,10 +110,10 @@ class Singles:
     def _fill_data_set(self, headers: Headers, i: int, found: H5Object, name: bytes | None, decode: int) -> None:
         headers.set_dims(i, matlab_dims(found))
         headers.nbytes[i] = found.data_size
-        if decode == _OPAQUE:
+        if decode == OPAQUE:
             self._fill_opaque(headers, i, found, decoded_name(name))
             return
-        cls = class_of_type(found) if name is None else _CLASSES.get(name, MatlabClass.OBJECT)
+        cls = class_of_type(found) if name is None else CLASSES.get(name, MatlabClass.OBJECT)
         headers.cls[i] = cls
         headers.is_logical[i] = name == b"logical"
         if cls == MatlabClass.OBJECT:
@@ -155,7 +153,7 @@ class Singles:
         headers.cls[i] = MatlabClass.OPAQUE
         headers.class_names[i] = name
         headers.set_dims(i, (1, 1))
-        is_short = found.dataspace is not None and found.dataspace.numel <= _MAX_REFERENCE
+        is_short = found.dataspace is not None and found.dataspace.numel <= MAX_REFERENCE
         words = self.values(found).ravel() if is_short and numpy_dtype(found) == np.uint32 else np.zeros(0, np.uint32)
         dims = reference_dims(words)
         if dims is not None:
@@ -357,10 +355,6 @@ def class_of_type(found: H5Object) -> int:
         return MatlabClass.CELL
     dtype = numpy_dtype(found)
     return _BY_DTYPE[(dtype["real"] if dtype.names else dtype).newbyteorder("=")]
-
-
-def decoded_name(raw: bytes | None) -> str:
-    return raw.decode("utf-8", "replace") if raw else "unknown"
 
 
 def _type_text(found: H5Object) -> str:
