@@ -115,6 +115,12 @@ def test_one_object_of_many_leaves_the_others(tmp_path: Path, version: str, monk
     assert len(resolved) == 1
 
 
+def test_a_complex_number_of_rows_is_refused() -> None:
+    stored = {"varnames": np.array(["a"]), "data": np.array([[1.0]], object), "nrows": np.array([[1 + 2j]])}
+    with pytest.raises(CorruptFile, match="complex128 as the number of rows"):
+        convert("table", stored)
+
+
 def test_function_handles_that_capture(opened: Any) -> None:
     file = opened("function_handles")
     assert file["anonymous"].value == "@(x)x" and file["sin"].value == "sin"

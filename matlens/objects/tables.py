@@ -79,7 +79,10 @@ def _checked(
 ) -> TableParts:
     if len(names) != len(columns):
         raise CorruptFile(f"{len(names)} names for {len(columns)} variables of a table")
-    row_count = int(np.asarray(count).ravel()[0])
+    found = np.asarray(count).ravel()
+    if found.dtype.kind not in "iuf" or not len(found):
+        raise CorruptFile(f"{found.dtype} as the number of rows of a table")
+    row_count = int(found[0])
     texts = [texts_of(part) if part is not None else [] for part in (units, descriptions)]
     return TableParts(names, columns, row_count, *rows, *(part if len(part) == len(names) else [] for part in texts))
 
