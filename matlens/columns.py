@@ -143,7 +143,7 @@ class ColumnBuilder:
 
     def _json(self, headers: Headers) -> pa.Array:
         values = decode_values(self._reader, headers.elements)
-        texts = [None if np.size(v) == 0 and v.dtype.kind != "U" else _json_text(v) for v in values]
+        texts = [None if v is None or (np.size(v) == 0 and v.dtype.kind != "U") else _json_text(v) for v in values]
         return pa.array(texts, pa.string())
 
     # --- containers ----------------------------------------------------------------

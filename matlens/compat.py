@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+import warnings
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from matlens.errors import error_context
-from matlens.readers import OpenedFile, open_reader
+from matlens.errors import MatlensError, error_context
+from matlens.model import Variable
+from matlens.readers import Errors, OpenedFile, Reader, open_reader
+from matlens.readers.salvage import SalvagingReader
 from matlens.values import LoadmatOptions, decode_values
 
 __all__ = ["loadmat"]
@@ -31,6 +35,7 @@ def loadmat(
     variable_names: str | Iterable[str] | None = None,
     simplify_cells: bool = False,
     uint16_codec: str | None = None,
+    errors: Errors = "raise",
 ) -> MutableMapping[str, Any]:
     """Load a MAT-file of any version, v7.3 included, as `scipy.io.loadmat` does.
 
@@ -57,6 +62,9 @@ def loadmat(
     byte_order, verify_compressed_data_integrity, uint16_codec
         Accepted and not needed: the file tells its byte order, integrity is always
         checked, and text is UTF-16 by MATLAB's definition.
+    errors : {"raise", "salvage"}
+        With ``"salvage"``, damaged elements of cells and structs are None and damaged variables are left out, each
+        with a `UserWarning` that tells file, path and reason.
 
     Returns
     -------
@@ -80,13 +88,17 @@ def loadmat(
         squeeze_me, chars_as_strings, mat_dtype, struct_as_record = False, False, True, True
     if simplify_cells:
         squeeze_me, struct_as_record = True, False
+    if errors not in ("raise", "salvage"):
+        raise ValueError(f"errors is 'raise' or 'salvage', not {errors!r}")
     options = LoadmatOptions(mat_dtype, squeeze_me, chars_as_strings, struct_as_record)
     wanted = {variable_names} if isinstance(variable_names, str) else variable_names
     opened = open_reader(_with_suffix(file_name) if appendmat else file_name)
     try:
-        loaded = _load(opened, options, None if wanted is None else set(wanted), spmatrix)
+        loaded, damages = _load(opened, options, None if wanted is None else set(wanted), spmatrix, errors)
     finally:
         opened.close()
+    for damage in damages:
+        warnings.warn(str(damage), stacklevel=2)
     if simplify_cells:
         loaded = {name: _simplify(value) for name, value in loaded.items()}
     if mdict is None:
@@ -102,9 +114,14 @@ def _with_suffix(file_name: Any) -> Any:
     return file_name
 
 
-def _load(opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool) -> dict[str, Any]:
-    reader = opened.reader
+def _load(
+    opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool, errors: Errors
+) -> tuple[dict[str, Any], list[MatlensError]]:
+    """The variables, and the damages that were passed over."""
+    salvaging = SalvagingReader(opened.reader) if errors == "salvage" else None
+    reader: Reader = salvaging or opened.reader
     loaded: dict[str, Any] = {}
+    damages: list[MatlensError] = []
     if reader.version != "4":
         loaded["__header__"] = reader.header.encode("latin-1")
         loaded["__version__"] = "2.0" if reader.version == "7.3" else "1.0"
@@ -114,15 +131,37 @@ def _load(opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, 
         for k, variable in enumerate(variables):
             if variable.compressed:
                 reader.prefetch(later.elements for later in variables[k:])
-            with error_context(variable=variable.name):
+            with _passing_over(damages, errors), error_context(file=opened.name, variable=variable.name):
+                if salvaging is not None:
+                    damages += _salvage(salvaging, variable, opened.name)
                 variable.headers.raise_first_error()
                 value = decode_values(reader, variable.elements, options)[0]
-            loaded[variable.name] = _sparse_form(value, reader.version, spmatrix)
-            if variable.headers.is_global[0]:
-                loaded["__globals__"].append(variable.name)
-        if wanted is None and reader.problems:
-            raise reader.problems[0]
-    return loaded
+                loaded[variable.name] = _sparse_form(value, reader.version, spmatrix)
+                if variable.headers.is_global[0]:
+                    loaded["__globals__"].append(variable.name)
+        if wanted is None:
+            for problem in reader.problems:
+                with _passing_over(damages, errors), error_context(file=opened.name):
+                    raise problem
+    return loaded, damages
+
+
+def _salvage(reader: SalvagingReader, variable: Variable, file: str) -> list[MatlensError]:
+    # It imports Arrow, which takes longer than most files.
+    from matlens.examine import salvage
+
+    return salvage(reader, variable, variable.name, file)
+
+
+@contextmanager
+def _passing_over(damages: list[MatlensError], errors: Errors) -> Iterator[None]:
+    """Keep an error in `damages` instead of raising it, where damage is passed over."""
+    try:
+        yield
+    except MatlensError as error:
+        if errors == "raise":
+            raise
+        damages.append(error)
 
 
 def _sparse_form(value: Any, version: str, spmatrix: bool) -> Any:

@@ -252,6 +252,13 @@ class Children:
         """Elements per record."""
         return 1 if self.fields is None else len(self.fields)
 
+    def part(self, some: slice) -> Children:
+        """The same for a range of the parents."""
+        start, stop, _ = some.indices(len(self.parents))
+        offsets = self.offsets[start : stop + 1]
+        elements = self.elements.take(slice(int(offsets[0]) * self.width, int(offsets[-1]) * self.width))
+        return Children(self.parents[start:stop], self.fields, elements, offsets - offsets[0])
+
     def column(self, field_index: int) -> Elements:
         """The elements of one field, for all records of all parents."""
         return self.elements.take(slice(field_index, None, self.width))

@@ -30,7 +30,8 @@ UTF8_BYTES = 3
 """Bytes of UTF-8 that one UTF-16 code unit becomes at most."""
 
 _IS_NUMBER = np.zeros(256, bool)
-_IS_NUMBER[list(CLASS_DTYPES)] = True
+# Damaged elements that are passed over count as [], which is null.
+_IS_NUMBER[[*CLASS_DTYPES, MatlabClass.UNKNOWN]] = True
 _ITEMSIZE = np.zeros(256, np.int64)
 for _cls, _dtype in CLASS_DTYPES.items():
     _ITEMSIZE[_cls] = _dtype.itemsize
@@ -91,6 +92,8 @@ class ColumnPlan:
 
     def _note_classes(self, headers: Headers) -> None:
         for (cls, is_complex, is_logical), index in kinds(headers):
+            if cls == MatlabClass.UNKNOWN:
+                continue
             self._classes.setdefault(2 * cls + is_logical, headers.class_name(int(index[0])))
             if _IS_NUMBER[cls] and not self._types.get((cls, is_complex, is_logical)):
                 self._types[cls, is_complex, is_logical] = bool((headers.numel[index] > 0).any())

@@ -18,7 +18,8 @@ from matlens.limits import Limits
 from matlens.model import Variable
 from matlens.nodes import Node, StructNode, find_name, make_node
 from matlens.paths import Field, field_suffix, parse_path, python_field
-from matlens.readers import Engine, Isolate, OpenedFile, Reader, open_reader
+from matlens.readers import Engine, Errors, Isolate, OpenedFile, Reader, open_reader
+from matlens.readers.salvage import SalvagingReader
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]
 
@@ -38,15 +39,20 @@ class MatFile(Mapping[str, Node]):
     header : str
         The text that the writer left at the start of the file.
     problems : list of MatlensError
-        Damage that belongs to no variable, such as a file that is cut off.
+        Damage that belongs to no variable, such as a file that is cut off; with ``errors="salvage"`` also that of
+        the elements which were passed over.
     """
 
-    def __init__(self, opened: OpenedFile) -> None:
+    def __init__(self, opened: OpenedFile, *, errors: Errors = "raise") -> None:
+        if errors not in ("raise", "salvage"):
+            raise ValueError(f"errors is 'raise' or 'salvage', not {errors!r}")
         self._opened = opened
         self.name = opened.name
         self.path = opened.path
         self.size = opened.size
-        self.reader: Reader = opened.reader
+        self._salvaging = SalvagingReader(opened.reader) if errors == "salvage" else None
+        self._damages: dict[str, list[MatlensError]] = {}
+        self.reader: Reader = self._salvaging or opened.reader
         self.version = opened.reader.version
         self.header = opened.reader.header
         self._nodes: dict[str, Node] | None = None
@@ -73,10 +79,11 @@ class MatFile(Mapping[str, Node]):
 
     @property
     def problems(self) -> list[MatlensError]:
-        self._variable_nodes()
+        for name in self._variable_nodes():
+            self._salvage(name)
         for problem in self.reader.problems:
             problem.file = problem.file or self.name
-        return self.reader.problems
+        return [*self.reader.problems, *(damage for found in self._damages.values() for damage in found)]
 
     @property
     def stats(self) -> Counter[str]:
@@ -111,7 +118,21 @@ class MatFile(Mapping[str, Node]):
         if name not in nodes:
             with self._named():
                 find_name(name, tuple(nodes), "")
+        self._salvage(name)
         return nodes[name]
+
+    def _salvage(self, name: str) -> None:
+        """Look through a variable once, where damage inside it is to be passed over."""
+        if self._salvaging is None or name in self._damages:
+            return
+        from matlens.examine import salvage
+
+        variable, path = self._variables[name], self._variable_nodes()[name].path
+        self._damages[name] = salvage(self._salvaging, variable, path, self.name)
+
+    def salvaged(self) -> MatFile:
+        """The same file with ``errors="salvage"``."""
+        return MatFile(self._opened, errors="salvage")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._variable_nodes())
@@ -240,6 +261,7 @@ def open_file(
     engine: Engine = "auto",
     isolate: Isolate = "auto",
     limits: Limits | None = None,
+    errors: Errors = "raise",
 ) -> MatFile:
     """Open a MAT-file of any version; exported as `matlens.open`.
 
@@ -254,6 +276,10 @@ def open_file(
         always, or never. HDF5 files of a form that MATLAB does not write are read by libhdf5.
     limits : Limits, optional
         What a value may take; see `matlens.Limits`.
+    errors : {"raise", "salvage"}
+        With ``"salvage"``, damaged elements of cells and structs are None, null in tables and ``[]`` in MAT-files,
+        and `MatFile.problems` tells of each. Variables are read as a whole for that when they are first asked for.
+        A variable that is damaged itself raises an error either way.
 
     Returns
     -------
@@ -273,7 +299,7 @@ def open_file(
     ...     file.get("annotations(3).boxes(1,:)").value
     array([[165., 119., 218., 176.]])
     """
-    return MatFile(open_reader(source, engine, isolate=isolate, limits=limits))
+    return MatFile(open_reader(source, engine, isolate=isolate, limits=limits), errors=errors)
 
 
 def from_loadmat(data: Any) -> MatFile:

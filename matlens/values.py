@@ -144,6 +144,8 @@ class _Decoder:
             return self._chars(headers)
         if cls == MatlabClass.SPARSE:
             return sparse_arrays(self._reader, headers)
+        if cls == MatlabClass.UNKNOWN:
+            return [None] * len(headers)
         if cls == MatlabClass.OPAQUE:
             return [self._opaque(headers, i, int(place)) for i, place in enumerate(index)]
         values: list[Any] = [None] * len(headers)

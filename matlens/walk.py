@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from matlens.errors import CorruptFile, LimitExceeded
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.gather import groups
 from matlens.model import Elements, Headers, Int64s
 from matlens.readers.base import Reader
@@ -40,11 +40,15 @@ class Walk:
         """Go down to `elements`, whose parents are the elements `owner` of the level above."""
         owner = np.zeros(len(elements), np.int64) if owner is None else owner
         self.enter_known(elements, owner)
-        if elements.segment == 0:
-            self._refuse_cycles(elements.positions, owner)
-            if self._visited > self.reader.most_unshared and len(self._levels) > 1:
-                self._refuse_laughs(owner)
-        return self.reader.headers(elements)
+        try:
+            if elements.segment == 0:
+                self._refuse_cycles(elements.positions, owner)
+                if self._visited > self.reader.most_unshared and len(self._levels) > 1:
+                    self._refuse_laughs(owner)
+            return self.reader.headers(elements)
+        except MatlensError:
+            self.leave()
+            raise
 
     def enter_known(self, elements: Elements, owner: Int64s | None) -> None:
         """Go down to elements that another walk has been through."""

@@ -164,3 +164,11 @@ def test_one_empty_array_for_all_cells() -> None:
     with matlens.open(v73_file(fill)) as file:
         found = file["c"].to_numpy()
         assert found.shape == (200, 200) and found[5, 7].shape == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "command", ["ls", "tree", "show", "convert", "boxes", "regions", "sql", "diff", "browse", "check"]
+)
+def test_every_command_has_the_options_of_reading(command: str) -> None:
+    shown = run(command, "--help").stdout
+    assert all(option in shown for option in (b"--limit NAME=VALUE", b"--isolate", b"--engine", b"--errors"))

@@ -35,7 +35,7 @@ class _LazyGroup(click.Group):
         from matlens.cli.output import reading_options
 
         command: click.Command = import_module(f"matlens.cli.{cmd_name}").command
-        if not any(parameter.name == "limit" for parameter in command.params):
+        if not any("--limit" in parameter.opts for parameter in command.params):
             command.params += reading_options()
         return command
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--salvage", metavar="OUT.mat", help="Write the readable variables of the only file to a v7 file.")
+@click.option("--salvage", metavar="OUT.mat", help="Write what can be read of the only file to a v7 file.")
 @click.option("--force", is_flag=True, help="Overwrite an existing output.")
 @json_options
 def command(files: tuple[str, ...], salvage: str | None, force: bool, as_json: bool) -> None:
@@ -102,12 +102,15 @@ def _as_dict(name: str, file: MatFile, found: list[VariableCheck]) -> dict[str, 
 
 
 def _salvage(file: MatFile, found: list[VariableCheck], target: str, force: bool) -> None:
-    """Write the variables that could be read to a file of their own."""
+    """Write what can be read to a file of its own: ``[]`` stands for damaged elements inside structs and cells."""
     from matlens.export.mat import write_mat
     from matlens.export.source import Item, empty_reader
 
-    names = [variable.name for variable in found if variable.is_readable]
-    items = [Item(name, empty_reader(), file[name]) for name in names]
+    names = [variable.name for variable in found if not variable.is_lost]
+    salvaged = file.salvaged()
+    items = [Item(name, empty_reader(), salvaged[name]) for name in names]
     for note in write_mat(items, Path(target), force=force):
         message(f"{file.name}: loss: {note}")
-    message(f"{target}: {len(names):,} of {len(found):,} variables")
+    passed_over = sum(len(variable.damages) for variable in found if not variable.is_lost)
+    lost = f", [] for {counted(passed_over, 'damaged element')}" if passed_over else ""
+    message(f"{target}: {len(names):,} of {len(found):,} variables{lost}")

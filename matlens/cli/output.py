@@ -202,7 +202,7 @@ def reading_options() -> list[click.Parameter]:
     """Options that every command takes which opens files."""
 
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-        if value and parameter.name == "limit":
+        if value and parameter.name == "limits":
             from matlens.limits import Limits
 
             try:
@@ -214,7 +214,7 @@ def reading_options() -> list[click.Parameter]:
 
     return [
         click.Option(
-            ["--limit"],
+            ["--limit", "limits"],
             multiple=True,
             metavar="NAME=VALUE",
             expose_value=False,
@@ -229,6 +229,13 @@ def reading_options() -> list[click.Parameter]:
             help="Read in a process of its own; auto does where SciPy or libhdf5 read.",
         ),
         click.Option(
+            ["--errors"],
+            type=click.Choice(["raise", "salvage"]),
+            expose_value=False,
+            callback=keep,
+            help="With salvage, damaged elements inside structs and cells are null, and said to be.",
+        ),
+        click.Option(
             ["--engine"],
             type=click.Choice(["auto", "reference"]),
             expose_value=False,
@@ -241,7 +248,7 @@ def reading_options() -> list[click.Parameter]:
 def _reading() -> dict[str, Any]:
     """Arguments for `open_file` from the options of the command."""
     ctx = click.get_current_context(silent=True)
-    names = ("limits", "isolate", "engine")
+    names = ("limits", "isolate", "engine", "errors")
     return {name: ctx.meta[f"matlens.{name}"] for name in names if ctx and f"matlens.{name}" in ctx.meta}
 
 

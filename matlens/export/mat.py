@@ -182,8 +182,11 @@ class _Encoder:
         encoded: list[bytes] = [b""] * len(headers)
         for (cls, *_), index in kinds(headers):
             part = headers.take(index)
-            if cls == MatlabClass.OPAQUE:
-                self._objects(part, path, encoded, index)
+            if cls in (MatlabClass.OPAQUE, MatlabClass.UNKNOWN):
+                if cls == MatlabClass.OPAQUE:
+                    self._note_objects(part, path)
+                for i in index.tolist():
+                    encoded[i] = _array(MatlabClass.DOUBLE, (0, 0), [_element(MI_DOUBLE, b"")])
                 continue
             alike = self._alike(cls, part, name, flags)
             if alike is not None:
@@ -220,14 +223,12 @@ class _Encoder:
         data, size = rows.tobytes(), len(template)
         return (data[k : k + size] for k in range(0, len(data), size))
 
-    def _objects(self, headers: Headers, path: str, encoded: list[bytes], index: Int64s) -> None:
+    def _note_objects(self, headers: Headers, path: str) -> None:
         """Objects are not written to MAT-files: inside other values, ``[]`` stands for them."""
         names = ", ".join(dict.fromkeys(headers.class_name(i) for i in range(len(headers))))
         if self._walk.depth == 1:
             raise UnsupportedValue(f"objects of class {names} are not written to MAT-files")
         self.notes.append(Note(path, f"objects of class {names} are not written to MAT-files: []"))
-        for i in index.tolist():
-            encoded[i] = _array(MatlabClass.DOUBLE, (0, 0), [_element(MI_DOUBLE, b"")])
 
     def _flags(self, headers: Headers, k: int) -> int:
         return (

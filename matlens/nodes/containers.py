@@ -438,7 +438,7 @@ def make_node(owner: Owner, headers: Headers, name: str, path: str, python_path:
     """The node of the kind that one header calls for."""
     cls = int(headers.cls[0])
     node_type: type[Node] = NumericNode
-    if not headers.ok[0]:
+    if not headers.ok[0] or cls == MatlabClass.UNKNOWN:
         node_type = DamagedNode
     elif cls in (MatlabClass.STRUCT, MatlabClass.OBJECT):
         single = ObjectNode if cls == MatlabClass.OBJECT else StructNode

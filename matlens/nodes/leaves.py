@@ -167,7 +167,7 @@ class FunctionNode(Node):
 
 
 class DamagedNode(Node):
-    """A value whose header cannot be read: `value` raises the reason."""
+    """A value that cannot be read: `value` raises the reason, or is None where damage is passed over."""
 
     kind = "damaged"
 
@@ -183,7 +183,7 @@ class DamagedNode(Node):
 
     def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
         self._headers.raise_first_error()
-        raise NotImplementedError
+        raise self._headers.errors[0]
 
     def _preview(self, depth: int) -> str:
         return self.error.message if self.error else ""

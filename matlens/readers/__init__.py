@@ -12,10 +12,11 @@ from matlens.limits import Limits
 from matlens.readers.base import OpaqueValue, Reader
 from matlens.readers.sniff import sniff
 
-__all__ = ["Engine", "Isolate", "OpaqueValue", "OpenedFile", "Reader", "open_reader"]
+__all__ = ["Engine", "Errors", "Isolate", "OpaqueValue", "OpenedFile", "Reader", "open_reader"]
 
 Engine = Literal["auto", "reference"]
 Isolate = Literal["auto", "always", "never"]
+Errors = Literal["raise", "salvage"]
 
 LARGE = 32 << 20
 """Pages of smaller files are not worth giving back."""

@@ -60,6 +60,8 @@ class Mat5Reader(WholeArrays):
     """Reads a v5 file held in `buffer` (bytes or an mmap)."""
 
     version = "5"
+    keeps_before_damage = False
+    """Give the children before damage, and for those behind it a position that nothing stands at."""
 
     def __init__(self, buffer: Buffer, limits: Limits) -> None:
         self._file = buffer
@@ -224,6 +226,8 @@ class Mat5Reader(WholeArrays):
         headers = Headers.empty(elements, max_ndim=MAX_NDIM)
         for i, position in enumerate(elements.positions.tolist()):
             try:
+                if position >= len(buffer):
+                    raise CorruptFile("lost: it stood behind damage that hides where it begins")
                 self._parse(headers, i, buffer, len(buffer), position)
             except MatlensError as error:
                 headers.ok[i], headers.errors[i] = False, error
@@ -275,11 +279,20 @@ class Mat5Reader(WholeArrays):
         found = None
         if count >= BATCH:
             found = chase(self._segments.words(segment), start, end, count)
-        return self._chase_single(self._segments.buffer(segment), start, end, count) if found is None else found
-
-    def _chase_single(self, buffer: Buffer, start: int, end: int, count: int) -> Int64s:
-        """The same, one by one, saying what is wrong."""
+        if found is not None:
+            return found
         positions: list[int] = []
+        buffer = self._segments.buffer(segment)
+        try:
+            self._chase_single(buffer, start, end, count, positions)
+        except CorruptFile:
+            if not self.keeps_before_damage:
+                raise
+            positions += [len(buffer)] * (count - len(positions))
+        return np.array(positions, np.int64)
+
+    def _chase_single(self, buffer: Buffer, start: int, end: int, count: int, positions: list[int]) -> None:
+        """The same one by one, into `positions`, saying what is wrong."""
         unpack = struct.Struct(self.byte_order + "II").unpack_from
         for _ in range(count):
             if start + 8 > end:
@@ -287,14 +300,10 @@ class Mat5Reader(WholeArrays):
             kind, nbytes = unpack(buffer, start)
             if kind != MI_MATRIX:
                 raise CorruptFile(f"an array is expected, element of type {kind} found", offset=start)
+            if start + 8 + nbytes > end:
+                raise CorruptFile(f"element declares {nbytes} bytes, {end - start - 8} are there", offset=start)
             positions.append(start)
             start += 8 + nbytes
-            if start > end:
-                raise CorruptFile(
-                    f"element declares {nbytes} bytes, {end - positions[-1] - 8} are there",
-                    offset=positions[-1],
-                )
-        return np.array(positions, np.int64)
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()
