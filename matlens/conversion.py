@@ -13,7 +13,9 @@ from matlens.export.consumers import Consumer, adapted, warnings_for
 from matlens.export.flatten import nested_columns
 from matlens.export.formats import ExportOptions, Format, find_format, refuse_losses, write_items
 from matlens.export.json import NanPolicy
+from matlens.export.room import limited_output
 from matlens.export.source import BatchReader, Item, empty_reader
+from matlens.limits import Limits
 from matlens.names import safe_file_name, unique_names
 from matlens.nodes import CellNode, CharNode, Node
 from matlens.tree import MatFile, open_file
@@ -307,7 +309,9 @@ def _under(name: str, path: str) -> str:
 def write_output(output: Output, options: ExportOptions) -> None:
     """Write one file, whole or not at all; `output` is given notes on what showed only then."""
     output.path.parent.mkdir(parents=True, exist_ok=True)
-    output.notes += write_items(output.format, output.items, output.path, options)
+    owners = [item.node.owner for item in output.items if item.node is not None]
+    with limited_output(owners[0].reader.limits if owners else Limits()):
+        output.notes += write_items(output.format, output.items, output.path, options)
 
 
 def describe_output(output: Output) -> dict[str, Any]:

@@ -43,8 +43,13 @@ class Limits:
         Bytes that one stored byte may stand for, in values above 256 MiB.
     chunk : int
         Bytes of one chunk of a v7.3 array.
+    fields : int
+        Fields of a struct.
+    output : int
+        Bytes of one output file. Larger ones than 64 MiB also leave as much on the disk.
     seconds : int
-        Time that a process of its own may take for one answer, where reading is isolated.
+        Time that a process of its own may take for one answer, where reading is isolated; the commands that only show
+        something, and the browser, take 30.
 
     Examples
     --------
@@ -59,6 +64,8 @@ class Limits:
     memory: int = field(default_factory=_half_of_memory)
     ratio: int = 200
     chunk: int = _GIB // 4
+    fields: int = 65_535
+    output: int = 64 * _GIB
     seconds: int = 300
 
     def changed(self, *settings: str) -> Limits:

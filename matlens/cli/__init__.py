@@ -22,6 +22,8 @@ _COMMANDS = {
     "check": "Read files end to end and tell what is damaged.",
 }
 
+_SHOWING = ("ls", "tree", "show", "browse")
+
 
 class _LazyGroup(click.Group):
     """Knows its commands by name and imports a command's module when it runs."""
@@ -36,7 +38,7 @@ class _LazyGroup(click.Group):
 
         command: click.Command = import_module(f"matlens.cli.{cmd_name}").command
         if not any("--limit" in parameter.opts for parameter in command.params):
-            command.params += reading_options()
+            command.params += reading_options(shows=cmd_name in _SHOWING)
         return command
 
     def resolve_command(

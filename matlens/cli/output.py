@@ -47,6 +47,7 @@ __all__ = [
 
 FINE, DATA_FAULT, CALL_FAULT, LOSSY, INTERRUPTED = 0, 1, 2, 4, 130
 TERMINATED = 143
+SHOWING_SECONDS = 30
 _CALL_ERRORS = (PathError, OutputExists, AmbiguousConvention, UnfitFormat, MissingExtra, QueryError)
 _STDIN = "-"
 SHOWN_ROWS = 10_000
@@ -198,15 +199,15 @@ def expand(names: Sequence[str]) -> list[str]:
     return files
 
 
-def reading_options() -> list[click.Parameter]:
-    """Options that every command takes which opens files."""
+def reading_options(*, shows: bool) -> list[click.Parameter]:
+    """Options that every command takes which opens files; one that only shows something waits less long for it."""
 
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-        if value and parameter.name == "limits":
+        if parameter.name == "limits":
             from matlens.limits import Limits
 
             try:
-                ctx.meta["matlens.limits"] = Limits().changed(*value)
+                ctx.meta["matlens.limits"] = (Limits(seconds=SHOWING_SECONDS) if shows else Limits()).changed(*value)
             except ValueError as error:
                 raise click.BadParameter(str(error), ctx, parameter) from None
         elif value:
@@ -219,7 +220,7 @@ def reading_options() -> list[click.Parameter]:
             metavar="NAME=VALUE",
             expose_value=False,
             callback=keep,
-            help="Raise or lower a limit of reading: depth, elements, memory, ratio, chunk, seconds.",
+            help="Raise or lower a limit: depth, elements, memory, ratio, chunk, fields, output, seconds.",
         ),
         click.Option(
             ["--isolate"],

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
 from matlens.errors import MatlensError, OutputExists, OutputFailed
+from matlens.export.room import MeasuredFile
+from matlens.export.temporary import temporary_folder
 
 Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 __all__ = ["atomic_folder", "atomic_output", "atomic_path", "refuse_existing"]
+BUFFER = 1 << 20
 
 
 @contextmanager
 def atomic_output(target: str | Path, *, force: bool = False) -> Iterator[IO[bytes]]:
-    """Open a file beside `target` that takes its place when the block ends without an error.
+    """Open a file that takes the place of `target` when the block ends without an error.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ def atomic_output(target: str | Path, *, force: bool = False) -> Iterator[IO[byt
         If `target` exists and `force` is false.
     OutputFailed
         If the system refuses to write.
+    LimitExceeded
 
     Examples
     --------
@@ -44,41 +46,24 @@ def atomic_output(target: str | Path, *, force: bool = False) -> Iterator[IO[byt
     >>> target.read_bytes()
     b'data'
     """
-    with atomic_path(target, force=force) as temporary, temporary.open("wb") as file:
+    with atomic_path(target, force=force) as temporary, _open_new(temporary) as file:
         yield file
 
 
 @contextmanager
 def atomic_path(target: str | Path, *, force: bool = False) -> Iterator[Path]:
-    """The same for writers that want a file name: an empty file beside `target`, or nothing if they remove it."""
+    """The same for writers that want a file name: one that no file has yet."""
     target = Path(target)
     refuse_existing(target, force=force)
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
-    with _naming(target):
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    try:
-        with _naming(target):
-            yield temporary
-            _sync(temporary)
-            if force:
-                temporary.replace(target)
-            else:
-                _publish_new(temporary, target)
-            _sync(target.parent)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-@contextmanager
-def _naming(target: Path) -> Iterator[None]:
-    """Say in errors of the system which output could not be written."""
-    try:
-        yield
-    except MatlensError:
-        raise
-    except OSError as error:
-        raise OutputFailed(f"cannot be written: {error.strerror or error}", file=str(target)) from None
+    with _naming(target), temporary_folder(target) as folder:
+        temporary = folder / "output"
+        yield temporary
+        _sync(temporary)
+        if force:
+            temporary.replace(target)
+        else:
+            _publish_new(temporary, target)
+        _sync(target.parent)
 
 
 @contextmanager
@@ -100,15 +85,21 @@ def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[Opener
         yield lambda name: atomic_output(_inside(target, name), force=True)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
-    temporary.mkdir()
-    try:
-        yield lambda name: atomic_output(_inside(temporary, name), force=True)
+    with _naming(target), temporary_folder(target) as folder:
+        files = folder / "output"
+        files.mkdir()
+        yield lambda name: _open_new(_inside(files, name))
+        for path in files.rglob("*"):
+            _sync(path)
         # An empty folder at `target` gives way to it.
-        temporary.replace(target)
+        files.replace(target)
         _sync(target.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _open_new(path: Path) -> Iterator[IO[bytes]]:
+    with io.BufferedWriter(MeasuredFile(path, "x"), BUFFER) as file:
+        yield file
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -121,6 +112,20 @@ def refuse_existing(target: str | Path, *, force: bool = False) -> None:
     """Raise `OutputExists` if there is a file, unless `force`."""
     if not force and os.path.lexists(target):
         raise OutputExists("the file exists; --force (force=True) overwrites it", file=str(target))
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Say in errors of the system which output could not be written."""
+    try:
+        yield
+    except OutputFailed as error:
+        error.file = error.file or str(target)
+        raise
+    except MatlensError:
+        raise
+    except OSError as error:
+        raise OutputFailed(f"cannot be written: {error.strerror or error}", file=str(target)) from None
 
 
 def _publish_new(temporary: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from matlens.errors import MissingExtra
 from matlens.export.atomic import atomic_path
+from matlens.export.room import with_room
 from matlens.export.source import Item
 from matlens.export.sqlite import METADATA_TABLE, quoted
 from matlens.names import unique_names
@@ -45,13 +46,11 @@ def write_duckdb(items: Sequence[Item], target: str | Path, *, force: bool = Fal
     """
     names = unique_names([METADATA_TABLE, *(item.name for item in items)], fold=True)[1:]
     with atomic_path(target, force=force) as temporary:
-        # DuckDB takes an empty file for a damaged one.
-        temporary.unlink()
         connection = connect(temporary)
         try:
             connection.execute(f"create table {METADATA_TABLE} (name varchar primary key, metadata varchar)")
             for name, item in zip(names, items, strict=True):
-                _write_table(connection, name, item)
+                _write_table(connection, name, item, temporary)
         except OSError:
             raise
         except Exception as error:
@@ -60,17 +59,16 @@ def write_duckdb(items: Sequence[Item], target: str | Path, *, force: bool = Fal
             raise OSError(f"DuckDB: {str(error).splitlines()[0]}") from None
         finally:
             connection.close()
-            Path(f"{temporary}.wal").unlink(missing_ok=True)
 
 
-def _write_table(connection: Any, name: str, item: Item) -> None:
+def _write_table(connection: Any, name: str, item: Item, file: Path) -> None:
     metadata = (item.schema.metadata or {}).get(METADATA_KEY, b"{}").decode()
     connection.execute(f"insert into {METADATA_TABLE} values (?, ?)", [name, metadata])
     if not len(item.schema):
         return
     columns = unique_names(item.schema.names, fold=True)
     schema = pa.schema([field.with_name(c) for field, c in zip(item.schema, columns, strict=True)])
-    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in item.batches())
+    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in with_room(item.batches(), file))
     connection.register("matlens_rows", pa.RecordBatchReader.from_batches(schema, batches))
     try:
         connection.execute(f"create table {quoted(name)} as select * from matlens_rows")

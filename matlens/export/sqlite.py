@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_path
 from matlens.export.flatten import FlatTable
+from matlens.export.room import with_room
 from matlens.export.source import Item
 from matlens.names import unique_names
 from matlens.tables import METADATA_KEY
@@ -46,13 +47,13 @@ def write_sqlite(items: Sequence[Item], target: str | Path, *, force: bool = Fal
             connection.execute("pragma synchronous = off")
             connection.execute(f"create table {METADATA_TABLE} (name text primary key, metadata text)")
             for name, item in zip(names, items, strict=True):
-                _write_table(connection, name, item)
+                _write_table(connection, name, item, temporary)
             connection.commit()
         except sqlite3.Error as error:
             raise OSError(f"SQLite: {error}") from None
 
 
-def _write_table(connection: sqlite3.Connection, name: str, item: Item) -> None:
+def _write_table(connection: sqlite3.Connection, name: str, item: Item, file: Path) -> None:
     flat = FlatTable(item, spread=False)
     columns = unique_names(flat.schema.names, fold=True)
     if len(columns) > MAX_COLUMNS:
@@ -64,7 +65,7 @@ def _write_table(connection: sqlite3.Connection, name: str, item: Item) -> None:
     declared = [f"{quoted(c)} {_declared(field.type)}" for c, field in zip(columns, flat.schema, strict=True)]
     connection.execute(f"create table {quoted(name)} ({', '.join(declared)})")
     insert = f"insert into {quoted(name)} values ({', '.join('?' * len(columns))})"
-    for batch in flat.batches():
+    for batch in with_room(flat.batches(), file):
         for start in range(0, batch.num_rows, ROWS):
             values = [_values(column) for column in batch.slice(start, ROWS).columns]
             connection.executemany(insert, zip(*values, strict=True))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError
+from matlens.errors import CorruptFile, MatlensError
 from matlens.gather import counts_to_offsets
 from matlens.limits import Limits
 from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, Single, Triplets, Variable
@@ -32,6 +32,7 @@ from matlens.readers.base import (
 )
 from matlens.readers.mat5_batch import batch_headers, chase, gather_values
 from matlens.readers.mat5_format import (
+    MAX_NAME,
     MI_COMPRESSED,
     MI_MATRIX,
     MI_UINT32,
@@ -50,7 +51,6 @@ __all__ = ["Mat5Reader"]
 
 HEADER_BYTES = 128
 MAX_NDIM = 32
-MAX_FIELDS = 65_535
 _QUICK = frozenset((MatlabClass.CHAR, MatlabClass.CELL, MatlabClass.STRUCT))
 BATCH = 16
 """Fewer elements than this are quicker to read one by one."""
@@ -265,8 +265,10 @@ class Mat5Reader(WholeArrays):
         names = self._tags.tag(buffer, tag.next, end)
         if names.nbytes and not 0 < length <= names.nbytes:
             raise CorruptFile(f"field names have {names.nbytes} bytes, {length} each", offset=start)
-        if length and names.nbytes // length > MAX_FIELDS:
-            raise LimitExceeded(f"{names.nbytes // length} fields, {MAX_FIELDS} at most", offset=start)
+        if length > MAX_NAME:
+            raise CorruptFile(f"field names of {length} bytes, {MAX_NAME} at most", offset=start)
+        if length and names.nbytes // length > self.limits.fields:
+            raise self.limits.exceeded("fields", f"{names.nbytes // length} fields")
         raw = bytes(buffer[names.data : names.data + names.nbytes])
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
         return unique_names([decode_text(name) for name in fields]), names.next, header.numel

@@ -18,6 +18,7 @@ from matlens.errors import CorruptFile, LimitExceeded
 from matlens.model import MatlabClass
 
 __all__ = [
+    "MAX_NAME",
     "MI_COMPRESSED",
     "MI_MATRIX",
     "STORAGE_DTYPES",
@@ -32,6 +33,8 @@ __all__ = [
 Buffer = Any
 """bytes, memoryview or mmap: anything that `struct.unpack_from` and NumPy accept."""
 
+MAX_NAME = 4096
+"""Bytes of a name; MATLAB's have 63 at most."""
 MI_INT32, MI_UINT32 = 5, 6
 MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18
 MI_MATRIX, MI_COMPRESSED = 14, 15
@@ -234,6 +237,8 @@ class TagReader:
 
     def text(self, buffer: Buffer, tag: Tag) -> str:
         """The text of one element, without the NULs at its end."""
+        if tag.nbytes > MAX_NAME:
+            raise CorruptFile(f"a name of {tag.nbytes} bytes, {MAX_NAME} at most", offset=tag.data)
         return decode_text(bytes(buffer[tag.data : tag.data + tag.nbytes]).rstrip(b"\0"))
 
 
