@@ -220,6 +220,26 @@ def test_nothing_raw_reaches_the_terminal(evil_file: Path, command: list[str]) -
     assert b"\\x1b]0;PWNED\\x07" in done.stdout + done.stderr or b"\\u001b]0;PWNED" in done.stdout
 
 
+def test_raw_text_goes_to_pipes_and_to_no_terminal(evil_file: Path) -> None:
+    assert matlens("show", str(evil_file), "\u202egnp.exe", "--raw").stdout == EVIL.encode() + b"\n"
+    done = matlens("show", ANNOTATIONS, "annotations(1).boxes", "--raw")
+    assert done.returncode == 1 and b"--raw is for text" in done.stderr and done.stdout == b""
+    primary, terminal = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "matlens", "show", str(evil_file), "\u202egnp.exe", "--raw"],
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.set_blocking(primary, False)
+    with pytest.raises(BlockingIOError):
+        os.read(primary, 1)
+    assert done.returncode == 2 and b"--raw" in done.stderr
+    os.close(primary)
+    os.close(terminal)
+
+
 def test_colours() -> None:
     assert "\x1b[" in out("ls", "--color", "always", ANNOTATIONS)
     assert "\x1b[" not in out("ls", ANNOTATIONS)

@@ -264,12 +264,17 @@ def open_input(name: str) -> Iterator[MatFile]:
         return
     import tempfile
 
-    with tempfile.NamedTemporaryFile(prefix="matlens-", suffix=".mat") as spool:
+    # It has no name that could remain.
+    with tempfile.TemporaryFile() as spool:
         while chunk := sys.stdin.buffer.read(1 << 20):
             spool.write(chunk)
-        spool.flush()
-        with open_file(spool.name, **_reading()) as file:
-            file.name, file.path = "<stdin>", None
+        try:
+            opened = open_file(spool, **_reading())
+        except MatlensError as error:
+            error.file = "<stdin>"
+            raise
+        with opened as file:
+            file.name = "<stdin>"
             yield file
 
 

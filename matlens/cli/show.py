@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from matlens.cli.output import Outcome, columns_text, expand, json_options, open_input, print_json, style, value_text
+from matlens.errors import UnsupportedValue
 from matlens.escape import safe_text
 
 if TYPE_CHECKING:
@@ -21,13 +23,16 @@ MAX_PAGES = 6
 @click.argument("file")
 @click.argument("path", required=False)
 @click.option("--rows", default=20, show_default=True, type=click.IntRange(0), help="Rows to print; 0 for all.")
+@click.option("--raw", is_flag=True, help="Text as it is, controls included, and nothing else; not to a terminal.")
 @json_options
-def command(file: str, path: str | None, rows: int, as_json: bool) -> None:
+def command(file: str, path: str | None, rows: int, raw: bool, as_json: bool) -> None:
     """Print the value at PATH of FILE; all variables if there is no PATH.
 
     PATH is MATLAB's, counted from 1, such as "annotations(3).bbox_x1" or "x(1:10,:)", or
     Python's, such as '["annotations"][2]["bbox_x1"]'.
     """
+    if raw and sys.stdout.isatty():
+        raise click.UsageError("--raw writes control characters of the file, which a terminal would obey: redirect it")
     outcome = Outcome()
     for name in expand([file]):
         with open_input(name) as opened:
@@ -35,11 +40,13 @@ def command(file: str, path: str | None, rows: int, as_json: bool) -> None:
             shown = []
             for node in nodes:
                 with outcome.each():
-                    if as_json:
+                    if raw:
+                        _print_raw(node)
+                    elif as_json:
                         shown.append(_as_dict(node))
                     else:
                         _print(node, rows)
-            if as_json:
+            if as_json and not raw:
                 print_json({"file": name, "values": shown})
             for problem in opened.problems:
                 outcome.note(problem)
@@ -63,6 +70,18 @@ def _print(node: Node, rows: int) -> None:
     limit = rows or max(node.child_count, node.dims[0])
     for line in _lines(node, limit):
         click.echo(line)
+
+
+def _print_raw(node: Node) -> None:
+    """The lines of a text, or of several, in UTF-8."""
+    from matlens.columns import printable
+
+    value = node.to_python()
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UnsupportedValue(f"--raw is for text, this is {node.summary()}", file=node.owner.name, variable=node.path)
+    for text in texts:
+        click.echo(printable(text).encode())
 
 
 def _lines(node: Node, limit: int) -> list[str]:

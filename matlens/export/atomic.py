@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from matlens.errors import MatlensError, OutputExists, OutputFailed
-from matlens.export.room import MeasuredFile
+from matlens.export.room import MeasuredFile, check_size
 from matlens.export.temporary import temporary_folder
 
 Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
@@ -58,6 +58,7 @@ def atomic_path(target: str | Path, *, force: bool = False) -> Iterator[Path]:
     with _naming(target), temporary_folder(target) as folder:
         temporary = folder / "output"
         yield temporary
+        check_size(temporary.stat().st_size)
         _sync(temporary)
         if force:
             temporary.replace(target)

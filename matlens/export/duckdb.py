@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from matlens.errors import MissingExtra
+from matlens.errors import MatlensError, MissingExtra
 from matlens.export.atomic import atomic_path
 from matlens.export.room import with_room
 from matlens.export.source import Item
@@ -51,7 +51,7 @@ def write_duckdb(items: Sequence[Item], target: str | Path, *, force: bool = Fal
             connection.execute(f"create table {METADATA_TABLE} (name varchar primary key, metadata varchar)")
             for name, item in zip(names, items, strict=True):
                 _write_table(connection, name, item, temporary)
-        except OSError:
+        except (MatlensError, OSError):
             raise
         except Exception as error:
             if type(error).__module__.partition(".")[0] not in ("_duckdb", "duckdb"):
@@ -68,9 +68,23 @@ def _write_table(connection: Any, name: str, item: Item, file: Path) -> None:
         return
     columns = unique_names(item.schema.names, fold=True)
     schema = pa.schema([field.with_name(c) for field, c in zip(item.schema, columns, strict=True)])
-    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in with_room(item.batches(), file))
-    connection.register("matlens_rows", pa.RecordBatchReader.from_batches(schema, batches))
+    failures: list[MatlensError] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in with_room(item.batches(), file):
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+        except MatlensError as error:
+            failures.append(error)
+            raise
+
+    connection.register("matlens_rows", pa.RecordBatchReader.from_batches(schema, batches()))
     try:
         connection.execute(f"create table {quoted(name)} as select * from matlens_rows")
+    except Exception:
+        # DuckDB makes an error of its own from what goes wrong while it reads.
+        if failures:
+            raise failures[0] from None
+        raise
     finally:
         connection.unregister("matlens_rows")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from matlens.errors import OutputFailed
 from matlens.limits import Limits
 
-__all__ = ["MeasuredFile", "check_room", "limited_output", "with_room"]
+__all__ = ["MeasuredFile", "check_room", "check_size", "limited_output", "with_room"]
 
 Batch = TypeVar("Batch")
 STEP = 64 << 20
@@ -31,6 +31,13 @@ def limited_output(limits: Limits) -> Iterator[None]:
         _limits.reset(token)
 
 
+def check_size(size: int) -> None:
+    """Refuse a file of more bytes than the limit of output."""
+    limits = _limits.get() or Limits()
+    if size > limits.output:
+        raise limits.exceeded("output", f"{size} bytes of output")
+
+
 def check_room(path: Path, more: int = 0) -> None:
     """Refuse to go on with a file that is too large, or would not leave room on the disk.
 
@@ -41,9 +48,8 @@ def check_room(path: Path, more: int = 0) -> None:
     OutputFailed
         If the disk has no room for 64 MiB more.
     """
-    limits, size = _limits.get() or Limits(), path.stat().st_size + more
-    if size > limits.output:
-        raise limits.exceeded("output", f"{size} bytes of output")
+    size = path.stat().st_size + more
+    check_size(size)
     if size >= STEP and shutil.disk_usage(path.parent).free < STEP:
         raise OutputFailed(f"cannot be written: less than {STEP} bytes are left on the disk after {size} bytes")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import mmap
+import os
 import stat
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -86,13 +88,24 @@ def open_reader(
     elif isinstance(source, bytes | bytearray | memoryview):
         name, buffer = "<bytes>", bytes(source)
     else:
-        name = Path(str(getattr(source, "name", "<stream>"))).name
-        if source.seekable():
-            source.seek(0)
-        buffer = source.read()
+        stated = getattr(source, "name", None)
+        name = Path(stated).name if isinstance(stated, str) else "<stream>"
+        buffer = _content(source)
     with error_context(file=name):
         reader = _reader_of(buffer, str(path) if path else None, engine, isolate, limits or Limits())
         return OpenedFile(reader, name, path, len(buffer), buffer)
+
+
+def _content(source: IO[bytes]) -> Any:
+    """All of an open file; one of the system's own files is mapped instead of read."""
+    if source.seekable():
+        source.seek(0)
+    if isinstance(source, io.BufferedReader | io.BufferedRandom) and isinstance(source.raw, io.FileIO):
+        source.flush()
+        status = os.fstat(source.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size:
+            return mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
+    return source.read()
 
 
 def _map(path: Path) -> Any:
