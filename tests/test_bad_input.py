@@ -65,6 +65,18 @@ def test_directories_and_pipes_are_refused(tmp_path: Path) -> None:
         matlens.open(tmp_path / "absent.mat")
 
 
+def test_text_without_data_is_blank_but_not_of_any_length() -> None:
+    def char(dims: tuple[int, int]) -> bytes:
+        body = struct.pack("<6I", 6, 8, 4, 0, 5, 8) + struct.pack("<2i", *dims)
+        body += struct.pack("<HHI", 1, 1, ord("c")) + struct.pack("<II", 4, 0)
+        return b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\x01IM" + struct.pack("<II", 14, len(body)) + body
+
+    assert matlens.open(char((1, 5)))["c"].value == " " * 5
+    for command in (lambda file: file["c"].value, lambda file: file["c"].to_numpy(), lambda file: file["c"].to_arrow()):
+        with pytest.raises(CorruptFile, match="0 characters stored"):
+            command(matlens.open(char((2**31 - 1, 2**31 - 1))))
+
+
 def three_variables(version: str) -> bytes:
     """Three variables of similar size, of random numbers so that nothing compresses away."""
     rng = np.random.default_rng(0)

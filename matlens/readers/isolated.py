@@ -7,11 +7,13 @@ it may open once it has opened its own, and it is killed when an answer takes to
 from __future__ import annotations
 
 import contextlib
+import math
 import pickle
 import struct
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections import Counter
 from collections.abc import Iterable
@@ -26,6 +28,7 @@ from matlens.readers.objects import ObjectTable
 
 __all__ = ["IsolatedReader", "receive", "send"]
 
+_TICK = 0.1
 _LENGTH = struct.Struct("<Q")
 
 
@@ -62,6 +65,21 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(OSError):
                 pipe.close()
     process.wait()
+
+
+class _Clock(threading.Thread):
+    """Ends a process that has not answered by a deadline; one thread for all its answers, which may be thousands."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.deadline = math.inf
+        self._process = process
+
+    def run(self) -> None:
+        while self._process.poll() is None:
+            if time.monotonic() >= self.deadline:
+                self._process.kill()
+            time.sleep(_TICK)
 
 
 class IsolatedReader:
@@ -109,6 +127,8 @@ class IsolatedReader:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if process.stdin is not None:
             send(process.stdin, (self._source, self._engine, self.limits))
+        self._clock = _Clock(process)
+        self._clock.start()
         # For readers that nobody closes.
         weakref.finalize(self, _stop, process)
         return process
@@ -116,15 +136,14 @@ class IsolatedReader:
     def _call(self, method: str, *arguments: Any) -> Any:
         with self._lock:
             self._process = process = self._process or self._start()
-            timer = threading.Timer(self.limits.seconds, process.kill)
-            timer.start()
+            self._clock.deadline = time.monotonic() + self.limits.seconds
             try:
                 is_fine, answer = self._exchange(process, (method, arguments))
             except (EOFError, OSError):
                 self._process = None
-                raise self._failure(process, timed_out=not timer.is_alive()) from None
+                raise self._failure(process, timed_out=time.monotonic() >= self._clock.deadline) from None
             finally:
-                timer.cancel()
+                self._clock.deadline = math.inf
         if is_fine:
             return answer
         raise answer

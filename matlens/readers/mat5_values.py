@@ -20,6 +20,9 @@ from matlens.readers.mat5_format import (
 
 __all__ = ["char_units", "numbers", "sparse_triplets"]
 
+MAX_BLANKS = 1 << 20
+"""As many blanks may be meant where nothing is stored."""
+
 
 def _payload_tags(tags: TagReader, buffer: Buffer, header: ArrayHeader, count: int) -> list[NDArray[Any]]:
     """The data of the `count` numeric elements that make up the payload of one array."""
@@ -56,7 +59,7 @@ def char_units(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[
     units = _payload_tags(tags, buffer, header, 1)[0]
     if storage in (MI_UTF8, MI_UTF32):
         return _decoded_units(tags, units.tobytes(), storage, count, start)
-    if len(units) == 0:
+    if len(units) == 0 and count <= MAX_BLANKS:
         # MATLAB may leave out the data of a char that is all blanks.
         return np.full(count, ord(" "), np.uint16)
     if len(units) != count:
