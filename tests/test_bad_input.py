@@ -499,3 +499,16 @@ def test_empty_pages_among_matrices_of_rows(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "x.mat", {"c": cell})
     with matlens.open(tmp_path / "x.mat") as file:
         assert file["c"].to_arrow()["c"].to_pylist() == [[[1] * 4] * 2, None, [[1] * 4], []]
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_a_root_group_that_is_none(engine: Any) -> None:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file["x"] = np.arange(5.0)
+    content = bytearray(stream.getvalue())
+    (root,) = struct.unpack_from("<Q", content, 64)
+    # The message that leads to the members of the group becomes none.
+    content[root + 16 : root + 18] = b"\0\0"
+    with pytest.raises(CorruptFile, match="root group is not readable|neither a group nor a data set"):
+        list(matlens.open(bytes(content), engine=engine, isolate="never"))

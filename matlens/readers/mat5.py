@@ -37,6 +37,7 @@ from matlens.readers.mat5_format import (
     MI_MATRIX,
     MI_UINT32,
     STORAGE_NAMES,
+    UNEVEN,
     ArrayHeader,
     Buffer,
     TagReader,
@@ -347,7 +348,7 @@ class Mat5Reader(WholeArrays):
 
     def storage(self, headers: Headers) -> dict[str, Any]:
         headers.raise_first_error()
-        storage = int(headers.storage[0])
+        storage = int(headers.storage[0]) & ~UNEVEN
         kind = {"type": STORAGE_NAMES[storage]} if storage in STORAGE_NAMES else {}
         return kind | {"offset": int(headers.payload[0]), "bytes": int(headers.nbytes[0])}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from matlens.gather import counts_to_offsets, gather_items, groups, ragged_ranges
 from matlens.model import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
-from matlens.readers.mat5_format import MI_MATRIX, MI_UTF8, MI_UTF32, STORAGE_DTYPES
+from matlens.readers.mat5_format import MI_MATRIX, MI_UTF8, MI_UTF32, STORAGE_DTYPES, UNEVEN
 from matlens.readers.segments import Segment
 
 __all__ = ["batch_headers", "chase", "gather_values"]
@@ -173,9 +173,7 @@ def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:
         numel = headers.numel[index]
         if not numel.any():
             continue
-        if storage == 0 or (is_char and storage == MI_UTF32):
-            return None
-        if is_char and not _holds(segment, headers.payload[index], numel, int(storage)):
+        if storage == 0 or storage & UNEVEN or (is_char and storage == MI_UTF32):
             return None
         values = _gather_storage(segment, headers.payload[index], numel, int(storage))
         if storage == MI_UTF8 and len(values) and values.max() >= 0x80:
@@ -189,14 +187,6 @@ def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:
     for index, values in parts:
         joined[ragged_ranges(starts[index], headers.numel[index])] = values
     return joined
-
-
-def _holds(segment: Segment, payload: Int64s, numel: Int64s, storage: int) -> bool:
-    """Whether texts have as many units as letters; in UTF-8 they need not."""
-    filled = payload[numel > 0] // 4
-    word = segment.words[filled]
-    nbytes = np.where(word > 0xFFFF, word >> 16, segment.words[np.minimum(filled + 1, len(segment.words) - 1)])
-    return bool((nbytes // STORAGE_DTYPES[storage].itemsize == numel[numel > 0]).all())
 
 
 def _gather_storage(segment: Segment, payload: Int64s, numel: Int64s, storage: int) -> NDArray[Any]:

@@ -23,6 +23,7 @@ __all__ = [
     "MI_MATRIX",
     "STORAGE_DTYPES",
     "STORAGE_NAMES",
+    "UNEVEN",
     "ArrayHeader",
     "Buffer",
     "Tag",
@@ -35,6 +36,8 @@ Buffer = Any
 
 MAX_NAME = 4096
 """Bytes of a name; MATLAB's have 63 at most."""
+UNEVEN = 0x80
+"""Added to the storage type of a text of more or fewer units than letters."""
 MI_INT32, MI_UINT32 = 5, 6
 MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18
 MI_MATRIX, MI_COMPRESSED = 14, 15
@@ -219,6 +222,8 @@ class TagReader:
         header.storage = tag.type
         stored = tag.nbytes // itemsize
         if header.cls == MatlabClass.CHAR and (stored == 0 or tag.type in (MI_UTF8, MI_UTF16, MI_UTF32)):
+            if stored != header.numel:
+                header.storage |= UNEVEN
             return
         if stored != header.numel:
             shape = "x".join(map(str, header.dims))

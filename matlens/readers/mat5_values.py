@@ -13,6 +13,7 @@ from matlens.readers.base import check_sparse, combine_complex
 from matlens.readers.mat5_format import (
     MI_UTF8,
     MI_UTF32,
+    UNEVEN,
     ArrayHeader,
     Buffer,
     TagReader,
@@ -53,7 +54,7 @@ def numbers(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[Any
 
 def char_units(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[Any]:
     """Code units of a char array: UTF-16, or code points where only those fit its dims."""
-    count, start, storage = header.numel, header.payload, header.storage
+    count, start, storage = header.numel, header.payload, header.storage & ~UNEVEN
     if count == 0:
         return np.zeros(0, np.uint16)
     units = _payload_tags(tags, buffer, header, 1)[0]

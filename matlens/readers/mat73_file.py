@@ -20,7 +20,7 @@ from matlens.readers.sniff import find_hdf5
 
 __all__ = ["H5_ERRORS", "AddressBook", "Storage"]
 
-H5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, SystemError)
+H5_ERRORS = (OSError, OverflowError, RuntimeError, KeyError, ValueError, TypeError, SystemError)
 """What h5py raises for content that libhdf5 refuses."""
 MAX_UNBACKED = 256 << 20
 SMALL = 1 << 20

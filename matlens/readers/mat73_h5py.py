@@ -83,7 +83,7 @@ class H5pyReader(Mat73Common):
     # --- variables -----------------------------------------------------------------
 
     def variables(self) -> list[Variable]:
-        root = h5g.open(self._storage.file_id, b"/")
+        root = self._root()
         found = []
         for raw in self._link_names(root):
             if raw.startswith(b"#"):
@@ -93,6 +93,12 @@ class H5pyReader(Mat73Common):
             size = stored_size(self._book.open(int(headers.elements.positions[0]))) if headers.ok[0] else (False, None)
             found.append(Variable(name, headers.elements, headers, *size))
         return found
+
+    def _root(self) -> Any:
+        try:
+            return h5g.open(self._storage.file_id, b"/")
+        except H5_ERRORS as error:
+            raise CorruptFile(f"the root group is not readable: {error}", offset=self._storage.base) from None
 
     def _address(self, group: Any, name: bytes) -> int:
         """Address of a member; a negative number in place of one that no hard link leads to."""
@@ -360,7 +366,7 @@ class H5pyReader(Mat73Common):
         return child_address(self._book.open(address), name)
 
     def objects(self) -> ObjectTable | None:
-        root = h5g.open(self._storage.file_id, b"/")
+        root = self._root()
         if self._objects is None and root.links.exists(b"#subsystem#"):
             wrapper = self._member(self._member(root, b"#subsystem#"), b"MCOS", optional=True)
             if wrapper is not None:

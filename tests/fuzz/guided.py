@@ -14,12 +14,17 @@ from pathlib import Path
 
 import matlens
 from matlens.errors import MatlensError
+from matlens.readers import OpenedFile
+from matlens.readers.mat4 import Mat4Reader
+from matlens.readers.mat5 import Mat5Reader
 from matlens.readers.mat5_format import TagReader
+from matlens.readers.mat73 import Mat73Reader
 from matlens.readers.sniff import sniff
 
 __all__ = ["main", "one_input"]
 
 _V5_HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\x01IM"
+_READERS = {"4": Mat4Reader, "5": Mat5Reader, "7.3": Mat73Reader}
 _SMALL = 4096
 
 
@@ -33,7 +38,6 @@ def one_input(data: bytes) -> None:
     kind, content = data[0] % 3, data[1:]
     try:
         if kind == 0:
-            sniff(content)
             _read(content)
         elif kind == 1:
             _read(_V5_HEADER + content)
@@ -46,8 +50,8 @@ def one_input(data: bytes) -> None:
 
 
 def _read(content: bytes) -> None:
-    limits = matlens.Limits(memory=1 << 24, elements=10_000)
-    with matlens.open(content, limits=limits, isolate="never", errors="salvage") as file:
+    reader = _READERS[sniff(content)](content, matlens.Limits(memory=1 << 24, elements=10_000))
+    with matlens.MatFile(OpenedFile(reader, "<bytes>", None, len(content), content), errors="salvage") as file:
         for name in file:
             try:
                 file[name].to_numpy()
