@@ -7,12 +7,18 @@ has dimensions. `decode` turns all of it into dictionaries, lists, texts and arr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from matlens.errors import LimitExceeded
+
 __all__ = ["decode", "field_of", "fields_of", "is_record", "kind_of", "letters", "plain"]
+
+MAX_FULL = 5_000_000
+"""Elements of a sparse matrix that is written out in full."""
 
 
 def decode(value: Any) -> Any:
@@ -94,6 +100,9 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, list):
         return [_plain(item, above) for item in value]
     if hasattr(value, "toarray"):
+        if math.prod(value.shape) > MAX_FULL:
+            dims = "x".join(map(str, value.shape))
+            raise LimitExceeded(f"a sparse matrix of {dims} has more than {MAX_FULL} elements in its full form")
         value = value.toarray()
     if not isinstance(value, np.ndarray):
         return value.item() if isinstance(value, np.generic) else value

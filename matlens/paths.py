@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matlens.errors import PathError
+from matlens.errors import LimitExceeded, PathError
 from matlens.model import Int64s
 
 __all__ = ["Field", "Index", "Selection", "field_suffix", "parse_path", "python_field", "select", "subscript"]
@@ -25,6 +25,8 @@ _DYNAMIC = re.compile(r"""\(\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\s*\)""")
 _KEY = re.compile(r"""\[\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*\]""")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
 _MAX_LENGTH = 100_000
+MAX_SELECTED = 1 << 28
+"""Elements whose positions are listed, eight bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def _subscript(text: str, size: int, base: int) -> tuple[Int64s, bool]:
     """0-based positions along one dimension, and whether it is a single one."""
     text = text.strip()
     if text == ":":
-        return np.arange(size, dtype=np.int64), False
+        return _positions(range(size)), False
     parts = text.split(":")
     if len(parts) == 1:
         position = _evaluate(text, size, base)
@@ -151,7 +153,7 @@ def _range(parts: Sequence[str], size: int, base: int) -> Int64s:
         raise PathError(f"range {':'.join(parts)!r} has too many parts")
     if base == 0:
         numbers = [int(part) if re.fullmatch(r"\s*-?\d{1,18}\s*", part) else None for part in parts]
-        return np.arange(*slice(*numbers).indices(size), dtype=np.int64)
+        return _positions(range(*slice(*numbers).indices(size)))
     start = _evaluate(parts[0], size, base)
     stop = _evaluate(parts[-1], size, base)
     step_text = parts[1].strip() if len(parts) == 3 else "1"
@@ -160,7 +162,13 @@ def _range(parts: Sequence[str], size: int, base: int) -> Int64s:
     step = int(step_text)
     if max(start, stop) >= size and (stop - start) * step >= 0:
         raise PathError(f"index {max(start, stop) + 1} is out of range, 1 to {size} exist")
-    return np.arange(start, stop + (1 if step > 0 else -1), step, dtype=np.int64)
+    return _positions(range(start, stop + (1 if step > 0 else -1), step))
+
+
+def _positions(chosen: range) -> Int64s:
+    if len(chosen) > MAX_SELECTED:
+        raise LimitExceeded(f"{len(chosen)} positions along one dimension, {MAX_SELECTED} at most")
+    return np.arange(chosen.start, chosen.stop, chosen.step, dtype=np.int64)
 
 
 def _axis_text(positions: Int64s, size: int, base: int) -> str:
@@ -207,6 +215,9 @@ def select(index: Index, dims: tuple[int, ...]) -> Selection:
         as_column = parts[0].strip() == ":" or (len(dims) == 2 and dims[1] == 1 and dims[0] != 1)
         shape = (len(positions), 1) if as_column else (1, len(positions))
         return Selection(positions, shape, is_scalar, matlab, python)
+    total = math.prod(map(len, axes))
+    if total > MAX_SELECTED:
+        raise LimitExceeded(f"{total} elements selected, {MAX_SELECTED} at most; take the value as a whole")
     linear = np.zeros(1, np.int64)
     stride = 1
     for (positions, _), size in zip(picked, sizes, strict=True):

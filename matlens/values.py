@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -178,6 +179,8 @@ class _Decoder:
         if not self._options.struct_as_record:
             return self._mat_structs(fields, dims, items)
         if not fields:
+            # They take no room in a file, so that any number may be declared.
+            self._walk.visit(math.prod(dims))
             return np.full(dims, None, object)
         structs = np.empty(dims, dtype=[(name, object) for name in fields], order="F")
         # NumPy gives a name to a field without one.
@@ -188,7 +191,9 @@ class _Decoder:
     def _mat_structs(self, fields: tuple[str, ...], dims: tuple[int, ...], items: NDArray[np.object_]) -> Any:
         from scipy.io.matlab import mat_struct
 
-        count = int(np.prod(dims, dtype=np.int64))
+        count = math.prod(dims)
+        if not fields:
+            self._walk.visit(count)
         structs = np.empty(count, object)
         for k in range(count):
             structs[k] = record = mat_struct()

@@ -61,11 +61,16 @@ class Walk:
         self._levels.append((np.array([position]), _ONE))
 
     def _count(self, elements: int) -> None:
-        self._visited += elements
         limits = self.reader.limits
         if len(self._levels) >= limits.depth:
             raise limits.exceeded("depth", f"values are nested deeper than {limits.depth} levels")
+        self.visit(elements)
+
+    def visit(self, elements: int) -> None:
+        """Count elements that are not gone down to."""
+        self._visited += elements
         if self._visited > self._most:
+            limits = self.reader.limits
             if self._most == limits.elements:
                 raise limits.exceeded("elements", f"more than {self._most} elements as Python objects")
             raise LimitExceeded(f"more than {self._most} elements")

@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
+from fuzz.hostile import matrix, v5_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mat73_writer import Mat73Writer
 from support import FIXTURES, assert_same
 
@@ -510,5 +513,52 @@ def test_a_root_group_that_is_none(engine: Any) -> None:
     (root,) = struct.unpack_from("<Q", content, 64)
     # The message that leads to the members of the group becomes none.
     content[root + 16 : root + 18] = b"\0\0"
-    with pytest.raises(CorruptFile, match="root group is not readable|neither a group nor a data set"):
+    with pytest.raises(CorruptFile, match=r"root group is not readable|neither a group nor a data set"):
         list(matlens.open(bytes(content), engine=engine, isolate="never"))
+
+
+def test_structs_without_fields_are_counted_together() -> None:
+    one = matrix(2, (1, 4_000_000), b"")
+    with matlens.open(v5_file(matrix(2, (1, 604_045_312), b"", b"s"), matrix(1, (1, 2), one * 2, b"c"))) as file:
+        for take in (file["s"].to_numpy, file["c"].to_numpy, lambda: file["c"].to_python()):
+            with pytest.raises(LimitExceeded, match="the limit elements is 5000000"):
+                take()
+        assert file["c"].child_count == 2 and "1x4000000" in file["c"].preview()
+    with matlens.open(v5_file(matrix(2, (1, 3), b"", b"s"))) as file:
+        assert file["s"].to_numpy().shape == (1, 3)
+
+
+def test_sparse_matrices_of_endless_rows_and_columns(tmp_path: Path) -> None:
+    rows = 2**31 - 1
+    matrix_of_rows = scipy.sparse.csc_matrix(([1.0, 2.0], ([0, 5], [0, 3])), shape=(rows, 10))
+    scipy.io.savemat(tmp_path / "s.mat", {"s": matrix_of_rows})
+    with matlens.open(tmp_path / "s.mat") as file:
+        assert file["s"].value.shape == (rows, 10) and file["s"].to_arrow().num_rows == 2
+        picked = file.get("s(1:6,4)").value
+        assert picked.shape == (6, 1) and picked.toarray().ravel().tolist() == [0, 0, 0, 0, 0, 2]
+        with pytest.raises(LimitExceeded, match=r"s\.mat: s: a sparse matrix of 2147483647x10"):
+            file["s"].to_python()
+        with pytest.raises(LimitExceeded, match="positions along one dimension"):
+            file.get("s(:,1)")
+        with pytest.raises(LimitExceeded, match="elements selected"):
+            file.get("s(1:200000000,1:2)")
+    triplets = np.array([[1.0, 1.0, 5.0], [10, rows, 0]]).tobytes(order="F")
+    v4 = struct.pack("<5i", 2, 2, 3, 0, 2) + b"s\0" + triplets
+    with matlens.open(v4) as file, pytest.raises(LimitExceeded, match="limit memory"):
+        file["s"].to_numpy()
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_parts_of_sparse_matrices(data: Any) -> None:
+    """Against SciPy's full form."""
+    dims = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    full = np.array(data.draw(st.lists(st.sampled_from([0, 0, 1.5]), min_size=36, max_size=36))).reshape(6, 6)
+    full = full[: dims[0], : dims[1]]
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"s": scipy.sparse.csc_matrix(full)})
+    with matlens.open(stream.getvalue()) as file:
+        a, b = (slice(*sorted(data.draw(st.tuples(st.integers(0, n), st.integers(0, n))))) for n in dims)
+        part = file["s"][a, b].value
+        assert part.shape == full[a, b].shape
+        np.testing.assert_array_equal(part.toarray(), full[a, b])

@@ -109,6 +109,9 @@ def run(command: click.Command) -> int:
     except (MatlensError, OSError) as error:
         message(_error_text(error), error=True)
         return _exit_code(error)
+    except MemoryError as error:
+        message(f"out of memory: {error}" if str(error) else "out of memory", error=True)
+        return DATA_FAULT
     except SystemExit as error:
         return int(error.code or 0)
     return FINE

@@ -167,7 +167,9 @@ class Node:
 
     def to_python(self) -> Any:
         """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
-        return plain(self.to_numpy())
+        value = self.to_numpy()
+        with self._owner.guard(self):
+            return plain(value)
 
     def table(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> TableReader:
         """The value as a table that is read in windows of rows.

@@ -146,9 +146,17 @@ class SparseNode(Node):
     def _pick(self, value: Any) -> Any:
         if self._selection is None:
             return value
-        rows, cols = self._headers.shape(0)
-        flat = value.reshape((rows * cols, 1), order="F").tocsc()
-        return flat[self._selection.linear].reshape(self.dims, order="F").tocsc()
+        from scipy.sparse import coo_array
+
+        # SciPy's own indexing takes memory for every row that there could be.
+        coo, rows = value.tocoo(), self._headers.shape(0)[0]
+        places = coo.row.astype(np.int64) + coo.col.astype(np.int64) * rows
+        order, chosen = np.argsort(places), self._selection.linear
+        found = np.searchsorted(places, chosen, sorter=order)
+        found = order[np.minimum(found, len(order) - 1)] if len(order) else found
+        hits = np.flatnonzero(places[found] == chosen) if len(order) else np.zeros(0, np.int64)
+        height = max(self.dims[0], 1)
+        return coo_array((coo.data[found[hits]], (hits % height, hits // height)), shape=self.dims).tocsc()
 
 
 class FunctionNode(Node):

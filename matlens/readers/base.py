@@ -197,9 +197,11 @@ def collect_children(records: Iterable[tuple[FieldNames, int, Int64s]], segment:
     Each parent gives its field names, its number of records, and their positions.
     """
     by_fields: dict[FieldNames, tuple[list[int], list[int], list[Int64s]]] = {}
+    fieldless = 0
     for parent, (fields, count, positions) in enumerate(records):
-        if fields == () and count > MAX_FIELDLESS:
-            raise LimitExceeded(f"{count} structs without fields, {MAX_FIELDLESS} at most")
+        fieldless += count if fields == () else 0
+        if fieldless > MAX_FIELDLESS:
+            raise LimitExceeded(f"{fieldless} structs without fields, {MAX_FIELDLESS} at most")
         parents, counts, parts = by_fields.setdefault(fields, ([], [], []))
         parents.append(parent)
         counts.append(count)

@@ -166,6 +166,8 @@ class Mat4Reader(WholeArrays):
         dims = table[-1, :2]
         if not (np.isfinite(dims).all() and (dims >= 0).all() and (dims < 2**31).all()):
             raise CorruptFile(f"dims {dims.tolist()} of a sparse matrix", offset=matrix.data)
+        # In memory, each column has a start, which this version does not store.
+        self.limits.check_stored(8 * (int(dims[1]) + 1), matrix.next - matrix.data)
         return int(dims[0]), int(dims[1])
 
     def children(self, headers: Headers) -> list[Children]:

@@ -21,7 +21,7 @@ from matlens.readers.mat5_format import (
 
 __all__ = ["char_units", "numbers", "sparse_triplets"]
 
-MAX_BLANKS = 1 << 20
+MAX_BLANKS = 4096
 """As many blanks may be meant where nothing is stored."""
 
 

@@ -33,7 +33,7 @@ def run_commands(path: Path) -> dict[str, Any]:
         ["diff", str(path), str(path)],
         ["boxes", str(path), "-o", str(out / "b.parquet"), "--force"],
         ["convert", str(path), "-o", str(out / "c"), "--force"],
-        ["convert", str(path), "-o", str(out / "d"), "--to", "json", "--force"],
+        ["convert", str(path), "-o", str(out / "d"), "--format", "json", "--force"],
     ]
     faults = []
     for arguments in lines:

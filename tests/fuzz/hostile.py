@@ -142,6 +142,7 @@ def v5_files() -> Iterator[tuple[str, bytes]]:
     packed = zlib.compress(bytes(64 << 20))
     yield "bomb-without-array", v5_file() + struct.pack("<II", 15, len(packed)) + packed
     yield from _sparse_files(good)
+    yield from _roomless_files(good)
     yield from _struct_files(good)
     for k, name in enumerate(HOSTILE_NAMES):
         raw = name.encode("utf-8", "surrogatepass")
@@ -176,6 +177,20 @@ def _sparse_files(good: bytes) -> Iterator[tuple[str, bytes]]:
             yield f"sparse-{k}", v5_file(good, matrix(SPARSE, (2, 2), body, b"bad", nzmax=nzmax))
 
 
+def _roomless_files(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """Many elements that take no room: structs without fields, text without data, empty rows of sparse matrices."""
+    for count, copies in ((0x7FFFFFFF, 1), (9_000_000, 1), (4_000_000, 1000), (9_000, 5000)):
+        yield (
+            f"no-fields-{count}",
+            v5_file(good, matrix(CELL, (1, copies), matrix(STRUCT, (1, count), b"") * copies, b"c")),
+        )
+        blank = matrix(CHAR, (1, count), element(4, b""))
+        yield f"no-text-{count}", v5_file(good, matrix(CELL, (1, copies), blank * copies, b"c"))
+    for rows in (0x7FFFFFFF, 10_000_000):
+        body = integers(0, 5) + integers(0, 2, 2) + numbers(1, 2)
+        yield f"sparse-rows-{rows}", v5_file(good, matrix(SPARSE, (rows, 2), body, b"bad"))
+
+
 def _struct_files(good: bytes) -> Iterator[tuple[str, bytes]]:
     one = matrix(DOUBLE, (1, 1), numbers(1))
     for length in (0, 1, 2, 32, -1, 0x7FFFFFFF):
@@ -206,7 +221,8 @@ def v4_files() -> Iterator[tuple[str, bytes]]:
             yield f"v4-dims-{rows}", good + variable(kind, rows, cols, b"bad", bytes(16))
     for length in (0, -1, 1, 0x7FFFFFFF, 3):
         yield f"v4-name-{length}", good + variable(0, 1, 1, b"bad", bytes(8), length)
-    for values in ((1.0, 1.0, 5.0), (-1.0, 1.0, 1.0), (np.nan, 1.0, 1.0), (1e300, 1.0, 1.0), (1.5, 1.0, 1.0)):
+    sparse = [(1.0, 1.0, 5.0), (-1.0, 1.0, 1.0), (np.nan, 1.0, 1.0), (1e300, 1.0, 1.0), (1.5, 1.0, 1.0)]
+    for values in (*sparse, (2.0**31 - 1, 5.0, 0.0), (5.0, 2.0**31 - 1, 0.0), (2.0**31 - 1, 2.0**31 - 1, 0.0)):
         yield "v4-sparse", good + variable(2, 1, 3, b"bad", struct.pack("<3d", *values))
     for k, name in enumerate(HOSTILE_NAMES):
         raw = name.encode("utf-8", "surrogatepass").split(b"\0")[0]
@@ -243,6 +259,18 @@ def _laughs(file: h5py.File) -> None:
     below = _cell(file, "c0", [file.create_dataset("#refs#/x", data=np.eye(1)).ref] * 50)
     for level in range(1, 12):
         below = _cell(file, f"c{level}", [below.ref] * 50)
+
+
+def _roomless(file: h5py.File) -> None:
+    """Structs without fields, and a sparse matrix of endless rows."""
+    for name, count in (("a", 2**31 - 1), ("b", 4_000_000)):
+        structs = file.create_dataset(f"#refs#/{name}", data=np.array([1, count], np.uint64))
+        structs.attrs["MATLAB_class"], structs.attrs["MATLAB_empty"] = np.bytes_("struct"), np.uint8(1)
+        _cell(file, name, [structs.ref] * 1000)
+    sparse = file.create_group("s")
+    sparse.attrs["MATLAB_class"], sparse.attrs["MATLAB_sparse"] = np.bytes_("double"), np.uint64(2**40)
+    for name, data in (("data", [1.0]), ("ir", [2**39]), ("jc", [0, 1, 1])):
+        sparse.create_dataset(name, data=np.array(data, np.float64 if name == "data" else np.uint64))
 
 
 def _dangling(file: h5py.File) -> None:
@@ -325,7 +353,7 @@ def _wide(file: h5py.File) -> None:
 
 
 def v73_files() -> Iterator[tuple[str, bytes]]:
-    makers = (_cycle, _laughs, _dangling, _links, _types, _attributes, _giants, _zeros, _deep, _wide)
+    makers = (_cycle, _laughs, _roomless, _dangling, _links, _types, _attributes, _giants, _zeros, _deep, _wide)
     for make in makers:
         for options in ({}, {"libver": "latest"}, {"track_order": True}):
             # With the newest structures, an index has room for each chunk that might come.

@@ -33,12 +33,13 @@ class Outcome:
     """What a process did.
 
     `faults` are exceptions that are no `MatlensError`, errors without the file's name, and sparse matrices with
-    indices out of range; `digests` tell the values of the variables that could be read.
+    indices out of range; `digests` tell the values of the variables that could be read. `growth` is the memory that
+    was taken beyond what the process began with.
     """
 
     signal: int = 0
     seconds: float = 0.0
-    peak: int = 0
+    growth: int = 0
     errors: int = 0
     faults: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class Outcome:
 def run(read: Callable[[Path], dict[str, Any]], path: Path) -> Outcome:
     """Call `read` with `path` in a process of its own."""
     reading, writing = os.pipe()
-    start = time.monotonic()
+    start, before = time.monotonic(), _pages(1)
     child = os.fork()
     if child == 0:
         _be_child(read, path, writing)
@@ -70,7 +71,7 @@ def run(read: Callable[[Path], dict[str, Any]], path: Path) -> Outcome:
     os.close(reading)
     _, status, usage = os.wait4(child, 0)
     outcome = Outcome(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, time.monotonic() - start)
-    outcome.peak = usage.ru_maxrss * 1024
+    outcome.growth = max(usage.ru_maxrss * 1024 - before, 0)
     if outcome.signal == 0:
         found = json.loads(content or b'{"faults": ["no answer"]}')
         outcome.errors = found.get("errors", 0)
@@ -78,10 +79,15 @@ def run(read: Callable[[Path], dict[str, Any]], path: Path) -> Outcome:
     return outcome
 
 
+def _pages(which: int) -> int:
+    """Bytes of address space (0) or memory (1) of this process."""
+    return int(Path("/proc/self/statm").read_bytes().split()[which]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _be_child(read: Callable[[Path], dict[str, Any]], path: Path, writing: int) -> None:
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        now = int(Path("/proc/self/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        now = _pages(0)
         resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
         found = read(path)
     except BaseException as error:
