@@ -562,3 +562,18 @@ def test_parts_of_sparse_matrices(data: Any) -> None:
         part = file["s"][a, b].value
         assert part.shape == full[a, b].shape
         np.testing.assert_array_equal(part.toarray(), full[a, b])
+
+
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("dim", [2**53, 2**63 - 1, 2**63, 2**64 - 1])
+def test_endless_dims_beside_one_of_zero(count: int, dim: int) -> None:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        for k in range(count):
+            dataset = file.create_dataset(f"x{k:02d}", (0, 12_345_678_901), "f8")
+            dataset.attrs["MATLAB_class"] = np.bytes_("double")
+    content = stream.getvalue().replace(struct.pack("<Q", 12_345_678_901), struct.pack("<Q", dim))
+    with matlens.open(content) as file, pytest.raises(LimitExceeded, match="dims"):
+        _ = file["x00"].value
+    with matlens.open(content, engine="reference", isolate="never") as file, pytest.raises(MatlensError):
+        _ = file["x00"].value

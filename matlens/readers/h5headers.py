@@ -210,8 +210,9 @@ class _Walk:
             some = ndim > axis
             size = source.number(body[some] + 8 + 8 * axis, 8)
             objects.dims[index[some], axis] = size
-            # As floats, so that a product beyond 64 bits does not come out small.
-            numel[some] *= np.where(size < 0, np.inf, size)
+            # As floats, so that a product beyond 64 bits does not come out small; infinite times 0 is not, either.
+            with np.errstate(invalid="ignore"):
+                numel[some] *= np.where((size < 0) | (size >= 2**53), np.inf, size)
         fits = self._refuse(index, numel < 2**53)
         objects.numel[index[fits]] = numel[fits].astype(np.int64)
 

@@ -218,7 +218,8 @@ class _Parser:
         if version == 2 and kind == 2:
             raise UnsupportedValue("a data space without elements, which only engine='reference' reads")
         dims = struct.unpack_from(f"<{ndim}Q", self._buffer, body + start)
-        if math.prod(dims) >= _MAX_NUMEL:
+        # Beside a dim of 0, others may be of any size.
+        if max(math.prod(dims), *dims, 0) >= _MAX_NUMEL:
             raise LimitExceeded(f"dims {'x'.join(map(str, dims[::-1]))} are beyond any memory")
         return Dataspace(dims)
 

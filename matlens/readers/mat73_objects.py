@@ -134,7 +134,7 @@ def is_vlen(values: NDArray[Any]) -> bool:
 
 def dims_of(dataset: Any) -> tuple[int, ...]:
     shape = tuple(int(d) for d in dataset.shape)
-    if math.prod(shape) >= 1 << 62:
+    if max(math.prod(shape), *shape, 0) >= 1 << 53:
         raise LimitExceeded(f"dims {'x'.join(map(str, shape[::-1]))} are beyond any memory")
     if len(shape) < 2:
         # A vector of plain HDF5 is a column, as h5read of MATLAB returns it.
