@@ -6,14 +6,26 @@ import argparse
 import collections
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+import matlens
 from fuzz.hostile import hostile_files
 from fuzz.mutator import mutant
-from fuzz.reading import read_everything, run
+from fuzz.reading import Outcome, read_everything, run
 from fuzz.sources import FIXTURES, sources
+
+
+class Input(NamedTuple):
+    """A file to read; what the values of the sound file were, and which of them a checksum protects."""
+
+    kind: str
+    content: bytes
+    digests: dict[str, str]
+    protected: set[str]
 
 
 def main() -> None:
@@ -24,42 +36,62 @@ def main() -> None:
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
     counts: collections.Counter[str] = collections.Counter()
+    # What is imported on the way is no growth.
+    read_everything(FIXTURES / "annotations_v73.mat")
     with tempfile.TemporaryDirectory() as folder:
-        originals = [(path, path.read_bytes()) for path in sources()]
-        whole = {path: run(read_everything, path).digests for path, _ in originals}
-        rng = np.random.default_rng(options.seed)
         target = Path(folder) / "x.mat"
-        special = hostile_files()
-        # What is imported on the way is no growth.
-        read_everything(FIXTURES / "annotations_v73.mat")
-        for number in range(options.count + len(special)):
-            if number < len(special):
-                kind, content, digests = special[number][0], special[number][1], {}
-            else:
-                source, original = originals[int(rng.integers(len(originals)))]
-                kind, content, digests = source.name, mutant(original, rng), whole[source]
-            target.write_bytes(content)
+        for number, each in enumerate(inputs(options.count, options.seed)):
+            target.write_bytes(each.content)
             outcome = run(read_everything, target)
-            room = max(64 << 20, 50 * len(content))
             counts["files"] += 1
             counts["errors told" if outcome.errors else "no error"] += 1
-            version = "7.3" if b"HDF\r" in content[:1024] else "4 or 5"
-            changed = [n for n, d in outcome.digests.items() if n in digests and digests[n] != d]
-            if changed and not outcome.errors:
+            changed = [] if outcome.errors else changed_values(outcome, each)
+            if changed:
+                version = "7.3" if b"HDF\r" in each.content[:1024] else "4 or 5"
                 counts[f"silently changed, version {version}"] += 1
-            bad = []
-            if outcome.signal:
-                bad.append(f"signal {outcome.signal} after {outcome.seconds:.1f} s")
-            bad += outcome.faults
-            if outcome.growth > room:
-                bad.append(f"{outcome.growth >> 20} MiB for {len(content)} bytes")
+            bad = faults(outcome, len(each.content))
+            bad += [f"{name} has changed in spite of its checksum" for name in changed if name in each.protected]
             if bad:
                 counts["bad"] += 1
-                (options.keep / f"{number}-{kind}").write_bytes(content)
-                print(number, kind, "|", "; ".join(bad), flush=True)
+                (options.keep / f"{number}-{each.kind}").write_bytes(each.content)
+                print(number, each.kind, "|", "; ".join(bad), flush=True)
             if number % 2000 == 1999:
                 print(dict(counts), file=sys.stderr, flush=True)
     print(dict(counts), options.keep)
+
+
+def inputs(count: int, seed: int) -> Iterator[Input]:
+    """The hostile files, and then mutants of sound ones."""
+    for kind, content in hostile_files():
+        yield Input(kind, content, {}, set())
+    originals = [(path, path.read_bytes()) for path in sources()]
+    whole = {path: run(read_everything, path).digests for path, _ in originals}
+    compressed = {path: compressed_variables(path) for path, _ in originals}
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        path, original = originals[int(rng.integers(len(originals)))]
+        inside = bool(rng.integers(2))
+        yield Input(path.name, mutant(original, rng, inside=inside), whole[path], set() if inside else compressed[path])
+
+
+def compressed_variables(path: Path) -> set[str]:
+    """Names of the variables of a v5 file that have a checksum."""
+    try:
+        with matlens.open(path) as file:
+            return {name for name in file if file.version == "5" and file.variable(name).compressed}
+    except matlens.MatlensError:
+        return set()
+
+
+def changed_values(outcome: Outcome, each: Input) -> list[str]:
+    return [name for name, found in outcome.digests.items() if each.digests.get(name, found) != found]
+
+
+def faults(outcome: Outcome, size: int) -> list[str]:
+    found = [f"signal {outcome.signal} after {outcome.seconds:.1f} s"] if outcome.signal else []
+    if outcome.growth > max(64 << 20, 50 * size):
+        found.append(f"{outcome.growth >> 20} MiB for {size} bytes")
+    return found + outcome.faults
 
 
 if __name__ == "__main__":

@@ -36,12 +36,16 @@ HDF5_MARKS = (b"TREE", b"SNOD", b"HEAP", b"GCOL", b"MATLAB_class", b"MATLAB_fiel
 HEADER_BYTES = 128
 
 
-def mutant(content: bytes, rng: np.random.Generator) -> bytes:
-    """A copy of a MAT-file with one to four faults."""
+def mutant(content: bytes, rng: np.random.Generator, *, inside: bool = True) -> bytes:
+    """A copy of a MAT-file with one to four faults; with `inside`, also in data that are compressed anew, so that
+    their checksum is right.
+    """
     data = bytearray(content)
     for _ in range(int(rng.integers(1, 5))):
         if len(data) > 16:
-            choices = FAULTS if b"\x89HDF" not in content[:1024] else (*FAULTS, _hdf5_word, _hdf5_word, _hdf5_word)
+            choices = FAULTS if inside else tuple(fault for fault in FAULTS if fault is not _inside)
+            if b"\x89HDF" in content[:1024]:
+                choices = (*choices, _hdf5_word, _hdf5_word, _hdf5_word)
             data = choices[int(rng.integers(len(choices)))](data, rng)
     return bytes(data)
 
