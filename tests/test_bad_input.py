@@ -577,3 +577,19 @@ def test_endless_dims_beside_one_of_zero(count: int, dim: int) -> None:
         _ = file["x00"].value
     with matlens.open(content, engine="reference", isolate="never") as file, pytest.raises(MatlensError):
         _ = file["x00"].value
+
+
+def test_fields_are_limited_in_both_versions(tmp_path: Path) -> None:
+    record = np.empty((1, 1), [(f"f{k:03d}", object) for k in range(300)])
+    record[0, 0] = tuple(np.full((1, 1), float(k)) for k in range(300))
+    scipy.io.savemat(tmp_path / "v5.mat", {"s": record, "x": 1.0})
+    with Mat73Writer(tmp_path / "v73.mat") as writer:
+        writer.write("s", record)
+        writer.write("x", np.ones((1, 1)))
+    for name in ("v5.mat", "v73.mat"):
+        with matlens.open(tmp_path / name, limits=Limits(fields=299)) as file:
+            with pytest.raises(LimitExceeded, match=r"300 fields; the limit fields is 299, and --limit fields="):
+                file["s"].to_numpy()
+            assert file["x"].to_python() == 1.0
+        with matlens.open(tmp_path / name, limits=Limits(fields=300)) as file:
+            assert len(file["s"].to_numpy().dtype.names) == 300

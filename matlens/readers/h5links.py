@@ -15,7 +15,7 @@ __all__ = ["heap_items", "read_links"]
 
 MAX_MEMBERS = 1_000_000
 MAX_NAME = 4096
-MAX_ITEMS = 65_535
+MAX_ITEMS = 1_000_000
 _SOFT_CACHE = 2
 
 

@@ -252,6 +252,8 @@ class Batch:
         return field_orders(self._source, self._base, position, count)
 
     def _records(self, headers: Headers, members: Members) -> Children | None:
+        if len(members.names) > self._file.limits.fields:
+            return None
         fields: FieldNames = unique_names([name.decode("utf-8", "replace") for name in members.names])
         counts = headers.numel[members.index]
         addresses = members.addresses

@@ -35,7 +35,6 @@ __all__ = ["DIRECT", "IN_CHUNKS", "OTHER_TYPE", "Singles"]
 DIRECT, IN_CHUNKS, OTHER_TYPE = 16, 17, 18
 """Storage of values at the byte offset `payload`, of values in chunks of the object at the address `payload`, and of
 values of another type than that of their class."""
-_MAX_FIELDS = 65_535
 _SHOWN = 20
 """Values of an attribute that are shown."""
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
@@ -193,13 +192,15 @@ class Singles:
             data, count, kind = names.data, names.dataspace.numel, names.datatype
         elif 16 * count > stored.room:
             raise CorruptFile(f"{count} field names in {stored.room} bytes", offset=data)
-        if kind.cls != VLEN or kind.size != 16 or count > _MAX_FIELDS:
+        if kind.cls != VLEN or kind.size != 16:
             raise CorruptFile(f"{count} field names of a type that has none", offset=data)
         return heap_items(self._file.buffer, self._file.base, data, count)
 
     def _fields(self, address: int) -> list[bytes]:
         """Field names in MATLAB's order; those listed without a value are no fields."""
-        links = self._file.links(address)
+        links, limits = self._file.links(address), self._file.limits
+        if len(links) > limits.fields:
+            raise limits.exceeded("fields", f"{len(links)} fields")
         listed = self._listed_fields(self._file.object(address)) if len(links) > 1 else None
         if listed is None:
             return list(links)

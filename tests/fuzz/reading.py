@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse
 
 import matlens
+from matlens.checking import check_node
 from matlens.errors import MatlensError
 
 __all__ = ["Outcome", "digest", "read_everything", "run"]
@@ -117,9 +118,10 @@ def read_everything(path: Path) -> dict[str, Any]:
                 watch.check_sparse(value)
                 watch.digests[name] = digest(value)
     with watch.errors(), matlens.open(path) as opened:
-        for found in matlens.check(opened):
-            for damage in found.damages:
-                watch.note(damage, needs_variable=True)
+        for name in opened:
+            with watch.errors():
+                for damage in check_node(opened[name]).damages:
+                    watch.note(damage, needs_variable=True)
     with watch.errors(), matlens.open(path, errors="salvage") as salvaged:
         for name in salvaged:
             with watch.errors(needs_variable=True):
