@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from matlens.tables import TableReader, TableSource
 
-__all__ = ["Node", "Owner", "find_name"]
+__all__ = ["Node", "Owner", "find_name", "joined"]
 
 
 class Owner(Protocol):
@@ -313,11 +313,11 @@ class Node:
         """
         try:
             with self._owner.guard(self):
-                return shorten(safe_text(self._preview(depth)), width) if depth else ""
+                return shorten(safe_text(self._preview(depth, width)), width) if depth else ""
         except MatlensError as error:
             return shorten(f"<{safe_text(error.message)}>", width)
 
-    def _preview(self, depth: int) -> str:
+    def _preview(self, depth: int, width: int) -> str:
         return ""
 
     def __repr__(self) -> str:
@@ -345,6 +345,24 @@ class Node:
         from matlens.nodes.html import node_html
 
         return node_html(self)
+
+
+def joined(texts: Iterable[str], width: int) -> str:
+    """Texts with commas between them, no more of them than `width` characters show.
+
+    Examples
+    --------
+    >>> joined(iter(["one", "two", "three", "four"]), 8)
+    'one, two, three'
+    """
+    shown: list[str] = []
+    length = 0
+    for text in texts:
+        length += len(text) + (2 if shown else 0)
+        shown.append(text)
+        if length > width:
+            break
+    return ", ".join(shown)
 
 
 def find_name(name: str, names: tuple[str, ...], where: str) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from matlens.errors import CorruptFile, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s, MatlabClass
-from matlens.nodes.base import Node, Owner, find_name
+from matlens.nodes.base import Node, Owner, find_name, joined
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
 from matlens.nodes.objects import EnumerationNode, OpaqueNode, is_enumeration
 from matlens.nodes.rows import cells_of_rows, first_row
@@ -148,9 +148,9 @@ class CellNode(_Container):
             raise ShapeMismatch(f"{len(names)} names for {len(columns)} columns")
         return names, columns
 
-    def _preview(self, depth: int) -> str:
+    def _preview(self, depth: int, width: int) -> str:
         nodes = self.children(0, 5)
-        inner = ", ".join(node.preview(20, depth - 1) or node.summary() for node in nodes)
+        inner = joined((node.preview(20, depth - 1) or node.summary() for node in nodes), width)
         return "{" + inner + (", …" if self.numel > 5 else "") + "}" if self.numel <= 10_000 else ""
 
 
@@ -312,9 +312,10 @@ class StructNode(Node):
             return []
         return [vector_source(node) for node in nodes]
 
-    def _preview(self, depth: int) -> str:
-        shown = [f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in self.children(0, 8)]
-        return ", ".join(shown) + (", …" if len(self) > 8 else "")
+    def _preview(self, depth: int, width: int) -> str:
+        nodes = self.children(0, 8)
+        inner = joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
+        return inner + (", …" if len(self) > 8 else "")
 
 
 class ObjectNode(StructNode):
@@ -390,7 +391,7 @@ class StructArrayNode(_Container):
         columns = [self.field_elements(name) for name in fields]
         return ElementsTable(self._owner.reader, fields, columns, stored_bytes=self._stored_bytes)
 
-    def _preview(self, depth: int) -> str:
+    def _preview(self, depth: int, width: int) -> str:
         names = self.fields()
         return "fields " + ", ".join(names[:12]) + ("…" if len(names) > 12 else "") if names else ""
 

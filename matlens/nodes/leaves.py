@@ -86,7 +86,7 @@ class NumericNode(Node):
 
         return ArrayTable(self._array(), self.name or "value", axis, names)
 
-    def _preview(self, depth: int) -> str:
+    def _preview(self, depth: int, width: int) -> str:
         if self.numel == 0:
             return "[]"
         if self.numel > 10_000:
@@ -119,7 +119,7 @@ class CharNode(Node):
     def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
         return _text_table(self._value())
 
-    def _preview(self, depth: int) -> str:
+    def _preview(self, depth: int, width: int) -> str:
         if self.numel > 1_000_000:
             return ""
         value = self._value()
@@ -170,7 +170,7 @@ class FunctionNode(Node):
     def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
         return _text_table(self._value())
 
-    def _preview(self, depth: int) -> str:
+    def _preview(self, depth: int, width: int) -> str:
         return self._value()
 
 
@@ -193,7 +193,7 @@ class DamagedNode(Node):
         self._headers.raise_first_error()
         raise self._headers.errors[0]
 
-    def _preview(self, depth: int) -> str:
+    def _preview(self, depth: int, width: int) -> str:
         return self.error.message if self.error else ""
 
 
