@@ -29,12 +29,18 @@ from matlens.readers.objects import ObjectTable
 __all__ = ["IsolatedReader", "receive", "send"]
 
 _TICK = 0.1
+_ASKED_AGAIN = ("headers", "children")
+"""What the nodes of a tree ask for many times, most of all where values are shared."""
+_SMALL, _KEPT = 4096, 4096
 _LENGTH = struct.Struct("<Q")
 
 
 def send(pipe: IO[bytes], message: Any) -> None:
     """Write one message."""
-    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    _write(pipe, pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+
+def _write(pipe: IO[bytes], data: bytes) -> None:
     pipe.write(_LENGTH.pack(len(data)) + data)
     pipe.flush()
 
@@ -47,6 +53,10 @@ def receive(pipe: IO[bytes]) -> Any:
     EOFError
         If the other side has gone.
     """
+    return pickle.loads(_read(pipe))
+
+
+def _read(pipe: IO[bytes]) -> bytes:
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         raise EOFError("no answer")
@@ -54,7 +64,7 @@ def receive(pipe: IO[bytes]) -> Any:
     data = pipe.read(size)
     if len(data) < size:
         raise EOFError("no whole answer")
-    return pickle.loads(data)
+    return data
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -107,6 +117,7 @@ class IsolatedReader:
         self.stats: Counter[str] = Counter()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._answers: dict[bytes, bytes] = {}
         self._objects: ObjectTable | None = None
         try:
             self.version, self.header, self.problems, self.most_unshared = self._call("describe")
@@ -134,25 +145,36 @@ class IsolatedReader:
         return process
 
     def _call(self, method: str, *arguments: Any) -> Any:
+        request = pickle.dumps((method, arguments), pickle.HIGHEST_PROTOCOL)
         with self._lock:
-            self._process = process = self._process or self._start()
-            self._clock.deadline = time.monotonic() + self.limits.seconds
-            try:
-                is_fine, answer = self._exchange(process, (method, arguments))
-            except (EOFError, OSError):
-                self._process = None
-                raise self._failure(process, timed_out=time.monotonic() >= self._clock.deadline) from None
-            finally:
-                self._clock.deadline = math.inf
+            data = self._answers.get(request) or self._ask(request)
+            if method in _ASKED_AGAIN and len(data) <= _SMALL:
+                # The oldest go first.
+                self._answers[request] = data
+                if len(self._answers) > _KEPT:
+                    del self._answers[next(iter(self._answers))]
+        is_fine, answer = pickle.loads(data)
         if is_fine:
             return answer
         raise answer
 
-    def _exchange(self, process: subprocess.Popen[bytes], message: Any) -> Any:
+    def _ask(self, request: bytes) -> bytes:
+        """The answer of the process; nobody else may ask meanwhile."""
+        self._process = process = self._process or self._start()
+        self._clock.deadline = time.monotonic() + self.limits.seconds
+        try:
+            return self._exchange(process, request)
+        except (EOFError, OSError):
+            self._process = None
+            raise self._failure(process, timed_out=time.monotonic() >= self._clock.deadline) from None
+        finally:
+            self._clock.deadline = math.inf
+
+    def _exchange(self, process: subprocess.Popen[bytes], request: bytes) -> bytes:
         if process.stdin is None or process.stdout is None:
             raise EOFError("no pipes")
-        send(process.stdin, message)
-        return receive(process.stdout)
+        _write(process.stdin, request)
+        return _read(process.stdout)
 
     def _failure(self, process: subprocess.Popen[bytes], *, timed_out: bool) -> MatlensError:
         _stop(process)
