@@ -85,6 +85,7 @@ CLASS_DTYPES: dict[int, np.dtype[Any]] = {
 
 NUMERIC_CLASSES = frozenset(CLASS_DTYPES)
 _CLASS_NAMES = {int(cls): cls.name.lower() for cls in MatlabClass} | {
+    int(MatlabClass.UNKNOWN): "unreadable",
     int(MatlabClass.FUNCTION): "function_handle",
     int(MatlabClass.SPARSE): "double",
 }

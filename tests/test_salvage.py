@@ -179,3 +179,6 @@ def test_command_line(tmp_path: Path) -> None:
     expected["r"]["x"][0, 2] = found["r"]["x"][0, 2]
     assert_same(found["r"], expected["r"])
     assert b"unreadable" in run("tree", str(bad), "--errors", "salvage").stdout
+    rows = run("diff", str(bad), str(good), "--errors", "salvage").stdout.decode().splitlines()
+    told = [row.split() for row in rows if "r(3).x" in row or "s.c{2}" in row]
+    assert sorted(row[:4] for row in told) == [[path, "class", "unreadable", "double"] for path in ("r(3).x", "s.c{2}")]
