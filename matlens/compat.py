@@ -6,15 +6,17 @@ import warnings
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from matlens.errors import MatlensError, error_context
 from matlens.model import Variable
-from matlens.readers import Errors, OpenedFile, Reader, open_reader
-from matlens.readers.salvage import SalvagingReader
+from matlens.readers import Errors, OpenedFile, Reader, open_reader, salvaging_reader
 from matlens.values import LoadmatOptions, decode_values
+
+if TYPE_CHECKING:
+    from matlens.readers.salvage import SalvagingReader
 
 __all__ = ["loadmat"]
 
@@ -88,8 +90,6 @@ def loadmat(
         squeeze_me, chars_as_strings, mat_dtype, struct_as_record = False, False, True, True
     if simplify_cells:
         squeeze_me, struct_as_record = True, False
-    if errors not in ("raise", "salvage"):
-        raise ValueError(f"errors is 'raise' or 'salvage', not {errors!r}")
     options = LoadmatOptions(mat_dtype, squeeze_me, chars_as_strings, struct_as_record)
     wanted = {variable_names} if isinstance(variable_names, str) else variable_names
     opened = open_reader(_with_suffix(file_name) if appendmat else file_name)
@@ -118,7 +118,7 @@ def _load(
     opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool, errors: Errors
 ) -> tuple[dict[str, Any], list[MatlensError]]:
     """The variables, and the damages that were passed over."""
-    salvaging = SalvagingReader(opened.reader) if errors == "salvage" else None
+    salvaging = salvaging_reader(opened.reader, errors)
     reader: Reader = salvaging or opened.reader
     loaded: dict[str, Any] = {}
     damages: list[MatlensError] = []

@@ -18,8 +18,7 @@ from matlens.limits import Limits
 from matlens.model import Variable
 from matlens.nodes import Node, StructNode, find_name, make_node
 from matlens.paths import Field, field_suffix, parse_path, python_field
-from matlens.readers import Engine, Errors, Isolate, OpenedFile, Reader, open_reader
-from matlens.readers.salvage import SalvagingReader
+from matlens.readers import Engine, Errors, Isolate, OpenedFile, Reader, open_reader, salvaging_reader
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]
 
@@ -44,13 +43,11 @@ class MatFile(Mapping[str, Node]):
     """
 
     def __init__(self, opened: OpenedFile, *, errors: Errors = "raise") -> None:
-        if errors not in ("raise", "salvage"):
-            raise ValueError(f"errors is 'raise' or 'salvage', not {errors!r}")
         self._opened = opened
         self.name = opened.name
         self.path = opened.path
         self.size = opened.size
-        self._salvaging = SalvagingReader(opened.reader) if errors == "salvage" else None
+        self._salvaging = salvaging_reader(opened.reader, errors)
         self._damages: dict[str, list[MatlensError]] = {}
         self.reader: Reader = self._salvaging or opened.reader
         self.version = opened.reader.version

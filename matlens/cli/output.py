@@ -216,6 +216,9 @@ def reading_options(*, shows: bool) -> list[click.Parameter]:
         elif value:
             ctx.meta[f"matlens.{parameter.name}"] = value
 
+    def choice(name: str, text: str, *values: str) -> click.Option:
+        return click.Option([name], type=click.Choice(values), expose_value=False, callback=keep, help=text)
+
     return [
         click.Option(
             ["--limit", "limits"],
@@ -225,27 +228,20 @@ def reading_options(*, shows: bool) -> list[click.Parameter]:
             callback=keep,
             help="Raise or lower a limit: depth, elements, memory, ratio, chunk, fields, output, seconds.",
         ),
-        click.Option(
-            ["--isolate"],
-            type=click.Choice(["auto", "always", "never"]),
-            expose_value=False,
-            callback=keep,
-            help="Read in a process of its own; auto does where SciPy or libhdf5 read.",
+        choice(
+            "--isolate",
+            "Read in a process of its own; auto does where SciPy or libhdf5 read.",
+            "auto",
+            "always",
+            "never",
         ),
-        click.Option(
-            ["--errors"],
-            type=click.Choice(["raise", "salvage"]),
-            expose_value=False,
-            callback=keep,
-            help="With salvage, damaged elements inside structs and cells are null, and said to be.",
+        choice(
+            "--errors",
+            "With salvage, damaged elements inside structs and cells are null, and said to be.",
+            "raise",
+            "salvage",
         ),
-        click.Option(
-            ["--engine"],
-            type=click.Choice(["auto", "reference"]),
-            expose_value=False,
-            callback=keep,
-            help="Read by SciPy and libhdf5 instead, to compare.",
-        ),
+        choice("--engine", "Read by SciPy and libhdf5 instead, to compare.", "auto", "reference"),
     ]
 
 

@@ -31,9 +31,8 @@ def temporary_folder(target: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # Windows does not remove files that are open; another program that takes the lock now only removes the folder.
         os.close(lock)
-        # Windows does not remove files that are open.
         shutil.rmtree(folder, ignore_errors=True)
 
 

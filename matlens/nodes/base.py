@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from matlens.tables import TableReader, TableSource
 
-__all__ = ["Node", "Owner", "find_name", "joined"]
+__all__ = ["Node", "Owner", "fields_preview", "find_name", "joined"]
 
 
 class Owner(Protocol):
@@ -363,6 +363,11 @@ def joined(texts: Iterable[str], width: int) -> str:
         if length > width:
             break
     return ", ".join(shown)
+
+
+def fields_preview(nodes: Iterable[Node], depth: int, width: int) -> str:
+    """Names of nodes with their values."""
+    return joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
 
 
 def find_name(name: str, names: tuple[str, ...], where: str) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from matlens.errors import CorruptFile, PathError, ShapeMismatch
 from matlens.model import Elements, Headers, Int64s, MatlabClass
-from matlens.nodes.base import Node, Owner, find_name, joined
+from matlens.nodes.base import Node, Owner, fields_preview, find_name, joined
 from matlens.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
 from matlens.nodes.objects import EnumerationNode, OpaqueNode, is_enumeration
 from matlens.nodes.rows import cells_of_rows, first_row
@@ -313,9 +313,7 @@ class StructNode(Node):
         return [vector_source(node) for node in nodes]
 
     def _preview(self, depth: int, width: int) -> str:
-        nodes = self.children(0, 8)
-        inner = joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
-        return inner + (", …" if len(self) > 8 else "")
+        return fields_preview(self.children(0, 8), depth, width) + (", …" if len(self) > 8 else "")
 
 
 class ObjectNode(StructNode):

@@ -150,11 +150,12 @@ class SparseNode(Node):
 
         # SciPy's own indexing takes memory for every row that there could be.
         coo, rows = value.tocoo(), self._headers.shape(0)[0]
+        if not coo.nnz:
+            return coo_array(self.dims, dtype=value.dtype).tocsc()
         places = coo.row.astype(np.int64) + coo.col.astype(np.int64) * rows
         order, chosen = np.argsort(places), self._selection.linear
-        found = np.searchsorted(places, chosen, sorter=order)
-        found = order[np.minimum(found, len(order) - 1)] if len(order) else found
-        hits = np.flatnonzero(places[found] == chosen) if len(order) else np.zeros(0, np.int64)
+        found = order[np.minimum(np.searchsorted(places, chosen, sorter=order), coo.nnz - 1)]
+        hits = np.flatnonzero(places[found] == chosen)
         height = max(self.dims[0], 1)
         return coo_array((coo.data[found[hits]], (hits % height, hits // height)), shape=self.dims).tocsc()
 

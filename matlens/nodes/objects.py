@@ -11,7 +11,7 @@ import numpy as np
 from matlens.decode import plain
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.model import Elements, Headers
-from matlens.nodes.base import Node, Owner, find_name, joined
+from matlens.nodes.base import Node, Owner, fields_preview, find_name
 from matlens.objects import CONVERTERS, ENUMERATION_TAG, Instance, Properties
 from matlens.objects.arrow import COLUMN_CLASSES, arrow_column, is_undecoded
 from matlens.objects.text import stored_strings, texts_of
@@ -273,8 +273,7 @@ class OpaqueNode(Node):
     def _preview(self, depth: int, width: int) -> str:
         name = self.matlab_class
         if name in ("table", "timetable") or (name not in CONVERTERS and self.numel == 1):
-            nodes = self.children(0, 8)
-            return joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
+            return fields_preview(self.children(0, 8), depth, width)
         if self.numel > 10_000:
             return ""
         value = self._value()

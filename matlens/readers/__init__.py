@@ -7,14 +7,17 @@ import mmap
 import os
 import stat
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from matlens.errors import NotAMatFile, UnsafeFile, UnsupportedValue, error_context
 from matlens.limits import Limits
 from matlens.readers.base import OpaqueValue, Reader
 from matlens.readers.sniff import sniff
 
-__all__ = ["Engine", "Errors", "Isolate", "OpaqueValue", "OpenedFile", "Reader", "open_reader"]
+if TYPE_CHECKING:
+    from matlens.readers.salvage import SalvagingReader
+
+__all__ = ["Engine", "Errors", "Isolate", "OpaqueValue", "OpenedFile", "Reader", "open_reader", "salvaging_reader"]
 
 Engine = Literal["auto", "reference"]
 Isolate = Literal["auto", "always", "never"]
@@ -94,6 +97,23 @@ def open_reader(
     with error_context(file=name):
         reader = _reader_of(buffer, str(path) if path else None, engine, isolate, limits or Limits())
         return OpenedFile(reader, name, path, len(buffer), buffer)
+
+
+def salvaging_reader(reader: Reader, errors: Errors) -> SalvagingReader | None:
+    """A reader that passes over damage, where `errors` asks for it.
+
+    Raises
+    ------
+    ValueError
+        If `errors` is neither ``"raise"`` nor ``"salvage"``.
+    """
+    if errors not in ("raise", "salvage"):
+        raise ValueError(f"errors is 'raise' or 'salvage', not {errors!r}")
+    if errors == "raise":
+        return None
+    from matlens.readers.salvage import SalvagingReader
+
+    return SalvagingReader(reader)
 
 
 def _content(source: IO[bytes]) -> Any:

@@ -147,12 +147,14 @@ class IsolatedReader:
     def _call(self, method: str, *arguments: Any) -> Any:
         request = pickle.dumps((method, arguments), pickle.HIGHEST_PROTOCOL)
         with self._lock:
-            data = self._answers.get(request) or self._ask(request)
-            if method in _ASKED_AGAIN and len(data) <= _SMALL:
-                # The oldest go first.
-                self._answers[request] = data
-                if len(self._answers) > _KEPT:
-                    del self._answers[next(iter(self._answers))]
+            data = self._answers.get(request)
+            if data is None:
+                data = self._ask(request)
+                if method in _ASKED_AGAIN and len(data) <= _SMALL:
+                    self._answers[request] = data
+                    if len(self._answers) > _KEPT:
+                        # The oldest goes first.
+                        del self._answers[next(iter(self._answers))]
         is_fine, answer = pickle.loads(data)
         if is_fine:
             return answer

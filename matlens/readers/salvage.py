@@ -52,10 +52,13 @@ class SalvagingReader:
         known = self._damaged.get(elements.segment)
         if not known:
             return headers
-        positions = np.fromiter(known, np.int64, len(known))
-        for i in np.flatnonzero(np.isin(elements.positions, positions)).tolist():
-            _mark(headers, i, known[int(elements.positions[i])])
-        return headers
+        index = np.flatnonzero(np.isin(elements.positions, np.fromiter(known, np.int64, len(known))))
+        lost = Headers.empty(elements.take(index))
+        lost.cls[:], lost.dims[:] = MatlabClass.UNKNOWN, 0
+        lost.errors.update({i: known[position] for i, position in enumerate(lost.elements.positions.tolist())})
+        for i in index.tolist():
+            headers.class_names.pop(i, None)
+        return headers.put(index, lost)
 
     def children(self, headers: Headers) -> list[Children]:
         return [] if _is_damaged(headers) else self._reader.children(headers)
@@ -72,17 +75,6 @@ class SalvagingReader:
 
     def prefetch(self, elements: Iterable[Elements]) -> None:
         self._reader.prefetch(elements)
-
-
-def _mark(headers: Headers, i: int, error: MatlensError) -> None:
-    headers.cls[i] = MatlabClass.UNKNOWN
-    for flags in (headers.is_complex, headers.is_logical, headers.is_global):
-        flags[i] = False
-    headers.dims[i] = 1
-    headers.set_dims(i, (0, 0))
-    headers.storage[i] = headers.payload[i] = headers.nbytes[i] = 0
-    headers.class_names.pop(i, None)
-    headers.ok[i], headers.errors[i] = True, error
 
 
 def _is_damaged(headers: Headers) -> bool:
