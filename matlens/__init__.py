@@ -11,24 +11,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# Not lazily: the function has the name of its module, which any import would put in its place.
-from matlens.decode import decode
-
 if TYPE_CHECKING:
-    from matlens import boxes as boxes
+    from matlens import annotations as boxes
     from matlens import errors as errors
     from matlens import helpers as helpers
-    from matlens.checking import check as check
-    from matlens.comparison import diff as diff
-    from matlens.compat import loadmat as loadmat
-    from matlens.conversion import convert as convert
     from matlens.errors import MatlensError as MatlensError
     from matlens.limits import Limits as Limits
-    from matlens.nodes import Node as Node
-    from matlens.queries import query as query
-    from matlens.tree import MatFile as MatFile
-    from matlens.tree import from_loadmat as from_loadmat
-    from matlens.tree import open_file as open
+    from matlens.operations.check import check as check
+    from matlens.operations.convert import convert as convert
+    from matlens.operations.diff import diff as diff
+    from matlens.operations.loadmat import loadmat as loadmat
+    from matlens.operations.query import query as query
+    from matlens.tree.file import MatFile as MatFile
+    from matlens.tree.file import from_loadmat as from_loadmat
+    from matlens.tree.file import open_file as open
+    from matlens.tree.nodes.node import Node as Node
+    from matlens.values.plain import decode as decode
 
 __version__ = "0.1.0"
 
@@ -50,22 +48,23 @@ __all__ = [
     "query",
 ]
 
-# Other names are imported at their first use, so that `import matlens` costs NumPy alone.
+# All are imported at their first use, so that `import matlens` costs next to nothing.
 _SOURCES = {
     "Limits": ("matlens.limits", "Limits"),
-    "MatFile": ("matlens.tree", "MatFile"),
+    "MatFile": ("matlens.tree.file", "MatFile"),
     "MatlensError": ("matlens.errors", "MatlensError"),
-    "Node": ("matlens.nodes", "Node"),
-    "boxes": ("matlens.boxes", ""),
-    "check": ("matlens.checking", "check"),
-    "convert": ("matlens.conversion", "convert"),
-    "diff": ("matlens.comparison", "diff"),
+    "Node": ("matlens.tree.nodes.node", "Node"),
+    "boxes": ("matlens.annotations", ""),
+    "check": ("matlens.operations.check", "check"),
+    "convert": ("matlens.operations.convert", "convert"),
+    "decode": ("matlens.values.plain", "decode"),
+    "diff": ("matlens.operations.diff", "diff"),
     "errors": ("matlens.errors", ""),
-    "from_loadmat": ("matlens.tree", "from_loadmat"),
+    "from_loadmat": ("matlens.tree.file", "from_loadmat"),
     "helpers": ("matlens.helpers", ""),
-    "loadmat": ("matlens.compat", "loadmat"),
-    "open": ("matlens.tree", "open_file"),
-    "query": ("matlens.queries", "query"),
+    "loadmat": ("matlens.operations.loadmat", "loadmat"),
+    "open": ("matlens.tree.file", "open_file"),
+    "query": ("matlens.operations.query", "query"),
 }
 
 

@@ -24,12 +24,12 @@ from support import FIXTURES, assert_same
 
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsafeFile
+from matlens.formats.hdf5.hdf5_file import H5File
+from matlens.formats.records import CLASS_DTYPES, Elements, MatlabClass
+from matlens.formats.v73.batch import Batch
+from matlens.formats.v73.single import DIRECT, IN_CHUNKS
+from matlens.formats.visit import kinds
 from matlens.limits import Limits
-from matlens.model import CLASS_DTYPES, Elements, MatlabClass
-from matlens.readers.h5file import H5File
-from matlens.readers.mat73_batch import Batch
-from matlens.readers.mat73_single import DIRECT, IN_CHUNKS
-from matlens.walk import kinds
 
 NOT_MAT = {
     "empty": (b"", "the file is empty"),

@@ -16,8 +16,8 @@ from support import FIXTURES
 
 import matlens
 from matlens import boxes
-from matlens.boxes import CONVENTIONS, convert
-from matlens.boxes.evidence import judge
+from matlens.annotations import CONVENTIONS, convert
+from matlens.annotations.evidence import judge
 from matlens.errors import AmbiguousConvention, NoBoxesFound, PathError, ShapeMismatch, UnsupportedValue
 from matlens.export.parquet import write_parquet
 

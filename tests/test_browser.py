@@ -28,17 +28,17 @@ from textual.worker import WorkerError
 import matlens
 from matlens.tui.app import Browser
 from matlens.tui.browser import FileView
-from matlens.tui.clipboard import copy_by_program
 from matlens.tui.dialogs import Choose, Export, Find, Search
-from matlens.tui.grids import ArrayGrid, grid_of, sort_order
+from matlens.tui.model.clipboard import copy_by_program
+from matlens.tui.model.grids import ArrayGrid, grid_of, sort_order
+from matlens.tui.model.matches import search
+from matlens.tui.model.pictures import brightness, check_boxes, draw_boxes, heat_colours
+from matlens.tui.model.plots import plot_lines
+from matlens.tui.model.statistics import statistics
+from matlens.tui.model.thresholds import find
 from matlens.tui.outline import Outline
-from matlens.tui.pictures import brightness, check_boxes, draw_boxes, heat_colours
-from matlens.tui.plots import plot_lines
-from matlens.tui.search import search
 from matlens.tui.slider import Slider
-from matlens.tui.statistics import statistics
-from matlens.tui.table import GridView
-from matlens.tui.thresholds import find
+from matlens.tui.table_view import GridView
 
 EVIL = "\x1b]0;PWNED\x07[/oops]\u202egnp\x9b31m"
 CARS = "foamliu+Car-Recognition/cars_train_annos.mat"

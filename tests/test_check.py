@@ -14,8 +14,8 @@ from support import FIXTURES, SCIPY_DATA, assert_same, corpus_files, scipy_files
 from test_cli import matlens as run
 
 import matlens
-from matlens.checking import check
 from matlens.errors import MatlensError
+from matlens.operations.check import check
 
 DAMAGED = {
     "corrupted_mcos_object_metadata.mat",

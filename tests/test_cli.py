@@ -334,7 +334,7 @@ def test_outputs_are_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_the_conventions_of_the_command_are_those_of_the_library() -> None:
-    from matlens.boxes import CONVENTIONS
+    from matlens.annotations import CONVENTIONS
     from matlens.cli.boxes import _CONVENTIONS
 
     assert tuple(CONVENTIONS) == _CONVENTIONS

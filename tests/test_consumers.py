@@ -14,8 +14,8 @@ import scipy.io
 from support import CORPUS, FIXTURES, SCIPY_DATA
 
 import matlens
-from matlens.conversion import convert
 from matlens.errors import MatlensError
+from matlens.operations.convert import convert
 
 
 def by_pandas(path: Path) -> dict[str, list[Any]]:

@@ -11,7 +11,7 @@ import scipy.io
 from support import FIXTURES, scipy_files
 
 import matlens
-from matlens.decode import decode, plain
+from matlens.values.plain import decode, plain
 
 MARKS = np.array([("Sarah", (8.0, 7.0)), ("John", (6.0, 7.0))], dtype=[("name", "U16"), ("grades", "f8", (2,))])
 OPTIONS: list[dict[str, Any]] = [

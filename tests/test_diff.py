@@ -14,8 +14,8 @@ from support import CORPUS, FIXTURES
 from test_cli import matlens as run
 
 import matlens
-from matlens import comparison as module
-from matlens.comparison import Difference, diff
+from matlens.operations import diff as module
+from matlens.operations.diff import Difference, diff
 
 
 def compare(a: dict[str, Any], b: dict[str, Any], **options: float) -> list[Difference]:
@@ -138,9 +138,9 @@ def test_records_of_struct_arrays_and_the_order_of_fields() -> None:
 
 
 def test_values_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from matlens import walk
+    from matlens.formats import visit
 
-    monkeypatch.setattr(walk, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(visit, "BLOCK_BYTES", 300)
     a = cell(*(np.arange(float(k % 40)) for k in range(200)), *(f"text {k}" for k in range(50)))
     b = a.copy()
     b[0, 37], b[0, 155], b[0, 249] = b[0, 37] + 1, b[0, 155] * 2, "text x9"
@@ -149,10 +149,10 @@ def test_values_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_large_arrays_in_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from matlens import tables
+    from matlens.values import windows
 
     monkeypatch.setattr(module, "LARGE", 100)
-    monkeypatch.setattr(tables, "WINDOW_BYTES", 1000)
+    monkeypatch.setattr(windows, "WINDOW_BYTES", 1000)
     a = np.random.default_rng(0).normal(size=(40, 30))
     b = a.copy()
     b[3, 7], b[39, 29] = 5.0, np.nan

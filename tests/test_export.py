@@ -19,10 +19,10 @@ import scipy.io
 from support import FIXTURES
 
 import matlens
-from matlens.conversion import Output, convert
 from matlens.errors import LossyConversion, OutputExists, UnfitFormat
-from matlens.export.formats import FORMATS, find_format
 from matlens.export.parquet import write_parquet
+from matlens.export.registry import FORMATS, find_format
+from matlens.operations.convert import Output, convert
 
 ANNOTATIONS = FIXTURES / "annotations_v7.mat"
 KINDS = FIXTURES / "kinds_v73.mat"
@@ -154,9 +154,9 @@ def test_npy_has_matlab_dims(tmp_path: Path) -> None:
 def test_arrays_are_written_piece_by_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, suffix: str
 ) -> None:
-    from matlens import tables
+    from matlens.values import windows
 
-    monkeypatch.setattr(tables, "WINDOW_BYTES", 50)
+    monkeypatch.setattr(windows, "WINDOW_BYTES", 50)
     with matlens.open(FIXTURES / f"kinds_{version}.mat") as file:
         for path in ("numbers.nd", "numbers.f32", "complex.column", "logicals.matrix", "empties.e203", "integers.i64"):
             node = file.get(path)
@@ -252,10 +252,11 @@ def test_parquet_row_groups_are_bounded(tmp_path: Path) -> None:
 def test_small_windows_share_a_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow.parquet as pq
 
-    from matlens import tables
+    from matlens.columns import stored_tables
+    from matlens.values import windows
 
     for name, value in {"WINDOW_ROWS": 7, "WINDOW_BYTES": 1000, "PROBE_ROWS": 1, "SMALL_BYTES": -1}.items():
-        monkeypatch.setattr(tables, name, value)
+        monkeypatch.setattr(windows if name.startswith("WINDOW") else stored_tables, name, value)
     with matlens.open(ANNOTATIONS) as file:
         assert len(list(file["annotations"].to_batches())) > 9
     write(ANNOTATIONS, tmp_path / "a.parquet")
@@ -301,8 +302,8 @@ def test_names_of_columns_from_a_value_beside(tmp_path: Path) -> None:
 
 
 def test_global_variables_and_strict(tmp_path: Path) -> None:
+    from matlens.export.item import Item, empty_reader
     from matlens.export.mat import write_mat
-    from matlens.export.source import Item, empty_reader
 
     with matlens.from_loadmat({"g": 1.0, "__globals__": ["g"]}) as file:
         write_mat([Item("g", empty_reader(), file["g"])], tmp_path / "g.mat")

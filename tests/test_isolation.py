@@ -17,7 +17,7 @@ from test_cli import matlens as run
 import matlens
 from matlens import Limits
 from matlens.errors import CorruptFile, LimitExceeded, UnsafeFile
-from matlens.readers.isolated import IsolatedReader
+from matlens.formats.guards.isolated import IsolatedReader
 
 FILES = ["kinds_v7.mat", "kinds_v73.mat", "annotations_v73.mat", "objects_v7.mat", "objects_v73.mat"]
 

@@ -14,11 +14,11 @@ import scipy.sparse
 from support import FIXTURES, assert_same, corpus_files, scipy_files
 
 import matlens
-from matlens.comparison import diff_nodes
 from matlens.errors import MatlensError, UnfitFormat
 from matlens.export import mat
+from matlens.export.item import Item, empty_reader
 from matlens.export.mat import matlab_names, write_mat
-from matlens.export.source import Item, empty_reader
+from matlens.operations.diff import diff_nodes
 
 SCIPY_CANNOT = {"char_unicode.mat"}
 """Surrogate pairs: SciPy counts code points where the dims count UTF-16 units, in MATLAB's own file as well."""

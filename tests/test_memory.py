@@ -16,16 +16,16 @@ from mat73_writer import Mat73Writer
 CHILD = """
 import sys
 from pathlib import Path
-import matlens.conversion, matlens.export.parquet, matlens.readers.mat73
+import matlens.operations.convert, matlens.export.parquet, matlens.formats.v73.reader
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 small, source, target = sys.argv[1:]
-matlens.conversion.convert(small, target.replace(".parquet", ".small.parquet"))
+matlens.operations.convert.convert(small, target.replace(".parquet", ".small.parquet"))
 base = peak()
-matlens.conversion.convert(source, target)
+matlens.operations.convert.convert(source, target)
 print(peak() - base)
 """
 

@@ -13,8 +13,8 @@ from support import FIXTURES, corpus_files, scipy_files
 
 import matlens
 from matlens.errors import MatlensError, PathError
-from matlens.nodes import Node
-from matlens.paths import Index, parse_path, select
+from matlens.tree.nodes.node import Node
+from matlens.tree.paths import Index, parse_path, select
 
 VERSIONS = ("v6", "v7", "v73")
 BROKEN = {

@@ -20,14 +20,14 @@ from support import CORPUS, FIXTURES
 from test_cli import matlens as run
 
 import matlens
-from matlens.boxes import labels
-from matlens.boxes.detect import box_columns
-from matlens.comparison import diff
+from matlens.annotations import labels
+from matlens.annotations.detect import box_columns
+from matlens.classes.instances import Instance, convert
+from matlens.classes.strings import categories, stored_strings
+from matlens.classes.times import calendar_durations, datetimes, durations
 from matlens.errors import CorruptFile, MatlensError, PathError
-from matlens.objects import Instance, convert
-from matlens.objects.text import categories, stored_strings
-from matlens.objects.times import calendar_durations, datetimes, durations
-from matlens.readers.objects import ObjectTable, parse_reference
+from matlens.formats.mcos import ObjectTable, parse_reference
+from matlens.operations.diff import diff
 
 MAT_JL = "JuliaIO+MAT.jl/test"
 VERSIONS = ["v7", "v7.3"]
@@ -200,7 +200,7 @@ def test_v7_equals_v73(corpus: Any, name: str) -> None:
 
 def test_a_difference_of_objects_is_told(corpus: Any) -> None:
     with matlens.open(corpus(f"{MAT_JL}/v7/user_defined_classdefs.mat")) as file:
-        found = list(matlens.comparison.diff_nodes(file["obj_no_vals"], file["obj_with_vals"]))
+        found = list(matlens.operations.diff.diff_nodes(file["obj_no_vals"], file["obj_with_vals"]))
     assert [difference.what for difference in found] == ["values"]
 
 
@@ -413,7 +413,7 @@ def test_missing_and_infinite_times() -> None:
 
 
 def test_time_zones_reach_arrow() -> None:
-    from matlens.objects.arrow import arrow_column
+    from matlens.columns.object_columns import arrow_column
 
     column = arrow_column("datetime", {"data": np.array([[0.0]]), "tz": np.array(["Europe/Berlin"])})
     assert column.type == pa.timestamp("us", "Europe/Berlin")

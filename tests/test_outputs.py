@@ -18,12 +18,12 @@ import scipy.io
 from support import FIXTURES
 
 import matlens
-from matlens.conversion import convert
 from matlens.errors import CorruptFile, LimitExceeded, OutputExists, OutputFailed
 from matlens.export import room
 from matlens.export.atomic import atomic_folder, atomic_output, atomic_path
 from matlens.export.temporary import LOCK, _remove_leftovers, temporary_folder
 from matlens.limits import Limits
+from matlens.operations.convert import convert
 
 posix = pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
 

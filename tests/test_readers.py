@@ -21,12 +21,13 @@ from support import FIXTURES, assert_same, corpus_files, scipy_files
 
 import matlens
 from matlens.errors import MatlensError
-from matlens.model import CLASS_DTYPES, Elements, Headers, MatlabClass
-from matlens.readers import Reader, open_reader
-from matlens.readers.loadmat import LoadmatReader
-from matlens.readers.mat5_batch import chase
-from matlens.readers.segments import Segment
-from matlens.walk import kinds
+from matlens.formats.memory import LoadmatReader
+from matlens.formats.open import open_reader
+from matlens.formats.reader import Reader
+from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
+from matlens.formats.v5.batch import chase
+from matlens.formats.v5.segments import Segment
+from matlens.formats.visit import kinds
 
 CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT, MatlabClass.FUNCTION)
 

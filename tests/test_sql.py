@@ -11,7 +11,7 @@ from test_cli import matlens as run
 
 import matlens
 from matlens.errors import QueryError
-from matlens.queries import query
+from matlens.operations.query import query
 
 pytest.importorskip("duckdb")
 ANNOTATIONS = str(FIXTURES / "annotations_v7.mat")

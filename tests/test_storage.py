@@ -21,10 +21,10 @@ from support import assert_same
 
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
-from matlens.readers import inflate as inflating
-from matlens.readers import segments
-from matlens.readers.h5chunks import fletcher32
-from matlens.tui.facts import facts_text
+from matlens.formats import inflate as inflating
+from matlens.formats.hdf5.chunks import fletcher32
+from matlens.formats.v5 import segments
+from matlens.tui.model.facts import facts_text
 
 
 @pytest.fixture(params=["libdeflate", "zlib"])

@@ -14,8 +14,9 @@ import scipy.io
 from support import FIXTURES, corpus_files, scipy_files
 
 import matlens
-from matlens import tables
+from matlens.columns import stored_tables
 from matlens.errors import MatlensError, PathError, ShapeMismatch
+from matlens.values import windows
 
 
 def save(path: Path, **variables: Any) -> matlens.MatFile:
@@ -32,11 +33,11 @@ def cell(*items: Any, shape: tuple[int, int] | None = None) -> Any:
 
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "WINDOW_ROWS", 3)
-    monkeypatch.setattr(tables, "WINDOW_BYTES", 200)
-    monkeypatch.setattr(tables, "PROBE_ROWS", 1)
-    monkeypatch.setattr(tables, "SMALL_BYTES", -1)
-    monkeypatch.setattr(tables, "KEPT_ELEMENTS", 3)
+    monkeypatch.setattr(windows, "WINDOW_ROWS", 3)
+    monkeypatch.setattr(windows, "WINDOW_BYTES", 200)
+    monkeypatch.setattr(stored_tables, "PROBE_ROWS", 1)
+    monkeypatch.setattr(stored_tables, "SMALL_BYTES", -1)
+    monkeypatch.setattr(stored_tables, "KEPT_ELEMENTS", 3)
 
 
 @pytest.mark.parametrize("path", [*corpus_files(), *scipy_files(), *sorted(FIXTURES.glob("*.mat"))])
@@ -51,11 +52,11 @@ def test_windows_give_the_rows_and_types_of_the_whole(path: Path, monkeypatch: p
             if whole.num_rows > 2000:
                 continue
             with monkeypatch.context() as patch:
-                patch.setattr(tables, "WINDOW_ROWS", 3)
-                patch.setattr(tables, "WINDOW_BYTES", 200)
-                patch.setattr(tables, "PROBE_ROWS", 1)
-                patch.setattr(tables, "SMALL_BYTES", -1)
-                patch.setattr(tables, "KEPT_ELEMENTS", 3)
+                patch.setattr(windows, "WINDOW_ROWS", 3)
+                patch.setattr(windows, "WINDOW_BYTES", 200)
+                patch.setattr(stored_tables, "PROBE_ROWS", 1)
+                patch.setattr(stored_tables, "SMALL_BYTES", -1)
+                patch.setattr(stored_tables, "KEPT_ELEMENTS", 3)
                 parts = list(node.to_batches())
                 assert node.table().schema.equals(whole.schema, check_metadata=True)
             assert len(parts) >= min(whole.num_rows // 3, 2)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from matlens.cli.deliver import deliver
 from matlens.cli.output import Outcome, expand, json_options, message, open_input
-from matlens.cli.tables import deliver
 from matlens.errors import MatlensError, NoBoxesFound
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from matlens.boxes import BoxSource
+    from matlens.annotations import BoxSource
 
 _CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "cxcywh", "yolo", "rowcol")
 _TABLES = ("parquet", "arrow", "csv", "tsv", "jsonl", "sqlite", "duckdb")
@@ -61,7 +61,7 @@ def command(
     folder. The sizes of images, which YOLO needs, come from a field beside the boxes, from
     the headers of the images in --images, or from --image-size.
     """
-    from matlens.boxes import concat, find, merge
+    from matlens.annotations import concat, find, merge
     from matlens.export.atomic import refuse_existing
 
     format_name = _format(output, format_name)
@@ -121,8 +121,8 @@ def _explain(source: BoxSource, convention: str | None) -> None:
 def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
     import pyarrow as pa
 
-    from matlens.boxes import concat
-    from matlens.tables import with_metadata
+    from matlens.annotations import concat
+    from matlens.columns.table import with_metadata
 
     if not many:
         return tables[0][1]
@@ -132,7 +132,7 @@ def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
 
 def _format(output: str | None, name: str | None) -> str | None:
     """The format by its name or by the suffix of the output."""
-    from matlens.export.formats import find_format
+    from matlens.export.registry import find_format
 
     if output is None or name is not None:
         return name

@@ -21,8 +21,8 @@ from matlens.cli.output import (
 from matlens.escape import safe_text
 
 if TYPE_CHECKING:
-    from matlens.checking import VariableCheck
-    from matlens.tree import MatFile
+    from matlens.operations.check import VariableCheck
+    from matlens.tree.file import MatFile
 
 
 @click.command("check")
@@ -55,7 +55,7 @@ def command(files: tuple[str, ...], salvage: str | None, force: bool, as_json: b
 
 
 def _check(file: MatFile, *, quiet: bool) -> list[VariableCheck]:
-    from matlens.checking import check
+    from matlens.operations.check import check
 
     found = []
     if not quiet:
@@ -103,8 +103,8 @@ def _as_dict(name: str, file: MatFile, found: list[VariableCheck]) -> dict[str, 
 
 def _salvage(file: MatFile, found: list[VariableCheck], target: str, force: bool) -> None:
     """Write what can be read to a file of its own: ``[]`` stands for damaged elements inside structs and cells."""
+    from matlens.export.item import Item, empty_reader
     from matlens.export.mat import write_mat
-    from matlens.export.source import Item, empty_reader
 
     names = [variable.name for variable in found if not variable.is_lost]
     salvaged = file.salvaged()

@@ -23,9 +23,9 @@ from matlens.cli.output import (
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
-    from matlens.conversion import Output
-    from matlens.export.formats import ExportOptions
-    from matlens.tree import MatFile
+    from matlens.export.registry import ExportOptions
+    from matlens.operations.convert import Output
+    from matlens.tree.file import MatFile
 
 FORMAT_NAMES = ("parquet", "arrow", "csv", "tsv", "json", "jsonl", "npy", "npz", "sqlite", "duckdb", "mat")
 NAN_POLICIES = ("null", "string", "literal", "error")
@@ -76,7 +76,7 @@ def command(
     each, or together into .npz, .sqlite, .duckdb or .mat. Everything that would be lost is
     said on stderr. Rows are read in windows, so that memory stays bounded.
     """
-    from matlens.export.formats import ExportOptions
+    from matlens.export.registry import ExportOptions
 
     if output is None and not dry_run:
         raise click.UsageError("name the output with -o FILE or -o DIR/, or look first with --dry-run")
@@ -121,7 +121,7 @@ class _Job:
 
     def convert(self, file: MatFile, folder: str | None) -> None:
         """Convert the values of one file."""
-        from matlens.conversion import describe_output, items_of, outputs_of, takes_values
+        from matlens.operations.convert import describe_output, items_of, outputs_of, takes_values
 
         found = items_of(
             file,
@@ -168,8 +168,8 @@ class _Job:
             message(f"{file.name}: {output.path.name}: {warning}")
 
     def _write(self, file: MatFile, output: Output) -> None:
-        from matlens.conversion import write_output
-        from matlens.export.formats import write_stream
+        from matlens.export.registry import write_stream
+        from matlens.operations.convert import write_output
 
         known = len(output.notes)
         with progress(output.num_rows, output.path.name) as advance:

@@ -10,7 +10,7 @@ import click
 from matlens.cli.output import DATA_FAULT, columns_text, json_options, message, open_input, print_json
 
 if TYPE_CHECKING:
-    from matlens.comparison import Difference
+    from matlens.operations.diff import Difference
 
 
 @click.command("diff")
@@ -27,7 +27,7 @@ def command(a: str, b: str, path: str | None, rtol: float, atol: float, limit: i
     Two numbers are equal if |a - b| <= atol + rtol * |b|; NaN equals NaN. Exits with 1
     where something differs or is unreadable.
     """
-    from matlens.comparison import diff, diff_nodes
+    from matlens.operations.diff import diff, diff_nodes
 
     with open_input(a) as first, open_input(b) as second:
         if path:

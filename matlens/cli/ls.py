@@ -24,7 +24,7 @@ def command(files: tuple[str, ...], jsonl: bool, as_json: bool) -> None:
     Reads headers only, however large the file. "-" is standard input; "**" matches
     folders at any depth.
     """
-    from matlens.describe import describe_file
+    from matlens.tree.describe import describe_file
 
     outcome = Outcome()
     described = []

@@ -27,7 +27,7 @@ from matlens.errors import (
 from matlens.escape import safe_text, shorten
 
 if TYPE_CHECKING:
-    from matlens.tree import MatFile
+    from matlens.tree.file import MatFile
 
 __all__ = [
     "Outcome",
@@ -255,7 +255,7 @@ def _reading() -> dict[str, Any]:
 @contextmanager
 def open_input(name: str) -> Iterator[MatFile]:
     """Open a file, or standard input for ``-``, spooled to a temporary file."""
-    from matlens.tree import open_file
+    from matlens.tree.file import open_file
 
     if name != _STDIN:
         with open_file(name, **_reading()) as file:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from matlens.cli.deliver import deliver
 from matlens.cli.output import counted, json_options, message, open_input
-from matlens.cli.tables import deliver
 
 if TYPE_CHECKING:
     from matlens.helpers import Regions
-    from matlens.tree import MatFile
+    from matlens.tree.file import MatFile
 
 _COMPARISONS = (">", ">=", "<", "<=")
 _ELLIPSE = ("eccentricity", "axis_major_length", "axis_minor_length")
@@ -81,7 +81,7 @@ def _find(
 
 def _image(file: MatFile, path: str) -> Any:
     from matlens.errors import TypeMismatch
-    from matlens.nodes import NumericNode
+    from matlens.tree.nodes import NumericNode
 
     node = file.get(path)
     if not isinstance(node, NumericNode):

@@ -13,7 +13,7 @@ from matlens.errors import UnsupportedValue
 from matlens.escape import safe_text
 
 if TYPE_CHECKING:
-    from matlens.nodes import Node
+    from matlens.tree.nodes.node import Node
 
 MAX_COLUMNS = 12
 MAX_PAGES = 6
@@ -54,9 +54,9 @@ def command(file: str, path: str | None, rows: int, raw: bool, as_json: bool) ->
 
 
 def _as_dict(node: Node) -> dict[str, Any]:
-    from matlens.columns import json_safe
-    from matlens.describe import describe_node
-    from matlens.readers import OpaqueValue
+    from matlens.columns.build import json_safe
+    from matlens.formats.records import OpaqueValue
+    from matlens.tree.describe import describe_node
 
     if node.kind == "opaque" and isinstance(value := node.value, OpaqueValue):
         return describe_node(node) | {"value": None, "note": str(value)}
@@ -74,7 +74,7 @@ def _print(node: Node, rows: int) -> None:
 
 def _print_raw(node: Node) -> None:
     """The lines of a text, or of several, in UTF-8."""
-    from matlens.columns import printable
+    from matlens.columns.build import printable
 
     value = node.to_python()
     texts = [value] if isinstance(value, str) else value

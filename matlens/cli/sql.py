@@ -6,8 +6,8 @@ import sys
 
 import click
 
+from matlens.cli.deliver import print_table, write_table
 from matlens.cli.output import json_options, open_input, print_json
-from matlens.cli.tables import print_table, write_table
 
 
 @click.command("sql")
@@ -27,7 +27,7 @@ def command(
     Such as: matlens sql a.mat "select image, size from annotations where reviewed". A path
     in double quotes is a table, too: from "s.data". Needs DuckDB: pip install 'matlens[sql]'.
     """
-    from matlens.queries import query as run_query
+    from matlens.operations.query import query as run_query
 
     with open_input(file) as opened:
         table = run_query(opened, query)
@@ -39,7 +39,7 @@ def command(
         stream_csv(table, sys.stdout.buffer, flatten=flatten)
         sys.stdout.buffer.flush()
     elif as_json:
-        from matlens.columns import json_safe
+        from matlens.columns.build import json_safe
 
         print_json({"columns": table.column_names, "rows": json_safe(table.to_pylist())})
     else:

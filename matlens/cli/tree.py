@@ -10,8 +10,8 @@ from matlens.cli.output import Outcome, expand, json_options, open_input, print_
 from matlens.escape import safe_text
 
 if TYPE_CHECKING:
-    from matlens.nodes import Node
-    from matlens.tree import MatFile
+    from matlens.tree.file import MatFile
+    from matlens.tree.nodes.node import Node
 
 
 @click.command("tree")
@@ -40,7 +40,7 @@ def command(file: str, path: str | None, depth: int, limit: int, as_json: bool) 
 
 
 def _print(file: MatFile, nodes: list[Node], depth: int, limit: int) -> None:
-    from matlens.describe import tree_rows
+    from matlens.tree.describe import tree_rows
 
     click.echo(f"{style(safe_text(file.name), 'cyan')}  version {file.version}")
     for node in nodes:
@@ -70,7 +70,7 @@ def _line(item: Node | int, *, top: bool) -> str:
 
 
 def _as_dict(node: Node, depth: int, limit: int) -> dict[str, Any]:
-    from matlens.describe import describe_node
+    from matlens.tree.describe import describe_node
 
     row = describe_node(node) | {"preview": node.preview(60), "children_total": node.child_count}
     if depth > 1:

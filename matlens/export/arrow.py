@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from matlens.export.atomic import atomic_output
-from matlens.export.source import Source, reader_of
+from matlens.export.item import Source, reader_of
 
 __all__ = ["stream_arrow", "write_arrow"]
 

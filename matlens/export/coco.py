@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from matlens.columns import json_safe
+from matlens.columns.build import json_safe
 from matlens.export.atomic import atomic_output
 from matlens.export.images import BoxesByImage
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import pyarrow as pa
 
+from matlens.columns.table import METADATA_KEY
 from matlens.export.flatten import FlatTable, nested_columns
-from matlens.export.source import BatchReader
-from matlens.tables import METADATA_KEY
+from matlens.export.item import BatchReader
 
 __all__ = ["CONSUMERS", "Consumer", "adapted", "warnings_for"]
 

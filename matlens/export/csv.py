@@ -13,7 +13,7 @@ from pyarrow import csv
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_output
 from matlens.export.flatten import FlatTable, nested_columns
-from matlens.export.source import BatchReader, Source, reader_of
+from matlens.export.item import BatchReader, Source, reader_of
 
 __all__ = ["stream_csv", "write_csv"]
 

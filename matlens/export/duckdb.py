@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from matlens.columns.table import METADATA_KEY
 from matlens.errors import MatlensError, MissingExtra
 from matlens.export.atomic import atomic_path
+from matlens.export.item import Item
 from matlens.export.room import with_room
-from matlens.export.source import Item
 from matlens.export.sqlite import METADATA_TABLE, quoted
 from matlens.names import unique_names
-from matlens.tables import METADATA_KEY
 
 __all__ = ["connect", "write_duckdb"]
 

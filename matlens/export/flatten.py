@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from matlens.columns import json_safe
-from matlens.export.source import Source, reader_of
+from matlens.columns.build import json_safe
+from matlens.columns.notes import Note
+from matlens.export.item import Source, reader_of
 from matlens.names import unique_names
-from matlens.unify import Note
 
 __all__ = ["FlatTable", "is_nested", "json_column", "nested_columns"]
 

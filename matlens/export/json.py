@@ -10,7 +10,7 @@ from typing import IO, Any, Literal
 
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_output
-from matlens.export.source import BatchReader, Source, reader_of
+from matlens.export.item import BatchReader, Source, reader_of
 
 __all__ = ["NanPolicy", "stream_json", "write_json"]
 

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matlens.columns.notes import Note
 from matlens.errors import LossyConversion, UnfitFormat, UnsupportedValue
 from matlens.export.atomic import atomic_output
-from matlens.export.source import Item
-from matlens.gather import counts_to_offsets
-from matlens.model import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
+from matlens.export.item import Item
+from matlens.formats.ragged import counts_to_offsets
+from matlens.formats.reader import Reader
+from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
+from matlens.formats.v5.tags import MI_COMPRESSED, MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32
+from matlens.formats.visit import Walk, kinds
 from matlens.names import unique_names
-from matlens.nodes import Node
-from matlens.readers.base import Reader
-from matlens.readers.mat5_format import MI_COMPRESSED, MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32
-from matlens.unify import Note
-from matlens.values import sparse_arrays
-from matlens.walk import Walk, kinds
+from matlens.tree.nodes.node import Node
+from matlens.values.kinds import sparse_arrays
 
 __all__ = ["matlab_names", "write_mat"]
 
@@ -167,7 +167,7 @@ class _Encoder:
 
     def _part(self, node: Node, name: bytes) -> bytes:
         """Elements of an array, a record or a field: not stored as such, so its values are read first."""
-        from matlens.tree import from_loadmat
+        from matlens.tree.file import from_loadmat
 
         part = from_loadmat({"value": node.to_numpy()})["value"]
         encoder = _Encoder(part.owner.reader)

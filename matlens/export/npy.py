@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_output
-from matlens.export.source import Item
+from matlens.export.item import Item
 from matlens.names import safe_file_name, unique_names
-from matlens.nodes import CharNode, NumericNode
+from matlens.tree.nodes import CharNode, NumericNode
 
 __all__ = ["write_npy", "write_npz"]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matlens.export.atomic import atomic_output
-from matlens.export.source import Source, reader_of
+from matlens.export.item import Source, reader_of
 
 __all__ = ["write_parquet"]
 

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from matlens.columns.table import METADATA_KEY
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_path
 from matlens.export.flatten import FlatTable
+from matlens.export.item import Item
 from matlens.export.room import with_room
-from matlens.export.source import Item
 from matlens.names import unique_names
-from matlens.tables import METADATA_KEY
 
 __all__ = ["METADATA_TABLE", "quoted", "write_sqlite"]
 

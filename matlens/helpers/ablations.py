@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import PathError, TypeMismatch, UnsupportedValue
-from matlens.helpers.columns import ColumnTable
+from matlens.helpers.column_table import ColumnTable
 from matlens.helpers.sorting import rank
 
 __all__ = ["Ablation", "Trial", "ablate_columns", "ablation"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matlens.errors import ShapeMismatch, UnsupportedValue
-from matlens.helpers.columns import ColumnTable
+from matlens.helpers.column_table import ColumnTable
 from matlens.helpers.runs import Intensity, Runs, draw
 
 if TYPE_CHECKING:

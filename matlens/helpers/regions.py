@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,6 @@ from matlens.errors import ShapeMismatch, TypeMismatch, UnsupportedValue
 from matlens.helpers.arrays import as_array
 from matlens.helpers.measures import Regions
 from matlens.helpers.runs import Runs, connect, find_runs
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["find_regions", "regionprops"]
 

@@ -12,11 +12,11 @@ from textual.content import Content
 from textual.widgets import Footer, TabbedContent, TabPane
 
 from matlens.escape import safe_text, shorten
-from matlens.tree import MatFile
+from matlens.tree.file import MatFile
 from matlens.tui.browser import FileView
 from matlens.tui.compare import Marked
+from matlens.tui.model.settings import load_settings, save_state
 from matlens.tui.outline import Outline
-from matlens.tui.settings import load_settings, save_state
 
 __all__ = ["Browser"]
 

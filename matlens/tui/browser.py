@@ -20,19 +20,20 @@ from textual.worker import get_current_worker
 
 from matlens.errors import MatlensError
 from matlens.escape import safe_text
-from matlens.nodes import Node, NumericNode, StructNode
-from matlens.tree import MatFile
-from matlens.tui.clipboard import copy_by_program
+from matlens.tree.file import MatFile
+from matlens.tree.nodes import NumericNode, StructNode
+from matlens.tree.nodes.node import Node
 from matlens.tui.compare import CompareScreen, Marked
 from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
-from matlens.tui.facts import facts_text, statistics_text
-from matlens.tui.grids import ArrayGrid, Grid, error_text, grid_of
-from matlens.tui.neighbours import boxes_beside
+from matlens.tui.model.clipboard import copy_by_program
+from matlens.tui.model.facts import facts_text, statistics_text
+from matlens.tui.model.grids import ArrayGrid, Grid, error_text, grid_of
+from matlens.tui.model.neighbours import boxes_beside
+from matlens.tui.model.pictures import is_rgb
+from matlens.tui.model.settings import load_state
+from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
-from matlens.tui.pictures import is_rgb
-from matlens.tui.settings import load_state
-from matlens.tui.statistics import statistics
-from matlens.tui.table import GridView
+from matlens.tui.table_view import GridView
 from matlens.tui.viewers import PictureScreen, PlotScreen
 from matlens.tui.workers import in_thread
 

@@ -13,12 +13,12 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from matlens.comparison import Difference, diff_nodes
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
-from matlens.nodes import Node
-from matlens.tui.grids import error_text, grid_of
-from matlens.tui.table import GridView
+from matlens.operations.diff import Difference, diff_nodes
+from matlens.tree.nodes.node import Node
+from matlens.tui.model.grids import error_text, grid_of
+from matlens.tui.table_view import GridView
 from matlens.tui.workers import in_thread
 
 __all__ = ["CompareScreen", "Marked"]

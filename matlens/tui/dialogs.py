@@ -19,15 +19,15 @@ from textual.widgets import Button, Checkbox, Input, Label, OptionList, Progress
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from matlens.conversion import Output, items_of, outputs_of, takes_values, write_output
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
-from matlens.export.formats import ExportOptions
+from matlens.export.registry import ExportOptions
 from matlens.names import safe_file_name
-from matlens.nodes import Node
-from matlens.tree import MatFile
-from matlens.tui.grids import error_text
-from matlens.tui.search import Hit, search
+from matlens.operations.convert import Output, items_of, outputs_of, takes_values, write_output
+from matlens.tree.file import MatFile
+from matlens.tree.nodes.node import Node
+from matlens.tui.model.grids import error_text
+from matlens.tui.model.matches import Hit, search
 from matlens.tui.workers import in_thread
 
 __all__ = ["Ask", "Choose", "Export", "Find", "Search"]

@@ -14,9 +14,9 @@ from textual.widgets.tree import TreeNode
 
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
-from matlens.nodes import Node
-from matlens.tree import MatFile
-from matlens.tui.grids import error_text
+from matlens.tree.file import MatFile
+from matlens.tree.nodes.node import Node
+from matlens.tui.model.grids import error_text
 from matlens.tui.workers import in_thread
 
 __all__ = ["More", "Outline"]

@@ -24,7 +24,7 @@ from textual.worker import get_current_worker
 
 from matlens.escape import safe_text
 from matlens.tui.dialogs import Ask
-from matlens.tui.pictures import (
+from matlens.tui.model.pictures import (
     BOX_COLOURS,
     REGION_COLOURS,
     BoxCheck,
@@ -37,9 +37,9 @@ from matlens.tui.pictures import (
     rgb_colours,
     sample,
 )
-from matlens.tui.plots import histogram_text, plot_text
+from matlens.tui.model.plots import histogram_text, plot_text
+from matlens.tui.model.thresholds import Found, find
 from matlens.tui.slider import Slider
-from matlens.tui.thresholds import Found, find
 from matlens.tui.workers import in_thread
 
 __all__ = ["PictureScreen", "PlotScreen"]

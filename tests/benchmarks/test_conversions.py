@@ -17,8 +17,8 @@ import pytest
 import scipy.io
 
 import matlens
-from matlens.comparison import diff
-from matlens.conversion import convert
+from matlens.operations.convert import convert
+from matlens.operations.diff import diff
 
 pytestmark = pytest.mark.benchmark(min_rounds=1, warmup=False, timer=time.process_time)
 
@@ -30,10 +30,11 @@ def peak():
 sys.argv, kind = sys.argv[:1] + sys.argv[2:], sys.argv[1]
 source, target = sys.argv[1:]
 if kind == "matlens":
-    import matlens.conversion, matlens.export.formats, matlens.export.parquet, matlens.readers.mat73, scipy.io
+    import matlens.operations.convert, matlens.export.registry, matlens.export.parquet, scipy.io
+    import matlens.formats.v73.reader
     base = peak()
     start = time.process_time()
-    matlens.conversion.convert(source, target)
+    matlens.operations.convert.convert(source, target)
 else:
     import h5py, pandas, pyarrow.parquet
     base = peak()

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import matlens
 from matlens.errors import MatlensError
-from matlens.readers import OpenedFile
-from matlens.readers.mat4 import Mat4Reader
-from matlens.readers.mat5 import Mat5Reader
-from matlens.readers.mat5_format import TagReader
-from matlens.readers.mat73 import Mat73Reader
-from matlens.readers.sniff import sniff
+from matlens.formats.sniff import sniff
+from matlens.formats.source.local import OpenedFile
+from matlens.formats.v4 import Mat4Reader
+from matlens.formats.v5.reader import Mat5Reader
+from matlens.formats.v5.tags import TagReader
+from matlens.formats.v73.reader import Mat73Reader
 
 __all__ = ["main", "one_input"]
 

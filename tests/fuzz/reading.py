@@ -19,8 +19,8 @@ import numpy as np
 import scipy.sparse
 
 import matlens
-from matlens.checking import check_node
 from matlens.errors import MatlensError
+from matlens.operations.check import check_node
 
 __all__ = ["Outcome", "digest", "read_everything", "run"]
 

@@ -1,0 +1,1 @@
+"""Records to Arrow: plans, and the tables built after them."""

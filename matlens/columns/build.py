@@ -1,0 +1,276 @@
+"""Elements to Arrow: a struct array or a cell is decoded for all its elements at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from matlens.columns.object_columns import items_of
+from matlens.columns.plan import ColumnPlan, Planner, column_path, is_numeric, reorder_children
+from matlens.columns.unify import Kind, Layout, row_major
+from matlens.formats.loadmat_output import is_undecoded
+from matlens.formats.ragged import counts_to_offsets, ragged_ranges, units_to_utf8
+from matlens.formats.reader import Reader
+from matlens.formats.records import Children, Elements, Headers, Int64s
+from matlens.formats.visit import Walk, kinds
+from matlens.names import safe_column_names
+from matlens.values.kinds import char_values
+from matlens.values.loadmat_form import decode_values, function_texts
+from matlens.values.plain import plain
+
+__all__ = ["ColumnBuilder", "build_column", "json_safe", "leaf_array", "printable"]
+
+
+def build_column(reader: Reader, elements: Elements, path: str) -> pa.Array:
+    """Arrow array of n entries, one for each element, planned from just these."""
+    planner = Planner(reader, keep=True)
+    planner.plan([(elements, path)])
+    return ColumnBuilder(reader, planner).build(elements, path)
+
+
+class ColumnBuilder:
+    """Builds Arrow arrays from elements of one reader, in the forms that a planner has found.
+
+    Where the planner has kept the headers of a column, these are used and given up.
+    """
+
+    def __init__(self, reader: Reader, planner: Planner) -> None:
+        self._reader = reader
+        self._planner = planner
+        self._walk = Walk(reader)
+
+    def build(self, elements: Elements, path: str, owner: Int64s | None = None) -> pa.Array:
+        """Arrow array of n entries, one for each element."""
+        plan = self._planner.columns.get(path)
+        if plan is None:
+            return pa.nulls(len(elements))
+        headers, groups = self._planner.levels.pop(path, (None, None))
+        if headers is None:
+            headers = self._walk.enter(elements, owner)
+            headers.raise_first_error()
+        else:
+            self._walk.enter_known(elements, owner)
+        column = self._build_kind(headers, plan, groups)
+        self._walk.leave()
+        return column
+
+    def _build_kind(self, headers: Headers, plan: ColumnPlan, groups: list[Children] | None) -> pa.Array:
+        if plan.kind == Kind.NUMBER:
+            return self._numbers(headers, plan)
+        if plan.kind is None:
+            return self._json(headers)
+        index = np.flatnonzero(~(is_numeric(headers) & (headers.numel == 0)))
+        if not len(index):
+            return pa.nulls(len(headers), self._planner.type_of(plan.path))
+        present = headers if len(index) == len(headers) else headers.take(index)
+        match plan.kind:
+            case Kind.CHAR:
+                array = self._chars(present, plan)
+            case Kind.CELL:
+                array = self._cells(present, groups, index, plan)
+            case Kind.STRUCT:
+                array = self._structs(present, groups, index, plan)
+            case Kind.SPARSE:
+                array = self._sparse(present, plan)
+            case Kind.FUNCTION:
+                array = pa.array(function_texts(self._reader, present), pa.string())
+            case _:
+                array = self._objects(present, plan)
+        return _spread(array, index, len(headers))
+
+    def _objects(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
+        values = decode_values(self._reader, headers.elements)
+        kind = self._planner.type_of(plan.path)
+        if plan.object_item is None:
+            return pa.array([None if is_undecoded(value) else _json_text(value) for value in values], kind)
+        lists = [items_of(value) for value in values]
+        return pa.array([items[0] for items in lists] if plan.objects_alone else lists, kind)
+
+    # --- numbers -------------------------------------------------------------------
+
+    def _numbers(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
+        shapes, layout = plan.shapes, plan.shapes.layout
+        values, null = self._gather(headers, plan), shapes.is_null(headers)
+        if layout == Layout.SCALAR and len(values) == len(headers):
+            return leaf_array(values)
+        if layout in (Layout.SCALAR, Layout.FIXED):
+            dims = shapes.first or ()
+            table = _fixed_row_major(values, dims)
+            if null.any():
+                filled, table = table, np.zeros((len(headers), table.shape[1]), values.dtype)
+                table[~null] = filled
+            return _nest(table, shapes.lists, null)
+        counts, large = headers.numel, plan.is_large
+        if layout == Layout.VECTOR:
+            return _list(leaf_array(values), counts, null, large)
+        values = values[row_major(headers.dims, counts)]
+        if layout == Layout.ROWS:
+            rows = _fixed_list(leaf_array(values), shapes.lists[0])
+            return _list(rows, np.where(null, 0, headers.dims[:, 0]), null, large)
+        stored = headers.dims[_stored_dims(headers) & ~null[:, None]]
+        data = _list(leaf_array(values), counts, null, large)
+        shape = _list(pa.array(stored), headers.ndim, null)
+        return pa.StructArray.from_arrays([data, shape], ["data", "shape"], mask=pa.array(null))
+
+    def _gather(self, headers: Headers, plan: ColumnPlan) -> NDArray[Any]:
+        """Values of all elements one after another, in the dtype of the column."""
+        dtype, parts = plan.dtype, []
+        for _, index in kinds(headers):
+            values, _ = self._reader.gather(headers if len(index) == len(headers) else headers.take(index))
+            parts.append((index, values))
+        if len(parts) == 1:
+            return parts[0][1].astype(dtype, copy=False)
+        starts = counts_to_offsets(headers.numel)
+        joined = np.empty(int(starts[-1]), dtype)
+        for index, values in parts:
+            joined[ragged_ranges(starts[index], headers.numel[index])] = values.astype(dtype)
+        return joined
+
+    # --- text ----------------------------------------------------------------------
+
+    def _chars(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
+        if not plan.is_text_row:
+            texts = char_values(self._reader, headers)
+            rows = [[text] if isinstance(text, str) else text.ravel(order="F").tolist() for text in texts]
+            return pa.array([[printable(row) for row in item] for item in rows], pa.list_(pa.string()))
+        units, offsets = self._reader.gather(headers)
+        data, ends = units_to_utf8(units, offsets)
+        return _string_array(data, ends, plan.is_large)
+
+    def _json(self, headers: Headers) -> pa.Array:
+        values = decode_values(self._reader, headers.elements)
+        texts = [None if v is None or (np.size(v) == 0 and v.dtype.kind != "U") else _json_text(v) for v in values]
+        return pa.array(texts, pa.string())
+
+    # --- containers ----------------------------------------------------------------
+
+    def _cells(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
+        (group,) = groups or self._reader.children(headers)
+        owner = index[np.repeat(group.parents, np.diff(group.offsets))]
+        items = self.build(group.elements, f"{plan.path}{{}}", owner)
+        return _list(items, np.diff(group.offsets), np.zeros(len(headers), bool), plan.is_large)
+
+    def _structs(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
+        groups = groups or self._reader.children(headers)
+        total = int(headers.numel.sum())
+        names, arrays = plan.fields, [self._field(groups, name, index, total, plan) for name in plan.fields]
+        if names:
+            records = pa.StructArray.from_arrays(arrays, safe_column_names(names))
+        else:
+            # Parquet has no struct without fields.
+            records = pa.StructArray.from_arrays([pa.nulls(total, pa.bool_())], ["_"])
+        if plan.is_record:
+            return records
+        return _list(records, headers.numel, np.zeros(len(headers), bool), plan.is_large)
+
+    def _field(self, groups: list[Children], name: str, index: Int64s, total: int, plan: ColumnPlan) -> pa.Array:
+        """Array of one field over all records, null where a record does not have it."""
+        path = column_path(plan.path, name)
+        if not any(name in (group.fields or ()) for group in groups):
+            return pa.nulls(total, self._planner.type_of(path))
+        elements, target, owner = reorder_children(groups, name, index)
+        return _spread(self.build(elements, path, owner), target, total)
+
+    def _sparse(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
+        triplets = self._reader.triplets(headers)
+        counts, none, large = np.diff(triplets.offsets), np.zeros(len(headers), bool), plan.is_large
+        columns = [
+            _list(pa.array(triplets.row), counts, none, large),
+            _list(pa.array(triplets.col), counts, none, large),
+            _list(leaf_array(triplets.value), counts, none, large),
+            _fixed_list(pa.array(headers.dims[:, :2].ravel()), 2),
+        ]
+        return pa.StructArray.from_arrays(columns, ["row", "col", "value", "shape"])
+
+
+def _stored_dims(headers: Headers) -> NDArray[np.bool_]:
+    """Mask of the dims that are stored, over the padded dims of a batch."""
+    return np.asarray(np.arange(headers.dims.shape[1])[None, :] < headers.ndim[:, None])
+
+
+def _fixed_row_major(values: NDArray[Any], dims: Sequence[int]) -> NDArray[Any]:
+    """Values of arrays of equal dims, each column-major, as rows in row-major order."""
+    stacked = values.reshape((-1, *dims[::-1]))
+    axes = (0, *range(len(dims), 0, -1))
+    return stacked.transpose(axes).reshape(len(stacked), int(np.prod(dims, dtype=np.int64)))
+
+
+def leaf_array(values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> pa.Array:
+    """A primitive Arrow array of numbers; complex ones as a struct of real and imag."""
+    if values.dtype.kind == "c":
+        parts = [pa.array(np.ascontiguousarray(part)) for part in (values.real, values.imag)]
+        return pa.StructArray.from_arrays(parts, ["real", "imag"], mask=None if mask is None else pa.array(mask))
+    return pa.array(values, mask=mask)
+
+
+def _nest(table: NDArray[Any], sizes: tuple[int, ...], null: NDArray[np.bool_]) -> pa.Array:
+    """Rows of equal length as primitives, fixed-size lists, or fixed-size lists of them."""
+    mask = null if null.any() else None
+    if not sizes:
+        return leaf_array(table.ravel() if table.shape[1] else np.zeros(len(table), table.dtype), mask)
+    array = leaf_array(table.ravel())
+    for size in sizes[:0:-1]:
+        array = _fixed_list(array, size)
+    return _fixed_list(array, sizes[0], mask)
+
+
+def _fixed_list(values: pa.Array, size: int, mask: NDArray[np.bool_] | None = None) -> pa.Array:
+    masked = None if mask is None else pa.array(mask)
+    return pa.FixedSizeListArray.from_arrays(values, size, mask=masked)
+
+
+def _list(values: pa.Array, counts: Int64s, null: NDArray[np.bool_], large: bool = False) -> pa.Array:
+    offsets = counts_to_offsets(np.where(null, 0, counts))
+    array_type, dtype = (pa.LargeListArray, np.int64) if large else (pa.ListArray, np.int32)
+    mask = pa.array(null) if null.any() else None
+    return array_type.from_arrays(pa.array(offsets.astype(dtype)), values, mask=mask)
+
+
+def _string_array(data: NDArray[np.uint8], offsets: Int64s, large: bool) -> pa.Array:
+    array_type, dtype = (pa.LargeStringArray, np.int64) if large else (pa.StringArray, np.int32)
+    return array_type.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(dtype)), pa.py_buffer(data))
+
+
+def _spread(array: pa.Array, index: Int64s, total: int) -> pa.Array:
+    """Put entry k of `array` at ``index[k]`` of an array of `total`, null elsewhere."""
+    if len(index) == total:
+        return array
+    source = np.zeros(total, np.int64)
+    source[index] = np.arange(len(index))
+    absent = np.ones(total, bool)
+    absent[index] = False
+    return array.take(pa.array(source, mask=absent))
+
+
+def printable(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair, which no encoding has."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(json_safe(plain(value)), ensure_ascii=False)
+
+
+def json_safe(value: Any) -> Any:
+    """Values that JSON knows: no NaN or infinity, complex as two numbers."""
+    if isinstance(value, dict):
+        return {printable(str(key)): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [json_safe(item) for item in value]
+    if isinstance(value, complex):
+        return {"real": json_safe(value.real), "imag": json_safe(value.imag)}
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return str(value)
+    return printable(value) if isinstance(value, str) else value

@@ -1,0 +1,94 @@
+"""Arrow columns of objects: an element for each string, point in time, category …"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matlens.classes.instances import convert
+from matlens.classes.strings import StoredStrings, stored_strings, texts_of
+from matlens.formats.ragged import counts_to_offsets, units_to_utf8
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["arrow_column", "item_type", "items_of"]
+
+_MAX_OFFSET = 2**31 - 1
+
+
+def item_type(class_names: set[str]) -> pa.DataType | None:
+    """Arrow type of single elements of objects that stand inside structs and cells; None for classes without one."""
+    import pyarrow as pa
+
+    if len(class_names) != 1:
+        return None
+    (name,) = class_names
+    types = {
+        "string": pa.string(),
+        "categorical": pa.string(),
+        "datetime": pa.timestamp("us"),
+        "duration": pa.duration("us"),
+    }
+    return types.get(name)
+
+
+def items_of(value: Any) -> list[Any]:
+    """Elements of an array of these classes, in column-major order."""
+    if value is None or isinstance(value, str):
+        return [value]
+    if hasattr(value, "categories"):
+        return [None if code < 0 else value.categories[code] for code in value.codes.tolist()]
+    flat = np.asarray(value).ravel(order="F")
+    return list(flat) if flat.dtype.kind in "mM" else list(flat.tolist())
+
+
+def arrow_column(class_name: str, properties: Mapping[str, Any]) -> pa.Array:
+    """The elements of an array of one of `COLUMN_CLASSES`, in column-major order.
+
+    Parameters
+    ----------
+    class_name : str
+    properties : mapping
+        Of the object, in the form of `scipy.io.loadmat`.
+
+    Raises
+    ------
+    CorruptFile
+        If a property is missing, or does not fit.
+
+    Examples
+    --------
+    >>> arrow_column("duration", {"millis": np.array([[1.5, 2.0]])}).type
+    DurationType(duration[us])
+    """
+    import pyarrow as pa
+
+    if class_name == "string" and "any" in properties:
+        return _string_column(stored_strings(properties["any"]))
+    value = convert(class_name, properties)
+    if class_name == "categorical":
+        flat = value if hasattr(value, "categories") else value.ravel(order="F").tolist()
+        return pa.array(flat, pa.dictionary(pa.int32(), pa.string()))
+    flat = np.asarray(value).ravel(order="F")
+    if class_name == "datetime":
+        zone = texts_of(properties["tz"]) if "tz" in properties else []
+        return pa.array(flat, pa.timestamp("us", tz=zone[0] if zone and zone[0] else None))
+    if class_name == "duration":
+        return pa.array(flat, pa.duration("us"))
+    parts = [pa.array(np.ascontiguousarray(flat[name])) for name in ("months", "days", "time")]
+    return pa.StructArray.from_arrays(parts, ["months", "days", "time"])
+
+
+def _string_column(strings: StoredStrings) -> pa.Array:
+    """Texts in column-major order; halves of a letter become U+FFFD, as UTF-8 cannot hold them."""
+    import pyarrow as pa
+
+    data, offsets = units_to_utf8(strings.units, counts_to_offsets(np.diff(strings.ends, prepend=0)))
+    is_large = len(data) > _MAX_OFFSET
+    kind, width = (pa.large_string(), np.int64) if is_large else (pa.string(), np.int32)
+    valid = pa.py_buffer(np.packbits(~strings.is_missing, bitorder="little")) if strings.is_missing.any() else None
+    buffers = [valid, pa.py_buffer(offsets.astype(width)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(kind, len(strings.ends), buffers)

@@ -1,0 +1,1 @@
+"""Readers around readers: a process of its own, and passing over damage."""

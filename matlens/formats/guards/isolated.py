@@ -1,0 +1,239 @@
+"""Reading in a process of its own: what crashes, hangs or takes too much memory there does no harm here.
+
+The process answers the calls of the `Reader` contract. Its memory is limited, on POSIX so is the number of files that
+it may open once it has opened its own, and it is killed when an answer takes too long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import pickle
+import struct
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from matlens.errors import CorruptFile, MatlensError
+from matlens.formats.mcos import ObjectTable
+from matlens.formats.records import Children, Elements, Headers, OpaqueValue, Single, Triplets, Variable
+from matlens.limits import Limits
+
+__all__ = ["IsolatedReader", "receive", "send"]
+
+_TICK = 0.1
+_ASKED_AGAIN = ("headers", "children")
+"""What the nodes of a tree ask for many times, most of all where values are shared."""
+_SMALL, _KEPT = 4096, 4096
+_LENGTH = struct.Struct("<Q")
+
+
+def send(pipe: IO[bytes], message: Any) -> None:
+    """Write one message."""
+    _write(pipe, pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+
+def _write(pipe: IO[bytes], data: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(data)) + data)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> Any:
+    """Read one message.
+
+    Raises
+    ------
+    EOFError
+        If the other side has gone.
+    """
+    return pickle.loads(_read(pipe))
+
+
+def _read(pipe: IO[bytes]) -> bytes:
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError("no answer")
+    (size,) = _LENGTH.unpack(head)
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError("no whole answer")
+    return data
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and close its pipes; nothing happens to one that has ended."""
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.wait()
+
+
+class _Clock(threading.Thread):
+    """Ends a process that has not answered by a deadline; one thread for all its answers, which may be thousands."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.deadline = math.inf
+        self._process = process
+
+    def run(self) -> None:
+        while self._process.poll() is None:
+            if time.monotonic() >= self.deadline:
+                self._process.kill()
+            time.sleep(_TICK)
+
+
+class IsolatedReader:
+    """A reader whose work is done by a process of its own, which is started anew after it had to be killed.
+
+    Parameters
+    ----------
+    path : str or None
+    content : bytes-like or None
+        The file, where it has no path.
+    engine : {"auto", "reference"}
+        Of the reader in the process.
+    limits : Limits
+
+    Raises
+    ------
+    CorruptFile
+        If the process ends or gives no answer; and whatever its reader raises.
+    """
+
+    def __init__(self, path: str | None, content: Any, engine: str, limits: Limits) -> None:
+        self._source = path if path is not None else bytes(content)
+        self._engine = engine
+        self.limits = limits
+        self.stats: Counter[str] = Counter()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._answers: dict[bytes, bytes] = {}
+        self._objects: ObjectTable | None = None
+        try:
+            self.version, self.header, self.problems, self.most_unshared = self._call("describe")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            _stop(process)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # Without the current folder, where a file may stand that has the name of a module.
+        places = [str(Path(__file__).parents[3]), *filter(None, sys.path)]
+        program = f"import sys; sys.path[:] = {places!r}; from matlens.formats.guards.worker import main; main()"
+        command = [sys.executable, "-I", "-c", program]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if process.stdin is not None:
+            send(process.stdin, (self._source, self._engine, self.limits))
+        self._clock = _Clock(process)
+        self._clock.start()
+        # For readers that nobody closes.
+        weakref.finalize(self, _stop, process)
+        return process
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        request = pickle.dumps((method, arguments), pickle.HIGHEST_PROTOCOL)
+        with self._lock:
+            data = self._answers.get(request)
+            if data is None:
+                data = self._ask(request)
+                if method in _ASKED_AGAIN and len(data) <= _SMALL:
+                    self._answers[request] = data
+                    if len(self._answers) > _KEPT:
+                        # The oldest goes first.
+                        del self._answers[next(iter(self._answers))]
+        is_fine, answer = pickle.loads(data)
+        if is_fine:
+            return answer
+        raise answer
+
+    def _ask(self, request: bytes) -> bytes:
+        """The answer of the process; nobody else may ask meanwhile."""
+        self._process = process = self._process or self._start()
+        self._clock.deadline = time.monotonic() + self.limits.seconds
+        try:
+            return self._exchange(process, request)
+        except (EOFError, OSError):
+            self._process = None
+            raise self._failure(process, timed_out=time.monotonic() >= self._clock.deadline) from None
+        finally:
+            self._clock.deadline = math.inf
+
+    def _exchange(self, process: subprocess.Popen[bytes], request: bytes) -> bytes:
+        if process.stdin is None or process.stdout is None:
+            raise EOFError("no pipes")
+        _write(process.stdin, request)
+        return _read(process.stdout)
+
+    def _failure(self, process: subprocess.Popen[bytes], *, timed_out: bool) -> MatlensError:
+        _stop(process)
+        if timed_out:
+            return self.limits.exceeded("seconds", f"reading took longer than {self.limits.seconds} s")
+        code = process.returncode
+        how = f"by signal {-code}" if code < 0 else f"with code {code}"
+        return CorruptFile(f"the process that read the file ended {how}")
+
+    # --- the contract --------------------------------------------------------------
+
+    def variables(self) -> list[Variable]:
+        found, self.problems = self._call("variables")
+        return list(found)
+
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        """Nothing is gained by it here."""
+
+    def headers(self, elements: Elements) -> Headers:
+        self.stats["isolated"] += len(elements)
+        found: Headers = self._call("headers", elements)
+        return found
+
+    def children(self, headers: Headers) -> list[Children]:
+        found: list[Children] = self._call("children", headers)
+        return found
+
+    def gather(self, headers: Headers, *, as_stored: bool = False) -> Any:
+        return self._call("gather", headers, as_stored)
+
+    def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
+        """A batch will do here."""
+        return None
+
+    def storage(self, headers: Headers) -> dict[str, Any]:
+        found: dict[str, Any] = self._call("storage", headers)
+        return found
+
+    def triplets(self, headers: Headers) -> Triplets:
+        found: Triplets = self._call("triplets", headers)
+        return found
+
+    def window_step(self, headers: Headers, axis: int) -> int:
+        return int(self._call("window_step", headers, axis))
+
+    def window(self, headers: Headers, axis: int, start: int, stop: int) -> Any:
+        return self._call("window", headers, axis, start, stop)
+
+    @property
+    def may_hold_objects(self) -> bool:
+        return self._objects is not None
+
+    def objects(self) -> ObjectTable | None:
+        if self._objects is None:
+            found = self._call("objects")
+            self._objects = None if found is None else ObjectTable(self, *found)
+        return self._objects
+
+    def opaque(self, headers: Headers, i: int) -> OpaqueValue:
+        found: OpaqueValue = self._call("opaque", headers, i)
+        return found

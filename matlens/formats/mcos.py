@@ -1,0 +1,268 @@
+"""The objects of a file: names, classes and properties, from the metadata of its subsystem.
+
+Every object of a MATLAB class is stored as a reference to a table that stands once in the file: the
+``FileWrapper__`` cell. Its first cell are bytes with six regions: names, classes, properties of objects that
+save themselves in their own way, objects, properties of all others, and dynamic properties. Layout after the
+public descriptions of M. Alkhatib (mat-io) and A. Shaikin (MatFileHandler), checked on files of versions 2 to 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.errors import CorruptFile
+from matlens.formats.reader import Reader
+from matlens.formats.records import OPAQUE_MARK, Elements, Headers, Int64s, MatlabClass
+
+__all__ = ["ObjectReference", "ObjectTable", "Property", "mark_references", "parse_reference"]
+
+Words = NDArray[np.int64]
+Property = Elements | str | int
+"""Where a value stands; or the name of a member of an enumeration; or a logical that is stored in the metadata."""
+
+_NAMES = 40
+"""Where the names begin: behind version, count and eight offsets."""
+_MEMBER, _STORED, _LOGICAL = 0, 1, 2
+_CELLS_BEHIND = {2: 1, 3: 2, 4: 3}
+"""Cells behind the values of properties, by version: defaults last."""
+_DYNAMIC_NAME, _DYNAMIC_VALUE = "DynamicName_", "DynamicValue_"
+
+
+class ObjectReference(NamedTuple):
+    """What stands in place of an object, or of an array of objects."""
+
+    dims: tuple[int, ...]
+    object_ids: tuple[int, ...]
+    class_id: int
+
+
+def parse_reference(words: NDArray[Any]) -> ObjectReference:
+    """Read a reference: mark, number of dims, dims, object ids, class id.
+
+    Raises
+    ------
+    CorruptFile
+        If the numbers do not fit together.
+
+    Examples
+    --------
+    >>> parse_reference(np.array([0xDD000000, 2, 1, 2, 7, 8, 3], np.uint32))
+    ObjectReference(dims=(1, 2), object_ids=(7, 8), class_id=3)
+    """
+    numbers = words.ravel().tolist()
+    if len(numbers) < 3 or numbers[0] != OPAQUE_MARK or not 2 <= numbers[1] <= min(len(numbers) - 3, 32):
+        raise CorruptFile("a reference to an object is expected")
+    ndim = int(numbers[1])
+    dims = tuple(numbers[2 : 2 + ndim])
+    ids = tuple(numbers[2 + ndim : -1])
+    count = 1
+    for n in dims:
+        count *= n
+    if count != len(ids):
+        text = "x".join(map(str, dims))
+        raise CorruptFile(f"a reference to {text} objects has {len(ids)} object numbers")
+    return ObjectReference(dims, ids, numbers[-1])
+
+
+def mark_references(
+    headers: Headers,
+    objects: ObjectTable,
+    may_refer: NDArray[np.bool_],
+    gather: Callable[[Headers], tuple[NDArray[Any], Int64s]],
+) -> None:
+    """Make objects of numbers that refer to such, in place: inside objects, references stand as plain uint32."""
+    index = np.flatnonzero(may_refer)
+    if not len(index):
+        return
+    values, offsets = gather(headers.take(index))
+    for k, i in enumerate(index.tolist()):
+        try:
+            reference = parse_reference(values[offsets[k] : offsets[k + 1]])
+            name = objects.class_name(reference.class_id)
+        except CorruptFile:
+            continue
+        headers.cls[i], headers.class_names[i] = MatlabClass.OPAQUE, name
+        headers.set_dims(i, reference.dims)
+
+
+class ObjectTable:
+    """The objects of a file by number.
+
+    Parameters
+    ----------
+    reader : Reader
+        Reads `cells`.
+    cells : Elements
+        The cells of ``FileWrapper__``.
+    byte_order : {"<", ">"}
+        Of the metadata.
+
+    Raises
+    ------
+    CorruptFile
+        If the metadata contradict themselves.
+    """
+
+    def __init__(self, reader: Reader, cells: Elements, byte_order: Literal["<", ">"]) -> None:
+        self._reader, self.cells, self.byte_order = reader, cells, byte_order
+        if len(cells) < 2:
+            raise CorruptFile(f"the subsystem has {len(cells)} cells, too few for any object")
+        self._bytes = self._metadata()
+        if len(self._bytes) < _NAMES:
+            raise CorruptFile(f"the metadata of objects have {len(self._bytes)} bytes")
+        head = self._bytes[:_NAMES].view(np.dtype(np.uint32).newbyteorder(byte_order)).astype(np.int64).tolist()
+        self.version = head[0]
+        if self.version not in _CELLS_BEHIND:
+            raise CorruptFile(f"metadata of objects of version {self.version}; 2 to 4 are known")
+        self._value_count = len(cells) - 2 - _CELLS_BEHIND[self.version]
+        ends = head[2:8]
+        if not all(a <= b for a, b in zip([_NAMES, *ends], [*ends, len(self._bytes)], strict=True)):
+            raise CorruptFile(f"the regions of the metadata of objects do not lie one behind another: {ends}")
+        self._regions = list(pairwise(ends))
+        self._names = self._split_names(head[1], ends[0])
+        self._default_values: dict[int, dict[str, Property]] = {}
+        self._classes = self._region(0, 4)
+        self._objects = self._region(2, 6)
+
+    def _metadata(self) -> NDArray[np.uint8]:
+        headers = self._reader.headers(self.cells.take(np.zeros(1, np.int64)))
+        headers.raise_first_error()
+        if headers.cls[0] != MatlabClass.UINT8:
+            raise CorruptFile("the metadata of objects are no bytes")
+        return np.ascontiguousarray(self._reader.gather(headers)[0])
+
+    def _split_names(self, count: int, end: int) -> list[str]:
+        parts = bytes(self._bytes[_NAMES:end]).split(b"\0")
+        if count > len(parts):
+            raise CorruptFile(f"{count} names of classes and properties declared, {len(parts)} stored")
+        return [part.decode("utf-8", "replace") for part in parts[:count]]
+
+    def _region(self, k: int, width: int) -> Words:
+        start, stop = self._regions[k]
+        count = (stop - start) // 4
+        words = self._bytes[start : start + 4 * count].view(np.dtype(np.int32).newbyteorder(self.byte_order))
+        numbers: Words = words.astype(np.int64)
+        return numbers[: count // width * width].reshape(-1, width) if width > 1 else numbers
+
+    # --- classes -------------------------------------------------------------------
+
+    def name(self, index: int) -> str:
+        """A name by its number, from 1."""
+        if not 1 <= index <= len(self._names):
+            raise CorruptFile(f"name {index} of {len(self._names)} is asked for")
+        return self._names[index - 1]
+
+    def class_name(self, class_id: int) -> str:
+        """Name of a class with its namespaces."""
+        if not 1 <= class_id < len(self._classes):
+            raise CorruptFile(f"class {class_id} of {len(self._classes) - 1} is asked for")
+        namespace, name = self._classes[class_id, :2].tolist()
+        return f"{self.name(namespace)}.{self.name(name)}" if namespace else self.name(name)
+
+    def __len__(self) -> int:
+        return max(len(self._objects) - 1, 0)
+
+    def class_of(self, object_id: int) -> str:
+        """Name of the class of an object."""
+        return self.class_name(int(self._object(object_id)[0]))
+
+    def _object(self, object_id: int) -> Words:
+        if not 1 <= object_id < len(self._objects):
+            raise CorruptFile(f"object {object_id} of {len(self)} is asked for")
+        found: Words = self._objects[object_id]
+        return found
+
+    # --- properties ----------------------------------------------------------------
+
+    def properties(self, object_id: int) -> dict[str, Property]:
+        """Properties of an object by name: the defaults of its class, its own, and dynamic ones."""
+        class_id, _, _, by_itself, normal, dependency = self._object(object_id).tolist()
+        if class_id not in self._default_values:
+            self._default_values[class_id] = self._defaults(class_id)
+        found = dict(self._default_values[class_id])
+        block = self._blocks(1, by_itself) if by_itself else self._blocks(3, normal)
+        for name, kind, value in block.reshape(-1, 3).tolist():
+            found[self.name(name)] = self._property(kind, value)
+        for dynamic in self._blocks(4, dependency).tolist():
+            if dynamic and dynamic != object_id:
+                found |= self._dynamic(dynamic)
+        return found
+
+    def _dynamic(self, object_id: int) -> dict[str, Property]:
+        """A property that was added to one object: an object itself, of name and value."""
+        _, _, _, by_itself, normal, _ = self._object(object_id).tolist()
+        block = self._blocks(1, by_itself) if by_itself else self._blocks(3, normal)
+        parts = {self.name(name): self._property(kind, value) for name, kind, value in block.reshape(-1, 3).tolist()}
+        name = parts.get(_DYNAMIC_NAME)
+        if not isinstance(name, Elements):
+            return {}
+        headers = self._reader.headers(name)
+        if not headers.ok[0] or headers.cls[0] != MatlabClass.CHAR:
+            return {}
+        text = self._reader.gather(headers)[0].astype("<u2").tobytes().decode("utf-16-le", "replace")
+        return {text: parts[_DYNAMIC_VALUE]} if _DYNAMIC_VALUE in parts else {}
+
+    def _property(self, kind: int, value: int) -> Property:
+        if kind == _MEMBER:
+            return self.name(value)
+        if kind == _LOGICAL:
+            return value
+        if kind != _STORED or not 0 <= value < self._value_count:
+            raise CorruptFile(f"property {value} of {self._value_count}, kind {kind}, is asked for")
+        return self.cells.take(np.array([2 + value]))
+
+    def _defaults(self, class_id: int) -> dict[str, Property]:
+        """Values that the objects of a class have unless they have their own."""
+        defaults = self._default_cells
+        if defaults is None or not 0 <= class_id < len(defaults):
+            return {}
+        headers = self._reader.headers(defaults.take(np.array([class_id])))
+        if not headers.ok[0] or headers.cls[0] != MatlabClass.STRUCT or headers.numel[0] != 1:
+            return {}
+        found: dict[str, Property] = {}
+        for children in self._reader.children(headers):
+            for k, name in enumerate(children.fields or ()):
+                found[name] = children.column(k)
+        return found
+
+    @cached_property
+    def _default_cells(self) -> Elements | None:
+        headers = self._reader.headers(self.cells.take(np.array([len(self.cells) - 1])))
+        if not headers.ok[0] or headers.cls[0] != MatlabClass.CELL:
+            return None
+        children = self._reader.children(headers)
+        return children[0].elements if children else None
+
+    def _blocks(self, region: int, index: int) -> Words:
+        """The numbers of one block of a region: of dynamic properties one each, of others three."""
+        words, starts = self._located(region)
+        if not 0 <= index < len(starts):
+            return words[:0]
+        start = int(starts[index])
+        return words[start + 1 : start + 1 + int(words[start]) * (1 if region == 4 else 3)]
+
+    def _located(self, region: int) -> tuple[Words, Words]:
+        """A region and the starts of its blocks, each padded to eight bytes."""
+        if region not in self._starts:
+            words = self._region(region, 1)
+            numbers, width = words.tolist(), 1 if region == 4 else 3
+            starts: list[int] = []
+            at = 0
+            while at < len(numbers):
+                size = 1 + numbers[at] * width
+                if numbers[at] < 0 or at + size > len(numbers):
+                    raise CorruptFile(f"block {len(starts)} of region {region} of the metadata of objects is cut off")
+                starts.append(at)
+                at += size + size % 2
+            self._starts[region] = words, np.array(starts, np.int64)
+        return self._starts[region]
+
+    @cached_property
+    def _starts(self) -> dict[int, tuple[Words, Words]]:
+        return {}

@@ -1,0 +1,117 @@
+"""Readers of every MAT-file version, behind one contract (`matlens.formats.reader.Reader`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from matlens.errors import UnsupportedValue, error_context
+from matlens.formats.reader import Reader
+from matlens.formats.records import OpaqueValue
+from matlens.formats.sniff import sniff
+from matlens.formats.source.local import OpenedFile, content_of, mapped
+from matlens.limits import Limits
+
+if TYPE_CHECKING:
+    from matlens.formats.guards.salvage import SalvagingReader
+
+__all__ = ["Engine", "Errors", "Isolate", "OpaqueValue", "Reader", "open_reader", "salvaging_reader"]
+
+Engine = Literal["auto", "reference"]
+Isolate = Literal["auto", "always", "never"]
+Errors = Literal["raise", "salvage"]
+
+
+def open_reader(
+    source: str | Path | bytes | IO[bytes],
+    engine: Engine = "auto",
+    *,
+    isolate: Isolate = "auto",
+    limits: Limits | None = None,
+) -> OpenedFile:
+    """Open `source` with the reader that its content calls for.
+
+    Parameters
+    ----------
+    source : str, Path, bytes or binary file object
+        A file name, the content itself, or an open file, which is read from its start.
+    engine : {"auto", "reference"}
+        Readers of matlens, or SciPy and libhdf5.
+    isolate : {"auto", "always", "never"}
+        Whether reading is done in a process of its own: where SciPy or libhdf5 read, always, or never.
+    limits : Limits, optional
+
+    Raises
+    ------
+    NotAMatFile, CorruptFile
+        With the file's name, and what it is instead.
+    UnsafeFile
+        The name belongs to a directory, a pipe or a device.
+    """
+    if engine not in ("auto", "reference"):
+        raise ValueError(f"engine is 'auto' or 'reference', not {engine!r}")
+    if isolate not in ("auto", "always", "never"):
+        raise ValueError(f"isolate is 'auto', 'always' or 'never', not {isolate!r}")
+    path: Path | None = None
+    if isinstance(source, str | Path):
+        path = Path(source)
+        name = path.name
+        with error_context(file=name):
+            buffer = mapped(path)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        name, buffer = "<bytes>", bytes(source)
+    else:
+        stated = getattr(source, "name", None)
+        name = Path(stated).name if isinstance(stated, str) else "<stream>"
+        buffer = content_of(source)
+    with error_context(file=name):
+        reader = _reader_of(buffer, str(path) if path else None, engine, isolate, limits or Limits())
+        return OpenedFile(reader, name, path, len(buffer), buffer)
+
+
+def salvaging_reader(reader: Reader, errors: Errors) -> SalvagingReader | None:
+    """A reader that passes over damage, where `errors` asks for it.
+
+    Raises
+    ------
+    ValueError
+        If `errors` is neither ``"raise"`` nor ``"salvage"``.
+    """
+    if errors not in ("raise", "salvage"):
+        raise ValueError(f"errors is 'raise' or 'salvage', not {errors!r}")
+    if errors == "raise":
+        return None
+    from matlens.formats.guards.salvage import SalvagingReader
+
+    return SalvagingReader(reader)
+
+
+def _reader_of(buffer: Any, path: str | None, engine: Engine, isolate: Isolate, limits: Limits) -> Reader:
+    version = sniff(buffer)
+    if engine == "auto" and isolate != "always":
+        try:
+            return _own_reader(buffer, version, limits)
+        except UnsupportedValue:
+            # An HDF5 file as a whole of a form that MATLAB does not write.
+            engine = "reference"
+    if isolate != "never":
+        from matlens.formats.guards.isolated import IsolatedReader
+
+        return IsolatedReader(path, buffer, engine, limits)
+    from matlens.formats.reference.engine import reference_reader
+
+    return reference_reader(buffer, version, path, limits)
+
+
+def _own_reader(buffer: Any, version: str, limits: Limits) -> Reader:
+    if version == "4":
+        from matlens.formats.v4 import Mat4Reader
+
+        return Mat4Reader(buffer, limits)
+    if version == "5":
+        from matlens.formats.v5.reader import Mat5Reader
+
+        return Mat5Reader(buffer, limits)
+    from matlens.formats.v73.reader import Mat73Reader
+
+    return Mat73Reader(buffer, limits)

@@ -1,0 +1,213 @@
+"""The open HDF5 file behind the v7.3 reader, and its objects by address."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import struct
+from collections import OrderedDict
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5r, h5s, h5t
+
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
+from matlens.formats.hdf5.object import LINK_REFUSED, SOFT_LINK
+from matlens.formats.records import Int64s
+from matlens.formats.sniff import find_hdf5
+
+__all__ = ["H5_ERRORS", "AddressBook", "Storage"]
+
+H5_ERRORS = (OSError, OverflowError, RuntimeError, KeyError, ValueError, TypeError, SystemError)
+"""What h5py raises for content that libhdf5 refuses."""
+MAX_UNBACKED = 256 << 20
+SMALL = 1 << 20
+MAX_OPEN = 4096
+BLOCK = 4096
+"""References made at once."""
+
+
+class _CutOff(io.RawIOBase):
+    """A file that ends too early, continued with zeros up to the length it declares.
+
+    libhdf5 refuses a truncated file as a whole; with this it reads the objects that are
+    still there. `Storage.check` keeps the zeros from being taken for values.
+    """
+
+    def __init__(self, buffer: Any, size: int) -> None:
+        self._buffer, self._size, self._position = buffer, size, 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._position = offset + (0, self._position, self._size)[whence]
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        wanted = memoryview(target).cast("B")
+        data = bytes(self._buffer[self._position : self._position + len(wanted)])
+        wanted[: len(data)] = data
+        wanted[len(data) :] = bytes(len(wanted) - len(data))
+        self._position += len(wanted)
+        return len(wanted)
+
+
+class Storage:
+    """An HDF5 file opened for reading; knows where its stored bytes end.
+
+    Parameters
+    ----------
+    buffer : bytes or mmap
+        The file's content, for its header and, if it is cut off, for everything.
+    path : str, optional
+        Where the file is, if it is a file.
+    """
+
+    def __init__(self, buffer: Any, path: str | None) -> None:
+        self.buffer = buffer
+        self.size = len(buffer)
+        base = find_hdf5(buffer)
+        if base is None:
+            raise CorruptFile("no HDF5 signature")
+        self.base = base
+        self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0") if self.base else ""
+        self.problems: list[MatlensError] = []
+        declared = _declared_size(buffer, self.base)
+        source: Any = path if path is not None else io.BytesIO(buffer)
+        self.is_cut_off = declared is not None and self.size < declared < self.size + (1 << 40)
+        if self.is_cut_off and declared is not None:
+            self.problems.append(
+                CorruptFile(f"file ends after {self.size} bytes, {declared} declared", offset=self.size)
+            )
+            source = _CutOff(buffer, declared)
+        try:
+            self._file = h5py.File(source, "r", locking=False if isinstance(source, str) else None)
+        except H5_ERRORS as error:
+            if self.problems:
+                raise self.problems[0] from None
+            raise CorruptFile(f"HDF5 structure is not readable: {error}", offset=self.base) from None
+        self.file_id = self._file.id
+
+    def close(self) -> None:
+        self._file.close()
+        self.buffer = b""
+
+    def check(self, dataset: Any) -> None:
+        """Refuse a data set that claims far more than it stores, or whose data are cut off."""
+        creation = dataset.get_create_plist()
+        if creation.get_external_count() or creation.get_layout() == h5d.VIRTUAL:
+            raise UnsafeFile("values are stored in other files or data sets, which are not read")
+        count = math.prod(dataset.shape)
+        if count < SMALL and not self.is_cut_off:
+            return
+        nbytes = count * dataset.dtype.itemsize
+        stored = dataset.get_storage_size()
+        if nbytes > MAX_UNBACKED and nbytes > 1000 * max(stored, 1):
+            raise LimitExceeded(f"{nbytes} bytes declared, {stored} stored")
+        if self.is_cut_off and stored:
+            end = self._end_of_data(dataset)
+            if end > self.size:
+                raise CorruptFile(f"values end at byte {end}, the file at {self.size}", offset=self.size)
+
+    def _end_of_data(self, dataset: Any) -> int:
+        layout = dataset.get_create_plist().get_layout()
+        if layout == h5d.CONTIGUOUS:
+            return int(dataset.get_offset() or 0) + int(dataset.get_storage_size())
+        if layout == h5d.CHUNKED:
+            chunks = [dataset.get_chunk_info(k) for k in range(dataset.get_num_chunks())]
+            return max((int(c.byte_offset) + int(c.size) for c in chunks), default=0)
+        return 0
+
+
+_scratch_names = itertools.count()
+"""Files in memory need names of their own, too: HDF5 opens no name twice."""
+
+
+class AddressBook:
+    """Opens HDF5 objects by their address.
+
+    h5py makes references only by reading them, so addresses pass through a small data
+    set in memory, written as numbers and read as references.
+    """
+
+    def __init__(self, file_id: Any, base: int, size: int) -> None:
+        self._file_id = file_id
+        self._base = base
+        self._size = size
+        self._scratch: h5py.File | None = None
+        self._made: Any = None
+        self._open: OrderedDict[int, Any] = OrderedDict()
+
+    def close(self) -> None:
+        self._open.clear()
+        self._made = None
+        if self._scratch is not None:
+            self._scratch.close()
+
+    def open(self, address: int) -> Any:
+        """The object at `address`, a `GroupID` or `DatasetID`."""
+        if address in self._open:
+            return self._open[address]
+        found = self.open_all(np.array([address], np.int64))[0]
+        if isinstance(found, MatlensError):
+            found.offset = address + self._base
+            raise found
+        return found
+
+    def open_all(self, addresses: Int64s) -> list[Any]:
+        """The objects at `addresses`; an error in place of each that cannot be opened."""
+        missing = [a for a in dict.fromkeys(addresses.tolist()) if a not in self._open]
+        inside = [a for a in missing if 0 <= a < self._size]
+        opened: dict[int, Any] = {a: CorruptFile("reference leads outside the file") for a in missing}
+        opened[SOFT_LINK] = UnsafeFile(LINK_REFUSED)
+        opened |= zip(inside, map(self._dereference, self._references(inside)), strict=True)
+        found = [opened[a] if a in opened else self._open[a] for a in addresses.tolist()]
+        self._open.update((a, found) for a, found in opened.items() if not isinstance(found, MatlensError))
+        while len(self._open) > max(MAX_OPEN, len(addresses)):
+            self._open.popitem(last=False)
+        return found
+
+    def _references(self, addresses: list[int]) -> list[Any]:
+        found: list[Any] = []
+        for start in range(0, len(addresses), BLOCK):
+            found += self._some_references(addresses[start : start + BLOCK])
+        return found
+
+    def _some_references(self, addresses: list[int]) -> list[Any]:
+        if self._scratch is None:
+            # One data set for all, which is faster than one for each call.
+            self._scratch = h5py.File(f"matlens-{next(_scratch_names)}", "w", driver="core", backing_store=False)
+            space = h5s.create_simple((BLOCK,))
+            self._made = h5d.create(self._scratch.id, b"references", h5t.STD_REF_OBJ, space)
+        dataset = self._made
+        memory, stored = h5s.create_simple((len(addresses),)), dataset.get_space()
+        stored.select_hyperslab((0,), (len(addresses),))
+        dataset.write(memory, stored, np.array(addresses, np.uint64), mtype=h5t.STD_REF_OBJ)
+        references = np.empty(len(addresses), dtype=h5py.ref_dtype)
+        dataset.read(memory, stored, references)
+        return list(references)
+
+    def _dereference(self, reference: Any) -> Any:
+        try:
+            found = h5r.dereference(reference, self._file_id)
+        except H5_ERRORS as error:
+            return CorruptFile(f"reference leads to no object: {error}")
+        return found if found is not None else CorruptFile("reference is null")
+
+
+def _declared_size(buffer: Any, base: int) -> int | None:
+    """File length by the superblock (version 0 or 1 of 8-byte addresses), None if unknown."""
+    head = bytes(buffer[base : base + 96])
+    if len(head) < 96 or head[8] > 1 or head[13] != 8:
+        return None
+    start = 24 if head[8] == 0 else 28
+    return int(struct.unpack_from("<Q", head, start + 16)[0])

@@ -1,0 +1,170 @@
+"""Segments of a v5 file: the file itself, and its compressed variables inflated on demand."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.errors import CorruptFile, MatlensError
+from matlens.formats.inflate import THREADED_BYTES, in_threads, inflate, inflate_head
+from matlens.formats.records import Int64s
+from matlens.formats.v5.tags import Buffer
+from matlens.limits import Limits
+
+__all__ = ["HEAD_BYTES", "Segment", "Segments"]
+
+HEAD_BYTES = 512
+"""Room for the header of any array: flags, 32 dims, a name of 63 letters, the tag of the data."""
+CACHE_BYTES = 64 << 20
+"""Inflated variables are kept up to this size in all, or one where it is larger."""
+_WORD = 0xFFFFFFFF
+
+
+class Segment:
+    """The bytes of a file or of an inflated variable, also as 32-bit words and pairs of them."""
+
+    def __init__(self, buffer: Buffer, byte_order: Literal["<", ">"]) -> None:
+        self.buffer = buffer
+        self.size = len(buffer)
+        self.byte_order = byte_order
+        self.bytes: NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
+        self.words: NDArray[np.uint32] = np.frombuffer(
+            buffer, np.dtype(np.uint32).newbyteorder(byte_order), self.size // 4
+        )
+        self._pairs = np.frombuffer(buffer, np.dtype(np.int64).newbyteorder(byte_order), self.size // 8)
+
+    def pairs(self, slot: Int64s) -> tuple[Int64s, Int64s]:
+        """The two words at each position, given in units of 8 bytes."""
+        pair = self._pairs.take(slot).astype(np.int64, copy=False)
+        low, high = pair & _WORD, (pair >> 32) & _WORD
+        return (low, high) if self.byte_order == "<" else (high, low)
+
+    def holds(self, slot: Int64s, first: int, second: int) -> NDArray[np.bool_]:
+        """Where these two words stand, among positions in units of 8 bytes."""
+        words = np.array([first, second], self.words.dtype)
+        return np.asarray(self._pairs.take(slot) == words.view(self._pairs.dtype)[0])
+
+
+class Segments:
+    """The segments of one file by number: 0 is the file, k > 0 its k-th compressed variable."""
+
+    def __init__(self, file: Buffer, byte_order: Literal["<", ">"], stats: Counter[str], limits: Limits) -> None:
+        self._file = file
+        self._limits = limits
+        self._byte_order = byte_order
+        self._stats = stats
+        self._streams: list[tuple[int, int]] = [(0, len(file))]
+        self._inflated: OrderedDict[int, memoryview] = OrderedDict()
+        self._prefetched: set[int] = set()
+        self._pinned: dict[int, memoryview] = {}
+        self._last: tuple[int, Segment] | None = None
+
+    def close(self) -> None:
+        self._inflated.clear()
+        self._pinned.clear()
+        self._last = None
+        self._file = b""
+
+    def add(self, start: int, nbytes: int) -> int:
+        """Number of the segment whose compressed data stand at `start`."""
+        self._streams.append((start, nbytes))
+        return len(self._streams) - 1
+
+    def pin(self, content: memoryview) -> int:
+        """Number of a segment for bytes that are stored inside an array, as those of the objects are."""
+        self._streams.append((0, 0))
+        self._pinned[len(self._streams) - 1] = content
+        return len(self._streams) - 1
+
+    def head(self, segment: int) -> bytes:
+        """The first bytes of a compressed variable, as many as can be had."""
+        start, stream = self._stream(segment)
+        with _at(start):
+            return inflate_head(stream, HEAD_BYTES)
+
+    def buffer(self, segment: int) -> Buffer:
+        """All bytes of a segment, inflated if need be."""
+        if segment == 0:
+            return self._file
+        if segment in self._pinned:
+            return self._pinned[segment]
+        if segment not in self._inflated:
+            self._keep(segment, self._inflate(segment))
+        self._inflated.move_to_end(segment)
+        return self._inflated[segment]
+
+    def words(self, segment: int) -> Segment:
+        """The bytes of a segment as NumPy sees them; the last one used is kept."""
+        if self._last is None or self._last[0] != segment:
+            self._last = (segment, Segment(self.buffer(segment), self._byte_order))
+        return self._last[1]
+
+    def prefetch(self, segments: Iterable[int]) -> None:
+        """Inflate the first of these segments in threads, as many as the cache may hold."""
+        room, chosen = CACHE_BYTES, []
+        for segment in segments:
+            if segment in self._inflated or segment in self._prefetched:
+                break
+            if segment == 0 or segment in self._pinned:
+                continue
+            try:
+                room -= self._declared(segment)
+            except MatlensError:
+                continue
+            if room < 0:
+                break
+            chosen.append(segment)
+        self._prefetched.update(chosen)
+        if CACHE_BYTES - room < THREADED_BYTES:
+            return
+        for segment, data in zip(chosen, in_threads(self._inflate_or_none, chosen), strict=True):
+            if data is not None:
+                self._keep(segment, data)
+
+    def _keep(self, segment: int, data: memoryview) -> None:
+        self._stats["inflated bytes"] += len(data)
+        self._inflated[segment] = data
+        while len(self._inflated) > 1 and sum(map(len, self._inflated.values())) > CACHE_BYTES:
+            self._inflated.popitem(last=False)
+
+    def _stream(self, segment: int) -> tuple[int, memoryview]:
+        start, nbytes = self._streams[segment]
+        return start, memoryview(self._file)[start : start + nbytes]
+
+    def _declared(self, segment: int) -> int:
+        """Bytes that a compressed variable declares, its tag included."""
+        start, stream = self._stream(segment)
+        with _at(start):
+            head = inflate_head(stream, 8)
+            if len(head) < 8:
+                raise CorruptFile("compressed data hold no array")
+        return 8 + int(struct.unpack_from(self._byte_order + "II", head)[1])
+
+    def _inflate(self, segment: int) -> memoryview:
+        start, stream = self._stream(segment)
+        nbytes = self._declared(segment)
+        with _at(start):
+            self._limits.check_stored(nbytes, len(stream))
+            return inflate(stream, nbytes)
+
+    def _inflate_or_none(self, segment: int) -> memoryview | None:
+        try:
+            return self._inflate(segment)
+        except MatlensError:
+            return None
+
+
+@contextmanager
+def _at(offset: int) -> Iterator[None]:
+    """Say where the compressed data stand in errors that do not yet."""
+    try:
+        yield
+    except MatlensError as error:
+        error.offset = offset if error.offset is None else error.offset
+        raise

@@ -1,0 +1,255 @@
+"""Tags and array headers of the v5 format, one at a time.
+
+Layout after MathWorks, *MAT-File Format* (R2023b), chapter "Level 5 MAT-Files": an
+element is an 8-byte tag (type, byte count) and data padded to 8 bytes; a count in the
+upper half of the first word marks a small element with its data in the second word.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from matlens.errors import CorruptFile, LimitExceeded
+from matlens.formats.records import MatlabClass
+
+__all__ = [
+    "MAX_NAME",
+    "MI_COMPRESSED",
+    "MI_MATRIX",
+    "STORAGE_DTYPES",
+    "STORAGE_NAMES",
+    "UNEVEN",
+    "ArrayHeader",
+    "Buffer",
+    "Tag",
+    "TagReader",
+    "decode_text",
+]
+
+Buffer = Any
+"""bytes, memoryview or mmap: anything that `struct.unpack_from` and NumPy accept."""
+
+MAX_NAME = 4096
+"""Bytes of a name; MATLAB's have 63 at most."""
+UNEVEN = 0x80
+"""Added to the storage type of a text of more or fewer units than letters."""
+MI_INT32, MI_UINT32 = 5, 6
+MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18
+MI_MATRIX, MI_COMPRESSED = 14, 15
+STORAGE_DTYPES: dict[int, np.dtype[Any]] = {
+    1: np.dtype("i1"),
+    2: np.dtype("u1"),
+    3: np.dtype("i2"),
+    4: np.dtype("u2"),
+    5: np.dtype("i4"),
+    6: np.dtype("u4"),
+    7: np.dtype("f4"),
+    9: np.dtype("f8"),
+    12: np.dtype("i8"),
+    13: np.dtype("u8"),
+    MI_UTF8: np.dtype("u1"),
+    MI_UTF16: np.dtype("u2"),
+    MI_UTF32: np.dtype("u4"),
+}
+_KNOWN_CLASSES = frozenset(int(c) for c in MatlabClass if c)
+_COMMON_CLASSES = _KNOWN_CLASSES - {int(MatlabClass.OPAQUE), int(MatlabClass.FUNCTION), int(MatlabClass.OBJECT)}
+_CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT)
+MAX_NUMEL = 2**62
+
+
+STORAGE_NAMES = {code: dtype.name for code, dtype in STORAGE_DTYPES.items()} | {
+    MI_UTF8: "UTF-8",
+    MI_UTF16: "UTF-16",
+    MI_UTF32: "UTF-32",
+}
+
+
+class Tag(NamedTuple):
+    """Type, byte count, position of the data and of the next tag."""
+
+    type: int
+    nbytes: int
+    data: int
+    next: int
+
+
+@dataclass(slots=True, eq=False)
+class ArrayHeader:
+    """Header of one array: what `Headers` holds of it, plus its name."""
+
+    cls: int = MatlabClass.DOUBLE
+    is_complex: bool = False
+    is_logical: bool = False
+    is_global: bool = False
+    dims: tuple[int, ...] = (0, 0)
+    numel: int = 0
+    name: str = ""
+    class_name: str | None = None
+    type_system: str = ""
+    storage: int = 0
+    payload: int = 0
+    nbytes: int = 0
+
+
+class TagReader:
+    """Reads tags and array headers of one byte order from any buffer."""
+
+    def __init__(self, byte_order: Literal["<", ">"]) -> None:
+        self.byte_order: Literal["<", ">"] = byte_order
+        self._word = struct.Struct(byte_order + "I").unpack_from
+        self._pair = struct.Struct(byte_order + "II").unpack_from
+        self._head = struct.Struct(byte_order + "12I").unpack_from
+
+    def dtype(self, storage: int, offset: int) -> np.dtype[Any]:
+        """NumPy dtype of a storage type, in the byte order of the file."""
+        try:
+            return STORAGE_DTYPES[storage].newbyteorder(self.byte_order)
+        except KeyError:
+            raise CorruptFile(f"data type {storage} is no MAT-file type", offset=offset) from None
+
+    def tag(self, buffer: Buffer, position: int, end: int) -> Tag:
+        """The tag at `position`; its data must lie before `end`."""
+        if position < 0 or position + 8 > end:
+            raise CorruptFile(f"data end at byte {end}, inside a tag", offset=position)
+        word, nbytes = self._pair(buffer, position)
+        if word >> 16:
+            nbytes = word >> 16
+            if nbytes > 4:
+                raise CorruptFile(f"small element declares {nbytes} bytes, 4 at most", offset=position)
+            return Tag(word & 0xFFFF, nbytes, position + 4, position + 8)
+        data = position + 8
+        if data + nbytes > end:
+            raise CorruptFile(f"element declares {nbytes} bytes, {max(end - data, 0)} are there", offset=position)
+        # The last element of a parent is not always padded.
+        return Tag(word, nbytes, data, min(data + (nbytes + 7) // 8 * 8, end))
+
+    def values(self, buffer: Buffer, tag: Tag, offset: int) -> np.ndarray[Any, Any]:
+        """The numbers of one element, as stored; a view of the buffer."""
+        dtype = self.dtype(tag.type, offset)
+        return np.frombuffer(buffer, dtype, tag.nbytes // dtype.itemsize, tag.data)
+
+    def array_header(self, buffer: Buffer, position: int, end: int, *, partial: bool = False) -> ArrayHeader:
+        """Header of the miMATRIX element at `position`.
+
+        With `partial` the buffer holds only the beginning of the array: sizes are
+        checked against what is declared instead of what is there.
+        """
+        common = None if partial else self._common_header(buffer, position, end)
+        if common is not None:
+            return self._checked(buffer, common, common.payload + common.nbytes)
+        outer_end = 1 << 62 if partial else end
+        outer = self.tag(buffer, position, outer_end)
+        if outer.type != MI_MATRIX:
+            raise CorruptFile(f"an array is expected, element of type {outer.type} found", offset=position)
+        if outer.nbytes == 0:
+            return ArrayHeader(payload=outer.data)
+        end = outer.data + outer.nbytes
+        tag = self.tag(buffer, outer.data, end)
+        if tag.type != MI_UINT32 or tag.nbytes != 8:
+            raise CorruptFile("array flags of 8 bytes are expected", offset=outer.data)
+        flags = self._word(buffer, tag.data)[0]
+        header = ArrayHeader(
+            cls=flags & 0xFF,
+            is_complex=bool(flags & 0x800),
+            is_global=bool(flags & 0x400),
+            is_logical=bool(flags & 0x200),
+        )
+        if header.cls not in _KNOWN_CLASSES:
+            raise CorruptFile(f"array class {header.cls} is unknown", offset=tag.data)
+        if header.cls == MatlabClass.OPAQUE:
+            return self._opaque_header(buffer, tag.next, end, header)
+        position = self._dims(buffer, tag.next, end, header)
+        tag = self.tag(buffer, position, end)
+        header.name = self.text(buffer, tag)
+        header.payload, header.nbytes = tag.next, end - tag.next
+        return self._checked(buffer, header, end)
+
+    def _common_header(self, buffer: Buffer, position: int, end: int) -> ArrayHeader | None:
+        """Header of a nested array of two dims and no name, which nearly all are; None if it is another."""
+        if position < 0 or position + 48 > end:
+            return None
+        tag, size, flags_tag, flags_size, flags, _, *dims, name, name_size = self._head(buffer, position)
+        if (tag, flags_tag, flags_size, *dims[:2], name, name_size) != (MI_MATRIX, MI_UINT32, 8, MI_INT32, 8, 1, 0):
+            return None
+        cls, rows, cols = flags & 0xFF, dims[2], dims[3]
+        if cls not in _COMMON_CLASSES or size < 40 or position + 8 + size > end or max(rows, cols) >= 1 << 31:
+            return None
+        return ArrayHeader(
+            cls,
+            bool(flags & 0x800),
+            bool(flags & 0x200),
+            bool(flags & 0x400),
+            (rows, cols),
+            rows * cols,
+            payload=position + 48,
+            nbytes=size - 40,
+        )
+
+    def _checked(self, buffer: Buffer, header: ArrayHeader, end: int) -> ArrayHeader:
+        """The header, if its data have the size that it declares."""
+        if header.cls == MatlabClass.CELL and header.numel * 8 > header.nbytes:
+            raise CorruptFile(f"{header.numel} elements declared in {header.nbytes} bytes", offset=header.payload)
+        if header.cls not in (*_CONTAINERS, MatlabClass.FUNCTION, MatlabClass.SPARSE):
+            self._numeric_payload(buffer, end, header)
+        return header
+
+    def _dims(self, buffer: Buffer, position: int, end: int, header: ArrayHeader) -> int:
+        tag = self.tag(buffer, position, end)
+        if tag.type not in (MI_INT32, MI_UINT32) or tag.nbytes % 4:
+            raise CorruptFile(f"dims of 32-bit integers are expected, type {tag.type} found", offset=position)
+        count = tag.nbytes // 4
+        if count < 2 or count > 32:
+            raise CorruptFile(f"{count} dims declared, 2 to 32 are possible", offset=position)
+        dims = struct.unpack_from(f"{self.byte_order}{count}i", buffer, tag.data)
+        if min(dims) < 0:
+            raise CorruptFile(f"negative dims {'x'.join(map(str, dims))}", offset=position)
+        header.dims, header.numel = dims, math.prod(dims)
+        if header.numel > MAX_NUMEL:
+            raise LimitExceeded(f"dims {'x'.join(map(str, dims))} are beyond any memory", offset=position)
+        return tag.next
+
+    def _numeric_payload(self, buffer: Buffer, end: int, header: ArrayHeader) -> None:
+        start = header.payload
+        if start >= end and header.numel == 0:
+            return
+        tag = self.tag(buffer, start, end)
+        itemsize = self.dtype(tag.type, start).itemsize
+        header.storage = tag.type
+        stored = tag.nbytes // itemsize
+        if header.cls == MatlabClass.CHAR and (stored == 0 or tag.type in (MI_UTF8, MI_UTF16, MI_UTF32)):
+            if stored != header.numel:
+                header.storage |= UNEVEN
+            return
+        if stored != header.numel:
+            shape = "x".join(map(str, header.dims))
+            raise CorruptFile(f"{stored} items stored, {shape} declared", offset=start)
+
+    def _opaque_header(self, buffer: Buffer, position: int, end: int, header: ArrayHeader) -> ArrayHeader:
+        texts = []
+        for _ in range(3):
+            tag = self.tag(buffer, position, end)
+            texts.append(self.text(buffer, tag))
+            position = tag.next
+        header.name, header.type_system, header.class_name = texts
+        header.payload, header.nbytes = position, end - position
+        header.dims, header.numel = (1, 1), 1
+        return header
+
+    def text(self, buffer: Buffer, tag: Tag) -> str:
+        """The text of one element, without the NULs at its end."""
+        if tag.nbytes > MAX_NAME:
+            raise CorruptFile(f"a name of {tag.nbytes} bytes, {MAX_NAME} at most", offset=tag.data)
+        return decode_text(bytes(buffer[tag.data : tag.data + tag.nbytes]).rstrip(b"\0"))
+
+
+def decode_text(raw: bytes) -> str:
+    """A name: ASCII or UTF-8, and Latin-1 where it is neither."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

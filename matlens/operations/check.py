@@ -1,0 +1,71 @@
+"""Reading a file end to end: what is readable, what is damaged, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from matlens.errors import MatlensError
+from matlens.tree.file import MatFile
+from matlens.tree.nodes.node import Node
+from matlens.values.examine import Examiner
+
+__all__ = ["VariableCheck", "check", "check_node"]
+
+
+@dataclass(slots=True)
+class VariableCheck:
+    """What came out for one variable.
+
+    Attributes
+    ----------
+    name, path, summary : str
+    damages : list of MatlensError
+        Empty if everything was read; each knows its path and byte offset.
+    elements : int
+        How many values were read, nested ones included.
+    has_checksum : bool
+        Whether the file keeps a checksum of the values: without one, a changed number is
+        not told from a right one.
+    """
+
+    name: str
+    path: str
+    summary: str
+    damages: list[MatlensError] = field(default_factory=list)
+    elements: int = 0
+    has_checksum: bool = False
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether all of it can be read."""
+        return not self.damages
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the damage is that of the variable itself, and not of elements inside it."""
+        return any(damage.variable == self.path for damage in self.damages)
+
+
+def check(file: MatFile) -> Iterator[VariableCheck]:
+    """Read every value of every variable, and keep none.
+
+    Examples
+    --------
+    >>> import matlens
+    >>> [(found.name, found.is_readable) for found in check(matlens.open("fixtures/annotations_v7.mat"))]
+    [('annotations', True)]
+    """
+    for name, node in file.items():
+        found = check_node(node)
+        found.has_checksum = file.variable(name).compressed
+        yield found
+
+
+def check_node(node: Node) -> VariableCheck:
+    """Read everything below a node, and keep nothing."""
+    found = VariableCheck(node.name or node.path, node.path, node.summary())
+    examiner = Examiner(node.owner.reader, node.owner.name)
+    examiner.examine(node.elements, node.path)
+    found.damages, found.elements = examiner.damages, examiner.elements
+    return found

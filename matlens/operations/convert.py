@@ -1,0 +1,334 @@
+"""Any variable to any format: which values go to which file, what is lost, and the writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matlens.columns.notes import Note
+from matlens.errors import MatlensError, PathError, UnfitFormat
+from matlens.export.atomic import refuse_existing
+from matlens.export.consumers import Consumer, adapted, warnings_for
+from matlens.export.flatten import nested_columns
+from matlens.export.item import BatchReader, Item, empty_reader
+from matlens.export.json import NanPolicy
+from matlens.export.registry import ExportOptions, Format, find_format, refuse_losses, write_items
+from matlens.export.room import limited_output
+from matlens.limits import Limits
+from matlens.names import safe_file_name, unique_names
+from matlens.tree.file import MatFile, open_file
+from matlens.tree.nodes import CellNode, CharNode
+from matlens.tree.nodes.node import Node
+
+__all__ = ["Output", "convert", "describe_output", "items_of", "outputs_of", "takes_values", "write_output"]
+
+HEADER_NAMES = frozenset(
+    (
+        "colheaders",
+        "colnames",
+        "column_names",
+        "columnnames",
+        "columns",
+        "feature_names",
+        "featurenames",
+        "header",
+        "headers",
+        "names",
+        "var_names",
+        "variable_names",
+        "variablenames",
+        "varnames",
+    )
+)
+"""Names, in lower case, of values that hold the names of the columns of a matrix beside them."""
+
+
+@dataclass(slots=True)
+class Output:
+    """One file to write.
+
+    Attributes
+    ----------
+    path : Path
+    format : Format
+    items : list of Item
+        The values that go into it.
+    notes : list of Note
+        What was chosen or lost, each with the name of the value.
+    warnings : list of str
+        What the program named by `ExportOptions.consumer` would not read.
+    """
+
+    path: Path
+    format: Format
+    items: list[Item]
+    notes: list[Note] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def num_rows(self) -> int:
+        return sum(item.num_rows for item in self.items)
+
+
+def convert(
+    source: MatFile | str | Path,
+    output: str | Path,
+    *,
+    var: str | Sequence[str] | None = None,
+    format: str | None = None,
+    rows: int | None = None,
+    header: str | None = "auto",
+    force: bool = False,
+    flatten: bool = False,
+    safe_csv: bool = False,
+    nan: NanPolicy = "null",
+    consumer: Consumer | None = None,
+    strict: bool = False,
+) -> list[Output]:
+    """Convert variables of a MAT-file to files of another format.
+
+    Parameters
+    ----------
+    source : MatFile, str or Path
+    output : str or Path
+        A file whose suffix tells the format; or a folder, which gets a file for each
+        variable.
+    var : str or sequence of str, optional
+        Paths of the values to convert, such as ``annotations`` or ``s.data``; all
+        variables by default.
+    format : str, optional
+        Instead of the format that the suffix tells.
+    rows : int, optional
+        Dimension of numeric arrays, counted from 1, along which the rows lie.
+    header : str, optional
+        Path of the value that names the columns of matrices. ``"auto"`` looks for one
+        beside each, such as ``colheaders``; None keeps ``x1`` to ``xN``.
+    force : bool
+        Overwrite existing files.
+    flatten : bool
+        CSV and TSV: spread structs and fixed-size lists over columns, other lists as JSON text.
+    safe_csv : bool
+        CSV and TSV: put an apostrophe before text that a spreadsheet would take for a formula.
+    nan : {"null", "string", "literal", "error"}
+        JSON: what becomes of NaN and infinity.
+    consumer : {"pandas", "polars", "duckdb", "datasets", "matlab"}, optional
+        The program that is to read the output: what it would not read is told, and the form
+        is one that it reads.
+    strict : bool
+        Write nothing and raise `LossyConversion` if something would be lost.
+
+    Returns
+    -------
+    list of Output
+        The files written, with notes on everything that was chosen or lost.
+
+    Raises
+    ------
+    UnfitFormat
+        If the format cannot hold the values, or one file cannot hold several.
+    OutputExists, LossyConversion, PathError, CorruptFile
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "annotations.parquet"
+    >>> (written,) = convert("fixtures/annotations_v7.mat", target, var="annotations")
+    >>> written.num_rows, [str(note) for note in written.notes]
+    (70, [])
+    """
+    options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
+    if not isinstance(source, MatFile):
+        with open_file(source) as file:
+            return _convert(file, output, var, format, rows, header, options)
+    return _convert(source, output, var, format, rows, header, options)
+
+
+def _convert(
+    file: MatFile,
+    output: str | Path,
+    var: str | Sequence[str] | None,
+    format: str | None,
+    rows: int | None,
+    header: str | None,
+    options: ExportOptions,
+) -> list[Output]:
+    names = [var] if isinstance(var, str) else var
+    as_values = takes_values(output, format)
+    items = list(items_of(file, names, rows=rows, header=header, options=options, as_values=as_values))
+    outputs = outputs_of(items, output, format=format, options=options)
+    refuse_losses([note for written in outputs for note in written.notes], options, file.name)
+    for written in outputs:
+        write_output(written, options)
+    return outputs
+
+
+# --- which values --------------------------------------------------------------------------
+
+
+def items_of(
+    file: MatFile,
+    var: Sequence[str] | None = None,
+    *,
+    rows: int | None = None,
+    header: str | None = "auto",
+    options: ExportOptions | None = None,
+    problems: Callable[[MatlensError], None] | None = None,
+    as_values: bool = False,
+) -> Iterator[Item]:
+    """The values of a file that are to be converted, as tables, or `as_values` without any.
+
+    With `problems`, values that cannot be read go there and the others come all the same.
+    """
+    nodes = [file.get(path) for path in var] if var else list(file.values())
+    for node in nodes:
+        try:
+            table = empty_reader() if as_values else _table(file, node, header, rows)
+            if node.error is not None:
+                node.value  # noqa: B018 - raises with file and path
+        except MatlensError as error:
+            if problems is None or isinstance(error, PathError):
+                raise
+            problems(error)
+            continue
+        name = node.path if node.path in (var or ()) else node.name or node.path
+        yield Item(name, adapted(table, options.consumer if options else None), node)
+
+
+def _table(file: MatFile, node: Node, header: str | None, rows: int | None) -> BatchReader:
+    """The table of a value, with notes on its names and rows."""
+    names, notes = _names(file, node, header, rows)
+    table = node.table(rows=rows if node.kind == "numeric" else None, names=names)
+    if node.kind == "numeric" and len(node.dims) > 2 and rows is None:
+        dims = "x".join(map(str, node.dims))
+        notes.append(Note(node.path, f"rows lie along dimension 1 of {dims}, --rows picks another", is_lossy=False))
+    table.notes.extend(notes)
+    return table
+
+
+def _names(file: MatFile, node: Node, header: str | None, rows: int | None) -> tuple[list[str] | None, list[Note]]:
+    """Names of the columns of a matrix, and where they come from."""
+    is_matrix = node.kind == "numeric" and len(node.dims) == 2 and node.dims[1 if rows in (None, 1) else 0] > 1
+    if header is None or not is_matrix:
+        return None, []
+    width = node.dims[1 if rows in (None, 1) else 0]
+    if header != "auto":
+        named = _texts(file.get(header))
+        if not named:
+            raise PathError(f"{header} holds no texts that could name the {width} columns of {node.path}")
+        return named, []
+    for beside in file.siblings(node):
+        if beside.name.lower() in HEADER_NAMES and isinstance(beside, CellNode | CharNode):
+            texts = _texts(beside)
+            if len(texts) == width and all(texts):
+                return texts, [Note(node.path, f"columns are named by {beside.path}", is_lossy=False)]
+    return None, []
+
+
+def _texts(node: Node) -> list[str]:
+    """Texts of a cell of char rows, or rows of a char matrix without the blanks that fill them up."""
+    values = node.to_python()
+    if isinstance(values, str):
+        values = [values]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        return []
+    return [value.rstrip() for value in values]
+
+
+# --- to which files ------------------------------------------------------------------------
+
+
+def takes_values(output: str | Path | None, format: str | None) -> bool:
+    """Whether the format holds MATLAB's values themselves rather than tables made of them."""
+    suffix = Path(output or "").suffix.lower()
+    return (format or suffix.removeprefix(".")) == "mat"
+
+
+def outputs_of(
+    items: Sequence[Item],
+    output: str | Path,
+    *,
+    format: str | None = None,
+    folder: str | None = None,
+    options: ExportOptions | None = None,
+) -> list[Output]:
+    """The files that `items` go to; nothing is written yet.
+
+    With `folder`, a name for the values of one of several inputs: in a folder of that name
+    inside `output`, or in one file of that name where the format holds several values.
+    """
+    options = options or ExportOptions()
+    is_folder = folder is not None or str(output).endswith(("/", "\\")) or Path(output).is_dir()
+    found = find_format(None if is_folder else str(output), format)
+    base = Path(output)
+    if not is_folder and not base.suffix and format is None:
+        is_folder = True
+    if not is_folder and len(items) > 1 and not found.many:
+        names = ", ".join(item.name for item in items[:8])
+        raise UnfitFormat(
+            f"{len(items)} values for one file: name one with --var ({names} …) or give a folder, "
+            f"{base.with_suffix('')}/"
+        )
+    outputs: list[Output] = []
+    if not is_folder:
+        outputs.append(Output(base, found, list(items)))
+    elif found.many:
+        stem = folder or safe_file_name(Path(items[0].node.owner.name if items and items[0].node else "values").stem)
+        outputs.append(Output(base / f"{stem}{found.suffixes[0]}", found, list(items)))
+    else:
+        base = base / folder if folder else base
+        stems = unique_names([safe_file_name(item.name) for item in items], fold=True)
+        for stem, item in zip(stems, items, strict=True):
+            renamed = [] if stem == item.name else [Note(item.name, f"the file is named {stem}{found.suffixes[0]}")]
+            outputs.append(Output(base / f"{stem}{found.suffixes[0]}", found, [item], renamed))
+    for written in outputs:
+        refuse_existing(written.path, force=options.force)
+        _take_notes(written, options)
+    return outputs
+
+
+def _take_notes(output: Output, options: ExportOptions) -> None:
+    """Note what is known before anything is written."""
+    for item in output.items:
+        # One array is written as it is, not as the table that could be made of it.
+        notes = [] if output.format.name == "npy" else item.notes
+        output.notes += [note._replace(path=_under(item.name, note.path)) for note in notes]
+        if output.format.name in ("csv", "tsv") and options.flatten and nested_columns(item.schema):
+            names = ", ".join(nested_columns(item.schema)[:8])
+            output.notes.append(Note(item.name, f"nested columns are flattened: {names}", is_lossy=False))
+        output.warnings += warnings_for(item.table, options.consumer)
+
+
+def _under(name: str, path: str) -> str:
+    """Path of a column with the name of its value before it."""
+    if not path or path == name:
+        return name
+    return path if path.startswith((f"{name}.", f"{name}{{")) else f"{name}.{path}"
+
+
+def write_output(output: Output, options: ExportOptions) -> None:
+    """Write one file, whole or not at all; `output` is given notes on what showed only then."""
+    output.path.parent.mkdir(parents=True, exist_ok=True)
+    owners = [item.node.owner for item in output.items if item.node is not None]
+    with limited_output(owners[0].reader.limits if owners else Limits()):
+        output.notes += write_items(output.format, output.items, output.path, options)
+
+
+def describe_output(output: Output) -> dict[str, Any]:
+    """An output as plain values, for JSON."""
+    return {
+        "output": str(output.path),
+        "format": output.format.name,
+        "rows": output.num_rows,
+        "tables": [
+            {
+                "name": item.name,
+                "rows": item.num_rows,
+                "columns": [{"name": column.name, "type": str(column.type)} for column in item.schema],
+            }
+            for item in output.items
+        ],
+        "notes": [note._asdict() for note in output.notes],
+        "warnings": output.warnings,
+    }

@@ -1,0 +1,185 @@
+"""`matlens.loadmat`, a drop-in for `scipy.io.loadmat` that reads every version."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from matlens.errors import MatlensError, error_context
+from matlens.formats.open import Errors, open_reader, salvaging_reader
+from matlens.formats.reader import Reader
+from matlens.formats.records import Variable
+from matlens.formats.source.local import OpenedFile
+from matlens.values.loadmat_form import LoadmatOptions, decode_values
+
+if TYPE_CHECKING:
+    from matlens.formats.guards.salvage import SalvagingReader
+
+__all__ = ["loadmat"]
+
+
+def loadmat(
+    file_name: str | Path | IO[bytes],
+    mdict: MutableMapping[str, Any] | None = None,
+    appendmat: bool = True,
+    *,
+    spmatrix: bool = True,
+    byte_order: str | None = None,
+    mat_dtype: bool = True,
+    squeeze_me: bool = False,
+    chars_as_strings: bool = True,
+    matlab_compatible: bool = False,
+    struct_as_record: bool = True,
+    verify_compressed_data_integrity: bool = True,
+    variable_names: str | Iterable[str] | None = None,
+    simplify_cells: bool = False,
+    uint16_codec: str | None = None,
+    errors: Errors = "raise",
+) -> MutableMapping[str, Any]:
+    """Load a MAT-file of any version, v7.3 included, as `scipy.io.loadmat` does.
+
+    Arguments, containers and shapes are those of `scipy.io.loadmat`, with one difference:
+    `mat_dtype` defaults to True, so that values have their MATLAB class and keep their
+    imaginary parts. ``mat_dtype=False`` gives the narrower storage types of v5 files.
+
+    Parameters
+    ----------
+    file_name : str, Path or binary file object
+    mdict : dict, optional
+        Filled with the variables and returned, if given.
+    appendmat : bool
+        Try the name with ``.mat`` appended where there is no file of the given name.
+    spmatrix : bool
+        Sparse variables as ``scipy.sparse`` matrices, or else as sparse arrays; COO for
+        v4, CSC for the other versions.
+    mat_dtype, squeeze_me, chars_as_strings, struct_as_record, simplify_cells : bool
+        As in SciPy.
+    matlab_compatible : bool
+        ``squeeze_me=False, chars_as_strings=False, mat_dtype=True, struct_as_record=True``.
+    variable_names : str or iterable of str, optional
+        Load only these.
+    byte_order, verify_compressed_data_integrity, uint16_codec
+        Accepted and not needed: the file tells its byte order, integrity is always
+        checked, and text is UTF-16 by MATLAB's definition.
+    errors : {"raise", "salvage"}
+        With ``"salvage"``, damaged elements of cells and structs are None and damaged variables are left out, each
+        with a `UserWarning` that tells file, path and reason.
+
+    Returns
+    -------
+    dict
+        The variables, and for all versions but v4 ``__header__``, ``__version__`` and
+        ``__globals__``.
+
+    Raises
+    ------
+    MatlensError
+        With file, variable and byte offset, for a variable that is damaged.
+
+    Examples
+    --------
+    >>> import matlens
+    >>> data = matlens.loadmat("fixtures/kinds_v73.mat", variable_names=["integers"])
+    >>> data["integers"]["u8"][0, 0]
+    array([[  0, 255]], dtype=uint8)
+    """
+    if matlab_compatible:
+        squeeze_me, chars_as_strings, mat_dtype, struct_as_record = False, False, True, True
+    if simplify_cells:
+        squeeze_me, struct_as_record = True, False
+    options = LoadmatOptions(mat_dtype, squeeze_me, chars_as_strings, struct_as_record)
+    wanted = {variable_names} if isinstance(variable_names, str) else variable_names
+    opened = open_reader(_with_suffix(file_name) if appendmat else file_name)
+    try:
+        loaded, damages = _load(opened, options, None if wanted is None else set(wanted), spmatrix, errors)
+    finally:
+        opened.close()
+    for damage in damages:
+        warnings.warn(str(damage), stacklevel=2)
+    if simplify_cells:
+        loaded = {name: _simplify(value) for name, value in loaded.items()}
+    if mdict is None:
+        return loaded
+    mdict.update(loaded)
+    return mdict
+
+
+def _with_suffix(file_name: Any) -> Any:
+    if isinstance(file_name, str | Path) and not Path(file_name).exists():
+        longer = Path(f"{file_name}.mat")
+        return longer if longer.exists() else file_name
+    return file_name
+
+
+def _load(
+    opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool, errors: Errors
+) -> tuple[dict[str, Any], list[MatlensError]]:
+    """The variables, and the damages that were passed over."""
+    salvaging = salvaging_reader(opened.reader, errors)
+    reader: Reader = salvaging or opened.reader
+    loaded: dict[str, Any] = {}
+    damages: list[MatlensError] = []
+    if reader.version != "4":
+        loaded["__header__"] = reader.header.encode("latin-1")
+        loaded["__version__"] = "2.0" if reader.version == "7.3" else "1.0"
+        loaded["__globals__"] = []
+    with error_context(file=opened.name):
+        variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
+        for k, variable in enumerate(variables):
+            if variable.compressed:
+                reader.prefetch(later.elements for later in variables[k:])
+            with _passing_over(damages, errors), error_context(file=opened.name, variable=variable.name):
+                if salvaging is not None:
+                    damages += _salvage(salvaging, variable, opened.name)
+                variable.headers.raise_first_error()
+                value = decode_values(reader, variable.elements, options)[0]
+                loaded[variable.name] = _sparse_form(value, reader.version, spmatrix)
+                if variable.headers.is_global[0]:
+                    loaded["__globals__"].append(variable.name)
+        if wanted is None:
+            for problem in reader.problems:
+                with _passing_over(damages, errors), error_context(file=opened.name):
+                    raise problem
+    return loaded, damages
+
+
+def _salvage(reader: SalvagingReader, variable: Variable, file: str) -> list[MatlensError]:
+    # It imports Arrow, which takes longer than most files.
+    from matlens.values.examine import salvage
+
+    return salvage(reader, variable, variable.name, file)
+
+
+@contextmanager
+def _passing_over(damages: list[MatlensError], errors: Errors) -> Iterator[None]:
+    """Keep an error in `damages` instead of raising it, where damage is passed over."""
+    try:
+        yield
+    except MatlensError as error:
+        if errors == "raise":
+            raise
+        damages.append(error)
+
+
+def _sparse_form(value: Any, version: str, spmatrix: bool) -> Any:
+    if not hasattr(value, "tocsc"):
+        return value
+    from scipy.sparse import coo_array, coo_matrix, csc_matrix
+
+    if version == "4":
+        return coo_matrix(value) if spmatrix else coo_array(value)
+    return csc_matrix(value) if spmatrix else value
+
+
+def _simplify(value: Any) -> Any:
+    """Structs to dictionaries and struct arrays to lists, as SciPy's ``simplify_cells``."""
+    if hasattr(value, "_fieldnames"):
+        return {name: _simplify(getattr(value, name)) for name in value._fieldnames}
+    if isinstance(value, np.ndarray) and value.ndim and value.size and hasattr(value[0], "_fieldnames"):
+        return [_simplify(item) for item in value]
+    return value

@@ -1,0 +1,78 @@
+"""SQL over the variables of a file: DuckDB on Arrow tables, which it reads in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from matlens.errors import MatlensError, PathError, QueryError
+from matlens.export.duckdb import connect
+from matlens.tree.file import MatFile
+
+__all__ = ["query"]
+
+
+def query(file: MatFile, sql: str) -> pa.Table:
+    """The result of a SQL query over the variables of a file.
+
+    Only the variables that the query names are read. A path in double quotes is a table
+    as well: ``select * from "s.data"``.
+
+    Parameters
+    ----------
+    file : MatFile
+    sql : str
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    QueryError
+        What DuckDB has to say about the query.
+    MissingExtra
+        Without the package duckdb.
+
+    Examples
+    --------
+    >>> import matlens
+    >>> file = matlens.open("fixtures/annotations_v7.mat")
+    >>> query(file, "select count(*) as n from annotations where reviewed").to_pylist()
+    [{'n': 35}]
+    """
+    connection = connect()
+    try:
+        for name in _table_names(connection, sql):
+            node = _node(file, name)
+            if node is not None:
+                connection.register(name, node.to_arrow())
+        relation = connection.sql(sql)
+        return pa.table({}) if relation is None else relation.to_arrow_table()
+    except MatlensError:
+        raise
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("_duckdb", "duckdb"):
+            raise
+        hint = f"; tables are {', '.join(list(file)[:20])}" if "does not exist" in str(error) else ""
+        raise QueryError(f"{str(error).strip().splitlines()[0]}{hint}", file=file.name) from None
+    finally:
+        connection.close()
+
+
+def _table_names(connection: Any, sql: str) -> list[str]:
+    return sorted(connection.get_table_names(sql))
+
+
+def _node(file: MatFile, name: str) -> Any:
+    """The value that a table name means: a variable, whatever its case, or a path; None for neither."""
+    if name in file:
+        return file[name]
+    folded = [variable for variable in file if variable.casefold() == name.casefold()]
+    if folded:
+        return file[folded[0]]
+    try:
+        return file.get(name)
+    except PathError:
+        return None

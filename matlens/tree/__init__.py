@@ -1,0 +1,1 @@
+"""A MAT-file as a tree of typed nodes."""

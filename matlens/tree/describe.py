@@ -1,0 +1,74 @@
+"""Files and nodes as rows of plain values, for listings on any surface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matlens.tree.file import MatFile
+from matlens.tree.nodes import StructArrayNode
+from matlens.tree.nodes.node import Node
+
+__all__ = ["describe_file", "describe_node", "tree_rows"]
+
+
+def describe_file(file: MatFile) -> dict[str, Any]:
+    """A file and its variables, from headers alone.
+
+    Returns
+    -------
+    dict
+        ``file, version, header, size, variables, problems``; each variable as
+        `describe_node` gives it, with ``compressed`` and ``stored_bytes``.
+    """
+    variables = []
+    for name, node in file.items():
+        variable = file.variable(name)
+        variables.append(
+            describe_node(node) | {"compressed": variable.compressed, "stored_bytes": variable.stored_bytes}
+        )
+    return {
+        "file": str(file.path or file.name),
+        "version": file.version,
+        "header": file.header,
+        "size": file.size,
+        "variables": variables,
+        "problems": [str(problem) for problem in file.problems],
+    }
+
+
+def describe_node(node: Node) -> dict[str, Any]:
+    """What the header of a node tells."""
+    row: dict[str, Any] = {
+        "name": node.name,
+        "path": node.path,
+        "python_path": node.python_path,
+        "class": node.matlab_class,
+        "dims": list(node.dims),
+        "bytes": node.nbytes,
+        "complex": node.is_complex,
+        "sparse": node.is_sparse,
+        "global": node.is_global,
+    }
+    if node.error is not None:
+        row["error"] = node.error.message
+        row["offset"] = node.error.offset
+    return row
+
+
+def tree_rows(node: Node, depth: int, limit: int, level: int = 0) -> list[tuple[int, Node | int]]:
+    """A node and what is below it as ``(level, node)``; a number stands for that many left out.
+
+    `limit` bounds the elements shown of cells and struct arrays; fields are shown up to
+    twenty times as many.
+    """
+    rows: list[tuple[int, Node | int]] = [(level, node)]
+    if depth <= 0:
+        return rows
+    shown = 20 * limit if node.kind == "struct" else limit
+    if isinstance(node, StructArrayNode):
+        shown = min(limit, 2)
+    for child in node.children(0, shown):
+        rows += tree_rows(child, depth - 1, limit, level + 1)
+    if node.child_count > shown:
+        rows.append((level + 1, node.child_count - shown))
+    return rows

@@ -1,0 +1,327 @@
+"""A MAT-file as a tree of typed nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from matlens.errors import MatlensError, PathError
+from matlens.escape import safe_text
+from matlens.formats.loadmat_output import kind_of
+from matlens.formats.open import Engine, Errors, Isolate, open_reader, salvaging_reader
+from matlens.formats.places import field_suffix, python_field
+from matlens.formats.reader import Reader
+from matlens.formats.records import Variable
+from matlens.formats.source.local import OpenedFile
+from matlens.limits import Limits
+from matlens.tree.nodes import StructNode, make_node
+from matlens.tree.nodes.node import Node, find_name
+from matlens.tree.paths import Field, parse_path
+
+__all__ = ["MatFile", "from_loadmat", "open_file"]
+
+_SEARCH_LIMIT = 20_000
+"""Nodes that are looked through for the place of an error."""
+
+
+class MatFile(Mapping[str, Node]):
+    """An open MAT-file: a mapping of variable names to nodes, and a context manager.
+
+    Attributes
+    ----------
+    name : str
+        File name without its folder.
+    version : str
+        ``"4"``, ``"5"`` (MATLAB's v6 and v7), ``"7.3"`` or ``"loadmat"``.
+    header : str
+        The text that the writer left at the start of the file.
+    problems : list of MatlensError
+        Damage that belongs to no variable, such as a file that is cut off; with ``errors="salvage"`` also that of
+        the elements which were passed over.
+    """
+
+    def __init__(self, opened: OpenedFile, *, errors: Errors = "raise") -> None:
+        self._opened = opened
+        self.name = opened.name
+        self.path = opened.path
+        self.size = opened.size
+        self._salvaging = salvaging_reader(opened.reader, errors)
+        self._damages: dict[str, list[MatlensError]] = {}
+        self.reader: Reader = self._salvaging or opened.reader
+        self.version = opened.reader.version
+        self.header = opened.reader.header
+        self._nodes: dict[str, Node] | None = None
+        self._is_closed = False
+        self._is_locating = False
+        self._variables: dict[str, Variable] = {}
+
+    # --- life ----------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the file; nodes that were not read yet cannot be read afterwards."""
+        self._opened.close()
+        self._is_closed = True
+
+    def __enter__(self) -> MatFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- variables -----------------------------------------------------------------
+
+    @property
+    def problems(self) -> list[MatlensError]:
+        for name in self._variable_nodes():
+            self._salvage(name)
+        for problem in self.reader.problems:
+            problem.file = problem.file or self.name
+        return [*self.reader.problems, *(damage for found in self._damages.values() for damage in found)]
+
+    @property
+    def stats(self) -> Counter[str]:
+        """How many elements took which decoding route so far."""
+        return self.reader.stats
+
+    def _variable_nodes(self) -> dict[str, Node]:
+        if self._nodes is None:
+            self._nodes = {}
+            for variable in self.reader.variables():
+                name = self._free_name(variable.name)
+                path = name if field_suffix(name) == f".{name}" else python_field(name)
+                self._nodes[name] = make_node(self, variable.headers, name, path, f"file{python_field(name)}")
+                self._variables[name] = variable
+        return self._nodes
+
+    def _free_name(self, name: str) -> str:
+        """A name that no variable has yet: files may hold several of the same name."""
+        count, free = 1, name
+        while self._nodes and free in self._nodes:
+            count += 1
+            free = f"{name}#{count}"
+        return free
+
+    def variable(self, name: str) -> Variable:
+        """What the file's directory says of a variable: its position, compression, stored size."""
+        self._variable_nodes()
+        return self._variables[name]
+
+    def __getitem__(self, name: str) -> Node:
+        nodes = self._variable_nodes()
+        if name not in nodes:
+            with self._named():
+                find_name(name, tuple(nodes), "")
+        self._salvage(name)
+        return nodes[name]
+
+    def _salvage(self, name: str) -> None:
+        """Look through a variable once, where damage inside it is to be passed over."""
+        if self._salvaging is None or name in self._damages:
+            return
+        from matlens.values.examine import salvage
+
+        variable, path = self._variables[name], self._variable_nodes()[name].path
+        self._damages[name] = salvage(self._salvaging, variable, path, self.name)
+
+    def salvaged(self) -> MatFile:
+        """The same file with ``errors="salvage"``."""
+        return MatFile(self._opened, errors="salvage")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variable_nodes())
+
+    def __len__(self) -> int:
+        return len(self._variable_nodes())
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """The node at `path`, such as ``annotations(3).bbox_x1`` or ``["annotations"][2]["bbox_x1"]``.
+
+        Parentheses and braces count from 1, square brackets from 0.
+
+        Raises
+        ------
+        PathError
+            If the path leads nowhere and no `default` is given; names the nearest field.
+        """
+        if path in self._variable_nodes():
+            return self[path]
+        try:
+            with self._named():
+                return self._follow(path)
+        except PathError:
+            if default is not None:
+                return default
+            raise
+
+    def siblings(self, node: Node) -> list[Node]:
+        """Values beside a node: the fields of its struct, or else all variables; the node is one of them."""
+        suffix = field_suffix(node.name) if node.name else ""
+        if not suffix or node.path == node.name or not node.path.endswith(suffix):
+            return list(self.values())
+        parent = self.get(node.path[: -len(suffix)])
+        return parent.children() if isinstance(parent, StructNode) else []
+
+    def _follow(self, path: str) -> Node:
+        steps = parse_path(path)
+        first = steps[0]
+        if not isinstance(first, Field):
+            raise PathError(f"{path!r}: a path begins with the name of a variable")
+        node = self[first.name]
+        for step in steps[1:]:
+            try:
+                node = node.field(step.name) if isinstance(step, Field) else node.index(step)
+            except PathError as error:
+                if not error.message.startswith(node.path):
+                    error.variable = node.path
+                raise
+        return node
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except MatlensError as error:
+            error.file = error.file or self.name
+            raise
+
+    def release(self) -> None:
+        """Give back the memory of the parts of the file that were read; nothing is lost by it."""
+        self._opened.release()
+
+    # --- errors --------------------------------------------------------------------
+
+    @contextmanager
+    def guard(self, node: Node) -> Iterator[None]:
+        """Name the file and the path of the value in any `MatlensError` raised inside."""
+        try:
+            yield
+        except MatlensError as error:
+            if error.variable is None:
+                # Looking for the place of an error may come across others, of which no place is looked for.
+                found = None if self._is_locating else self._locate(node, error)
+                error.variable = found or node.path
+            error.file = error.file or self.name
+            raise
+
+    def _locate(self, node: Node, error: MatlensError) -> str | None:
+        """Path of the element that an error below `node` is about, found by its position."""
+        if error.position is None or _position(node) == error.position:
+            return None
+        error.variable, self._is_locating = node.path, True
+        try:
+            return self._path_of(error.position, node)
+        finally:
+            error.variable, self._is_locating = None, False
+
+    def _path_of(self, position: tuple[int, int], node: Node) -> str | None:
+        waiting, seen = [node], 0
+        while waiting and seen < _SEARCH_LIMIT:
+            try:
+                children = waiting.pop().children(0, _SEARCH_LIMIT - seen)
+            except MatlensError:
+                continue
+            for child in children:
+                if _position(child) == position:
+                    return child.path
+            seen += len(children)
+            waiting += [child for child in children if child.child_count]
+        return None
+
+    # --- display -------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        if self._is_closed:
+            return f"<MatFile {safe_text(self.name)}: closed>"
+        lines = [f"<MatFile {safe_text(self.name)}: version {self.version}, {len(self)} variables>"]
+        lines += [f"  {safe_text(name)}: {node.one_line(60)}" for name, node in self.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from matlens.tree.nodes.html import file_html
+
+        return file_html(f"{self.name}, version {self.version}", list(self.values()))
+
+
+def _position(node: Node) -> tuple[int, int] | None:
+    if len(node.elements) != 1 or getattr(node, "is_record", False):
+        return None
+    return node.elements.segment, int(node.elements.positions[0])
+
+
+def open_file(
+    source: str | Path | bytes | IO[bytes],
+    *,
+    engine: Engine = "auto",
+    isolate: Isolate = "auto",
+    limits: Limits | None = None,
+    errors: Errors = "raise",
+) -> MatFile:
+    """Open a MAT-file of any version; exported as `matlens.open`.
+
+    Parameters
+    ----------
+    source : str, Path, bytes or binary file object
+    engine : {"auto", "reference"}
+        ``"reference"`` reads v4 and v5 by SciPy and v7.3 by libhdf5 alone, to compare with:
+        slower, and with the faults of those libraries.
+    isolate : {"auto", "always", "never"}
+        Whether a process of its own reads the file, with limits on its memory and time: where SciPy or libhdf5 do,
+        always, or never. HDF5 files of a form that MATLAB does not write are read by libhdf5.
+    limits : Limits, optional
+        What a value may take; see `matlens.Limits`.
+    errors : {"raise", "salvage"}
+        With ``"salvage"``, damaged elements of cells and structs are None, null in tables and ``[]`` in MAT-files,
+        and `MatFile.problems` tells of each. Variables are read as a whole for that when they are first asked for.
+        A variable that is damaged itself raises an error either way.
+
+    Returns
+    -------
+    MatFile
+
+    Raises
+    ------
+    NotAMatFile
+        Says what the content is instead.
+    CorruptFile, UnsafeFile
+    FileNotFoundError
+
+    Examples
+    --------
+    >>> import matlens
+    >>> with matlens.open("fixtures/annotations_v7.mat") as file:
+    ...     file.get("annotations(3).boxes(1,:)").value
+    array([[165., 119., 218., 176.]])
+    """
+    return MatFile(open_reader(source, engine, isolate=isolate, limits=limits), errors=errors)
+
+
+def from_loadmat(data: Any) -> MatFile:
+    """Typed nodes of what `scipy.io.loadmat` returned, under any of its options.
+
+    Parameters
+    ----------
+    data : mapping, ndarray, numpy.void or list
+        The dictionary of variables; or any part of it, or any structured array, which
+        becomes the single variable ``value``.
+
+    Examples
+    --------
+    >>> marks = np.array([("Sarah", (8.0, 7.0)), ("John", (6.0, 7.0))],
+    ...                  dtype=[("name", "U16"), ("grades", "f8", (2,))])
+    >>> from_loadmat(marks).get("value(2).name").value
+    'John'
+    >>> from_loadmat(marks).get("value(2)").to_python()
+    {'name': 'John', 'grades': [6.0, 7.0]}
+    """
+    from matlens.formats.memory import LoadmatReader
+
+    variables = data if isinstance(data, Mapping) and kind_of(data) == "struct" else {"value": data}
+    return MatFile(OpenedFile(LoadmatReader(variables), "<loadmat>", None, 0, np.zeros(0)))

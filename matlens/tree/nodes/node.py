@@ -1,0 +1,396 @@
+"""The node: a value of a file, known by its header and read on demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from matlens.errors import MatlensError, PathError
+from matlens.escape import safe_text, shorten
+from matlens.formats.reader import Reader
+from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
+from matlens.tree.paths import Index, Selection, select
+from matlens.values.loadmat_form import decode_values
+from matlens.values.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from matlens.columns.table import TableReader, TableSource
+
+__all__ = ["Node", "Owner", "fields_preview", "find_name", "joined"]
+
+
+class Owner(Protocol):
+    """What nodes need of their file."""
+
+    name: str
+    size: int
+    reader: Reader
+
+    def guard(self, node: Node) -> AbstractContextManager[None]:
+        """Name the file and the path of the value in any error raised inside."""
+        ...
+
+    def release(self) -> None:
+        """Give back the memory of the parts of the file that were read."""
+        ...
+
+
+class Node:
+    """One value of a file.
+
+    Attributes
+    ----------
+    name : str
+        Variable or field name; empty for elements of cells and struct arrays.
+    path, python_path : str
+        Where the value is, in MATLAB (1-based) and in Python (0-based).
+    dims : tuple of int
+        As MATLAB's ``size``.
+    """
+
+    kind: ClassVar[str] = "value"
+
+    def __init__(
+        self,
+        owner: Owner,
+        headers: Headers,
+        name: str,
+        path: str,
+        python_path: str,
+        selection: Selection | None = None,
+        whole: Node | None = None,
+    ) -> None:
+        self._owner = owner
+        self._headers = headers
+        self._selection = selection
+        self.name = name
+        self.path = path
+        self.python_path = python_path
+        self._whole = whole or self
+        self.dims: tuple[int, ...] = selection.dims if selection else headers.shape(0)
+
+    # --- what the header tells -----------------------------------------------------
+
+    @property
+    def matlab_class(self) -> str:
+        """MATLAB's name of the class: ``double``, ``struct``, ``cell``, ``datetime`` …"""
+        return self._headers.class_name(0)
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        return math.prod(self.dims)
+
+    @property
+    def is_complex(self) -> bool:
+        return bool(self._headers.is_complex[0])
+
+    @property
+    def is_global(self) -> bool:
+        return bool(self._headers.is_global[0])
+
+    @property
+    def is_sparse(self) -> bool:
+        return bool(self._headers.cls[0] == MatlabClass.SPARSE)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value in memory for numbers and text, in the file for anything else."""
+        cls = int(self._headers.cls[0])
+        if cls == MatlabClass.CHAR:
+            return 2 * self.numel
+        if cls in CLASS_DTYPES:
+            return CLASS_DTYPES[cls].itemsize * self.numel * (2 if self.is_complex else 1)
+        return int(self._headers.nbytes[0])
+
+    @property
+    def _stored_bytes(self) -> int:
+        """At least what the value and all below it take in the file: in v7.3, that may be all of it."""
+        return int(self._headers.nbytes[0]) if self._owner.reader.version == "5" else self._owner.size
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the node is no stored value but some elements, a record or a field of one."""
+        return self._selection is not None
+
+    @property
+    def error(self) -> MatlensError | None:
+        """Why the value cannot be read, where its header tells so already."""
+        return self._headers.errors.get(0)
+
+    @property
+    def elements(self) -> Elements:
+        """Position of the stored value, for `Reader` calls."""
+        return self._headers.elements
+
+    @property
+    def owner(self) -> Owner:
+        return self._owner
+
+    # --- values --------------------------------------------------------------------
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        """Nodes below this one, all or those from `start` to before `stop`."""
+        return []
+
+    @property
+    def child_count(self) -> int:
+        """How many nodes `children` gives."""
+        return 0
+
+    @property
+    def value(self) -> Any:
+        """The value in its natural Python form; read anew at each access."""
+        with self._owner.guard(self):
+            return self._value()
+
+    def _value(self) -> Any:
+        raise NotImplementedError
+
+    def to_numpy(self) -> Any:
+        """The value in the form of `scipy.io.loadmat`: arrays, structured arrays, object arrays."""
+        with self._owner.guard(self):
+            value = decode_values(self._owner.reader, self.elements)[0]
+            return self._pick(value)
+
+    def _pick(self, value: Any) -> Any:
+        if self._selection is None:
+            return value
+        return value.ravel(order="F")[self._selection.linear].reshape(self.dims, order="F")
+
+    def to_python(self) -> Any:
+        """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
+        value = self.to_numpy()
+        with self._owner.guard(self):
+            return plain(value)
+
+    def table(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> TableReader:
+        """The value as a table that is read in windows of rows.
+
+        One row for each record of structs, row of matrices, element of cells. A 1x1 struct
+        of equally long vectors gives a column for each, any other 1x1 struct a single row.
+
+        Parameters
+        ----------
+        rows : int, optional
+            Dimension of a numeric array, counted from 1, along which the rows lie.
+        names : sequence of str, optional
+            Names of the columns of a matrix or of a cell matrix, instead of ``x1`` to ``xN``.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> table = matlens.open("fixtures/annotations_v7.mat")["annotations"].table()
+        >>> table.num_rows, table.schema.names
+        (70, ['image', 'boxes', 'labels', 'size', 'reviewed'])
+        """
+        from matlens.columns.notes import Note
+        from matlens.columns.table import TableReader
+
+        dropped = [Note("", "the global flag is kept in the metadata only")] if self.is_global else []
+        with self._owner.guard(self):
+            source = self._source(None if rows is None else rows - 1, names)
+            return TableReader(source, self.about(), self._reading, dropped)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around the reading of a window of rows."""
+        with self._owner.guard(self):
+            yield
+        self._owner.release()
+
+    def to_arrow(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
+        """All rows of `table` as an Arrow table."""
+        return self.table(rows=rows, names=names).read_all()
+
+    def to_batches(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """The rows of `table` as record batches of bounded size, however large the value is.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> reader = matlens.open("fixtures/annotations_v7.mat")["annotations"].to_batches()
+        >>> sum(batch.num_rows for batch in reader)
+        70
+        """
+        return self.table(rows=rows, names=names).to_reader()
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        """The table of this node; `axis`, counted from 0, and `names` are for arrays."""
+        raise NotImplementedError
+
+    def about(self) -> dict[str, Any]:
+        """What tables made of this node say of it in their metadata."""
+        flags = {"global": True} if self.is_global else {}
+        return {
+            "source": self._owner.name,
+            "variable": self.path,
+            "class": self.matlab_class,
+            "dims": list(self.dims),
+        } | flags
+
+    def storage(self) -> dict[str, Any]:
+        """How the value is stored, in the words of the format.
+
+        Returns
+        -------
+        dict
+            v4 and v5: ``type`` of the stored numbers, ``offset`` (in the inflated data of a compressed variable) and
+            ``bytes``. v7.3: ``type``, ``layout``, ``chunk`` in MATLAB's order of dims, ``filters``, ``bytes`` in the
+            file, and ``attributes``. Empty for part of an array, and for what never was in a file.
+
+        Raises
+        ------
+        MatlensError
+            If the value is damaged.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> file = matlens.open("fixtures/kinds_v73.mat")
+        >>> file.get("numbers.f32").storage()
+        {'type': 'float32', 'layout': 'contiguous', 'filters': [], 'bytes': 8, 'attributes': {'MATLAB_class': 'single'}}
+        """
+        if self.is_part:
+            return {}
+        with self._reading():
+            return self._owner.reader.storage(self._headers)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """`to_arrow` as a pandas DataFrame."""
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
+
+    # --- going down ----------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Node:
+        """A field by its name, or elements by 0-based position, slice or tuple of them."""
+        if isinstance(key, str):
+            return self.field(key)
+        parts = key if isinstance(key, tuple) else (key,)
+        return self.index(Index("[", ",".join(map(_index_text, parts))))
+
+    def field(self, name: str) -> Node:
+        raise PathError(f"{self.path}: a {self.matlab_class} has no fields, {name!r} asked for")
+
+    def index(self, step: Index) -> Node:
+        """The node that the subscripts of one path step select."""
+        if step.bracket == "{":
+            raise PathError(f"{self.path}: braces go into a cell, this is a {self.matlab_class}")
+        return self._narrow(select(step, self.dims))
+
+    def _narrow(self, chosen: Selection) -> Node:
+        if self._selection is not None:
+            chosen = chosen._replace(linear=self._selection.linear[chosen.linear])
+        return type(self)(
+            self._owner,
+            self._headers,
+            self.name,
+            self.path + chosen.matlab,
+            self.python_path + chosen.python,
+            chosen,
+            self._whole,
+        )
+
+    # --- display -------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Class and dims in a few words, such as ``1x8144 struct``."""
+        flags = "".join(f"{word} " for word, on in (("sparse", self.is_sparse), ("complex", self.is_complex)) if on)
+        return f"{'x'.join(map(str, self.dims))} {flags}{self.matlab_class}"
+
+    def preview(self, width: int = 60, depth: int = 3) -> str:
+        """A short text of the value, escaped, at most `width` characters; never raises.
+
+        Values inside cells and structs are shown to `depth` levels.
+        """
+        try:
+            with self._owner.guard(self):
+                return shorten(safe_text(self._preview(depth, width)), width) if depth else ""
+        except MatlensError as error:
+            return shorten(f"<{safe_text(error.message)}>", width)
+
+    def _preview(self, depth: int, width: int) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"<{type(self).__name__} {safe_text(self.path)}: {safe_text(self.summary())}>"]
+        shown = self.children(0, 20)
+        lines += [f"  {safe_text(child.label)}: {child.one_line(70)}" for child in shown]
+        if self.child_count > len(shown):
+            lines.append(f"  … {self.child_count - len(shown)} more")
+        if not shown:
+            text = self.preview()
+            lines[0] = lines[0][:-1] + (f" = {text}>" if text else ">")
+        return "\n".join(lines)
+
+    def one_line(self, width: int) -> str:
+        """Class, dims and preview in one escaped line."""
+        text = self.preview(width)
+        return safe_text(self.summary()) + (f"  {text}" if text else "")
+
+    @property
+    def label(self) -> str:
+        """What distinguishes the node from its siblings: its name, or its subscript."""
+        return self.name or _last_step(self.path)
+
+    def _repr_html_(self) -> str:
+        from matlens.tree.nodes.html import node_html
+
+        return node_html(self)
+
+
+def joined(texts: Iterable[str], width: int) -> str:
+    """Texts with commas between them, no more of them than `width` characters show.
+
+    Examples
+    --------
+    >>> joined(iter(["one", "two", "three", "four"]), 8)
+    'one, two, three'
+    """
+    shown: list[str] = []
+    length = 0
+    for text in texts:
+        length += len(text) + (2 if shown else 0)
+        shown.append(text)
+        if length > width:
+            break
+    return ", ".join(shown)
+
+
+def fields_preview(nodes: Iterable[Node], depth: int, width: int) -> str:
+    """Names of nodes with their values."""
+    return joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
+
+
+def find_name(name: str, names: tuple[str, ...], where: str) -> int:
+    """Position of `name` among `names`; an unknown one raises with the nearest."""
+    if name in names:
+        return names.index(name)
+    import difflib
+
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(names[:20]) or 'none'}"
+    raise PathError(f"{where}: no {name!r}{hint}" if where else f"no variable {name!r}{hint}")
+
+
+def _index_text(part: Any) -> str:
+    if isinstance(part, slice):
+        texts = ["" if bound is None else str(int(bound)) for bound in (part.start, part.stop, part.step)]
+        return ":" if texts == ["", "", ""] else ":".join(texts if texts[2] else texts[:2])
+    try:
+        return str(part.__index__())
+    except AttributeError:
+        raise PathError(f"index of type {type(part).__name__}; use integers, slices or names") from None
+
+
+def _last_step(path: str) -> str:
+    starts = [path.rfind(bracket) for bracket in "({"]
+    return path[max(starts) :] if max(starts) > 0 else path

@@ -1,0 +1,375 @@
+"""Objects of MATLAB classes: strings, dates, tables, maps, enumerations, and those of one's own classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matlens.classes.instances import COLUMN_CLASSES, CONVERTERS, Instance
+from matlens.classes.strings import stored_strings, texts_of
+from matlens.columns.object_columns import arrow_column
+from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
+from matlens.formats.loadmat_output import is_undecoded
+from matlens.formats.mcos import ObjectReference, Property, parse_reference
+from matlens.formats.places import field_suffix, python_field, subscript
+from matlens.formats.records import Elements, Headers, OpaqueValue
+from matlens.tree.nodes.node import Node, Owner, fields_preview, find_name
+from matlens.tree.paths import Index, select
+from matlens.values.loadmat_form import decode_values
+from matlens.values.objects import ENUMERATION_TAG, Properties
+from matlens.values.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matlens.columns.table import TableSource
+
+__all__ = ["EnumerationNode", "OpaqueNode", "is_enumeration"]
+
+_SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
+"""The property whose dims are those of the array."""
+
+
+class OpaqueNode(Node):
+    """An object of a MATLAB class.
+
+    `value` is the NumPy or pandas value of MATLAB's own classes: str or an array of texts and None (string),
+    datetime64[us], timedelta64[us], `pandas.Categorical`, `pandas.DataFrame` (table, timetable), dict
+    (containers.Map, dictionary), texts (enumerations); of others a dict of properties with a ``class_name``, or an
+    array of these. Objects outside of MATLAB's object system, Java's for instance, are an `OpaqueValue`.
+    """
+
+    kind = "opaque"
+    _real_dims: tuple[int, ...] | None = None
+    _known_properties: tuple[dict[str, Property] | None] | None = None
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Dims of the array that the object stands for: an array of strings is stored as one object."""
+        if self._real_dims is None:
+            try:
+                with self._owner.guard(self):
+                    self._real_dims = self._find_dims()
+            except MatlensError:
+                self._real_dims = self._headers.shape(0)
+        return self._real_dims
+
+    @dims.setter
+    def dims(self, dims: tuple[int, ...]) -> None:
+        self._real_dims = dims if self._selection else None
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether it has rows: a table, a map, or an array of strings, dates and the like."""
+        name = self.matlab_class
+        has_rows = name in CONVERTERS and not (name in COLUMN_CLASSES and self.numel == 1)
+        return has_rows and self._selection is None
+
+    def _find_dims(self) -> tuple[int, ...]:
+        name, reader = self.matlab_class, self._owner.reader
+        properties = self._properties() if name in CONVERTERS else None
+        if properties is None:
+            return self._headers.shape(0)
+        sized = properties.get(_SIZED_BY.get(name, ""))
+        if isinstance(sized, Elements):
+            return reader.headers(sized).shape(0)
+        if name == "table":
+            return self._count(properties, "nrows"), self._count(properties, "nvars")
+        if name == "string":
+            return stored_strings(self._part(properties, "any")).dims
+        value = self._whole_value()
+        if isinstance(value, dict | list):
+            return len(value), 1
+        return tuple(value.shape) if hasattr(value, "shape") else (1, 1)
+
+    # --- the object ----------------------------------------------------------------
+
+    def _reference(self) -> ObjectReference | None:
+        stored = self._owner.reader.opaque(self._headers, 0)
+        if stored.type_system != "MCOS" or not isinstance(stored.reference, np.ndarray):
+            return None
+        return parse_reference(stored.reference)
+
+    def _properties(self) -> dict[str, Property] | None:
+        """Properties of a single object of the object system; None of arrays and of all others."""
+        if self._known_properties is None:
+            self._known_properties = (self._find_properties(),)
+        return self._known_properties[0]
+
+    def _find_properties(self) -> dict[str, Property] | None:
+        reference, table = self._reference(), self._owner.reader.objects()
+        if reference is None or table is None:
+            return None
+        ids = reference.object_ids
+        if self._selection is not None and self.matlab_class not in CONVERTERS:
+            ids = tuple(ids[k] for k in self._selection.linear.tolist())
+        return table.properties(ids[0]) if len(ids) == 1 and ids[0] else None
+
+    def _part(self, properties: Mapping[str, Property], name: str) -> Any:
+        stored = properties.get(name)
+        if not isinstance(stored, Elements):
+            raise CorruptFile(f"a {self.matlab_class} without {name}")
+        return decode_values(self._owner.reader, stored)[0]
+
+    def _count(self, properties: Mapping[str, Property], name: str) -> int:
+        found = np.asarray(self._part(properties, name)).ravel()
+        if found.dtype.kind not in "iuf" or len(found) != 1 or not 0 <= found[0] < 2**53:
+            raise CorruptFile(f"{name} of a {self.matlab_class} is no count")
+        return int(found[0])
+
+    def _whole_value(self) -> Any:
+        if self._owner.reader.objects() is None:
+            return self._owner.reader.opaque(self._headers, 0)
+        found = decode_values(self._owner.reader, self.elements)[0]
+        return self._owner.reader.opaque(self._headers, 0) if is_undecoded(found) else found
+
+    def _value(self) -> Any:
+        return self._picked(self._whole_value())
+
+    def _picked(self, value: Any) -> Any:
+        if self._selection is None:
+            return value
+        if not isinstance(value, np.ndarray) and hasattr(value, "take"):
+            return value.take(self._selection.linear)
+        flat = np.asarray(value, None if isinstance(value, np.ndarray) else object).ravel(order="F")
+        picked = flat[self._selection.linear].reshape(self._selection.dims, order="F")
+        return picked.item() if picked.dtype == object and picked.size == 1 else picked
+
+    def to_numpy(self) -> Any:
+        with self._owner.guard(self):
+            return self._picked(decode_values(self._owner.reader, self.elements)[0])
+
+    def to_python(self) -> Any:
+        value = self.value
+        if isinstance(value, OpaqueValue):
+            with self._owner.guard(self):
+                raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
+        return plain(value)
+
+    # --- going down ----------------------------------------------------------------
+
+    def _parts(self) -> list[tuple[str, Elements]]:
+        """Names and places of what is below: variables of a table, properties of an object."""
+        name = self.matlab_class
+        if name in CONVERTERS and name not in ("table", "timetable"):
+            return []
+        properties = self._properties()
+        if properties is None:
+            return []
+        if name == "table":
+            return self._variables(properties, "varnames", "data")
+        if name == "timetable":
+            return self._timetable(properties)
+        return [(key, stored) for key, stored in properties.items() if isinstance(stored, Elements)]
+
+    def _variables(self, record: Mapping[str, Property], names: str, data: str) -> list[tuple[str, Elements]]:
+        labels, reader = texts_of(self._part(record, names)), self._owner.reader
+        cells = record.get(data)
+        headers = reader.headers(cells) if isinstance(cells, Elements) else None
+        groups = reader.children(headers) if headers is not None and headers.numel[0] else []
+        elements = groups[0].elements if groups else self.elements.take([])
+        if len(labels) != len(elements):
+            raise CorruptFile(f"{len(labels)} names for {len(elements)} variables of a table")
+        return [(label, elements.take([k])) for k, label in enumerate(labels)]
+
+    def _timetable(self, properties: Mapping[str, Property]) -> list[tuple[str, Elements]]:
+        stored = properties.get("any")
+        groups = self._owner.reader.children(self._owner.reader.headers(stored)) if isinstance(stored, Elements) else []
+        fields: Sequence[str] = groups[0].fields or () if groups else ()
+        record: dict[str, Property] = {name: groups[0].column(k) for k, name in enumerate(fields)}
+        times = record.get("rowTimes")
+        rows = texts_of(self._part(record, "dimNames"))[:1] if "dimNames" in record else ["Time"]
+        is_stored = isinstance(times, Elements) and not _is_record(self._part(record, "rowTimes"))
+        first = [(rows[0] if rows else "Time", times)] if is_stored and isinstance(times, Elements) else []
+        return [*first, *self._variables(record, "varNames", "data")]
+
+    @property
+    def child_count(self) -> int:
+        try:
+            with self._owner.guard(self):
+                return self.numel if self._is_array() else len(self._parts())
+        except MatlensError:
+            return 0
+
+    def _is_array(self) -> bool:
+        return self.matlab_class not in CONVERTERS and self.numel != 1
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        from matlens.tree.nodes.containers import make_nodes
+
+        with self._owner.guard(self):
+            if self._is_array():
+                places = range(self.numel)[start:stop] if self._selection is None else range(0)
+                found = [self.index(Index("(", subscript(k, self.dims, "()")[1:-1])) for k in places]
+                for element in found:
+                    element.name = ""
+                return found
+            nodes: list[Node] = []
+            for name, elements in self._parts()[start:stop]:
+                label = (name, self.path + field_suffix(name), self.python_path + python_field(name))
+                nodes += make_nodes(self._owner, elements, [label])
+            return nodes
+
+    def field(self, name: str) -> Node:
+        from matlens.tree.nodes.containers import make_nodes
+
+        with self._owner.guard(self):
+            parts = self._parts()
+            if not parts:
+                raise PathError(f"{self.path}: a {self.matlab_class} has no properties to go into, {name!r} asked for")
+            position = find_name(name, tuple(key for key, _ in parts), self.path)
+            label = (name, self.path + field_suffix(name), self.python_path + python_field(name))
+            return make_nodes(self._owner, parts[position][1], [label])[0]
+
+    def index(self, step: Index) -> Node:
+        if step.bracket == "{":
+            raise PathError(f"{self.path}: braces go into a cell, this is a {self.matlab_class}")
+        if self.matlab_class in ("table", "timetable", "containers.Map", "dictionary"):
+            raise PathError(f"{self.path}: take a variable of the {self.matlab_class} by its name")
+        return self._narrow(select(step, self.dims))
+
+    # --- tables --------------------------------------------------------------------
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+        import pyarrow as pa
+
+        from matlens.columns.stored_tables import ElementsTable, WholeTable
+
+        if self.matlab_class in ("table", "timetable"):
+            return self._joined()
+        if self.matlab_class in COLUMN_CLASSES and (properties := self._properties()) is not None:
+            reader = self._owner.reader
+            found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0)
+            column = arrow_column(self.matlab_class, found)
+            picked = column if self._selection is None else column.take(self._selection.linear)
+            return WholeTable(pa.table({self.name or "value": picked}))
+        value = self._value()
+        if isinstance(value, Instance) and self._parts():
+            keys, elements = zip(*self._parts(), strict=True)
+            return ElementsTable(self._owner.reader, list(keys), list(elements))
+        if isinstance(value, OpaqueValue):
+            raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
+        return WholeTable(_table_of(self.name or "value", value))
+
+    def _joined(self) -> TableSource:
+        """The variables of a table side by side."""
+        import pyarrow as pa
+
+        from matlens.columns.stored_tables import JoinedTable, WholeTable
+        from matlens.tree.nodes.containers import vector_source
+
+        nodes = self.children()
+        if not nodes:
+            return WholeTable(pa.table({}))
+        sources = [vector_source(node) for node in nodes]
+        counts = {source.num_rows for source in sources}
+        if len(counts) != 1:
+            raise CorruptFile(f"the variables of a table have {sorted(counts)} rows")
+        return JoinedTable(sources, [node.name for node in nodes])
+
+    # --- display -------------------------------------------------------------------
+
+    def _preview(self, depth: int, width: int) -> str:
+        name = self.matlab_class
+        if name in ("table", "timetable") or (name not in CONVERTERS and self.numel == 1):
+            return fields_preview(self.children(0, 8), depth, width)
+        if self.numel > 10_000:
+            return ""
+        value = self._value()
+        if isinstance(value, OpaqueValue):
+            return f"an object of {value.type_system}"
+        if isinstance(value, str):
+            return f"'{value}'" if name == "string" else value
+        if isinstance(value, np.ndarray) and value.dtype.kind == "M":
+            value = [_time_text(time) for time in value.ravel(order="F")[:20].tolist()]
+        if isinstance(value, np.ndarray) and any(isinstance(item, Instance) for item in value.ravel()[:1]):
+            return ""
+        return _text(plain(value))
+
+
+class EnumerationNode(OpaqueNode):
+    """Members of an enumeration inside an object, where they are stored as a struct; `value` has their names."""
+
+    @cached_property
+    def _fields(self) -> dict[str, Elements]:
+        groups = self._owner.reader.children(self._headers)
+        return {name: groups[0].column(k) for k, name in enumerate(groups[0].fields or ())}
+
+    @cached_property
+    def matlab_class(self) -> str:
+        try:
+            table = self._owner.reader.objects()
+            number = self._count(self._fields, "ClassName")
+            return table.class_name(number) if table is not None else "struct"
+        except MatlensError:
+            return "struct"
+
+    def _find_dims(self) -> tuple[int, ...]:
+        indices = self._fields.get("ValueIndices")
+        return self._headers.shape(0) if indices is None else self._owner.reader.headers(indices).shape(0)
+
+    def _find_properties(self) -> None:
+        return None
+
+    def _whole_value(self) -> Any:
+        return decode_values(self._owner.reader, self.elements)[0]
+
+
+def is_enumeration(owner: Owner, headers: Headers) -> bool:
+    """Whether a 1x1 struct stands for members of an enumeration."""
+    if not owner.reader.may_hold_objects:
+        return False
+    try:
+        groups = owner.reader.children(headers)
+    except MatlensError:
+        return False
+    return bool(groups) and (groups[0].fields or ("",))[0] == ENUMERATION_TAG
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value[:20])) + (", …]" if len(value) > 20 else "]")
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_text(item)}" for key, item in list(value.items())[:8])
+    return "missing" if value is None else str(value)
+
+
+def _time_text(time: Any) -> str:
+    """A date, with the time of day if it is not midnight; microseconds since 1970 beyond the year 9999."""
+    if isinstance(time, int):
+        return str(np.datetime64(time, "us"))
+    return "NaT" if time is None else str(time).removesuffix(" 00:00:00")
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.names is not None
+
+
+def _table_of(name: str, value: Any) -> Any:
+    """Entries of a map as key and value; elements of other arrays as a column; what Arrow cannot hold as JSON text."""
+    import json
+
+    import pyarrow as pa
+
+    from matlens.columns.build import json_safe
+
+    def column(items: list[Any]) -> pa.Array:
+        try:
+            return pa.array(items)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+            return pa.array([json.dumps(json_safe(item), default=str) for item in items], pa.string())
+
+    if isinstance(value, dict) and not isinstance(value, Instance):
+        keys, items = list(value), [plain(item) for item in value.values()]
+        return pa.table({"key": column(keys), "value": column(items)})
+    flat = (
+        value.ravel(order="F").tolist()
+        if isinstance(value, np.ndarray)
+        else value
+        if isinstance(value, list)
+        else [value]
+    )
+    return pa.table({name: column([plain(item) for item in flat])})

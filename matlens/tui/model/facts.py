@@ -1,0 +1,59 @@
+"""What is known of a value, as a few lines of text."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from matlens.escape import safe_text
+from matlens.tree.describe import describe_node
+from matlens.tree.file import MatFile
+from matlens.tree.nodes.node import Node
+from matlens.tui.model.statistics import Statistics, sparkline
+
+__all__ = ["facts_text", "statistics_text"]
+
+
+def facts_text(file: MatFile, value: MatFile | Node) -> Text:
+    """Class, dims, bytes and flags of a value and how it is stored; what the header of a file says."""
+    if isinstance(value, MatFile):
+        return Text(safe_text(file.header) or f"{len(file):,} variables")
+    stored = _storage_text(value)
+    return Text.assemble(_class_text(file, value), f"\n{stored}" if stored else "")
+
+
+def _class_text(file: MatFile, node: Node) -> Text:
+    described = describe_node(node)
+    words = [safe_text(described["class"]), "x".join(map(str, described["dims"]))]
+    if described["bytes"]:
+        words.append(f"{described['bytes']:,} bytes")
+    words += [name for name in ("complex", "sparse", "global") if described[name]]
+    if node.name in file and file[node.name] is node:
+        variable = file.variable(node.name)
+        if variable.stored_bytes is not None:
+            how = "compressed to" if variable.compressed else "stored in"
+            words.append(f"{how} {variable.stored_bytes:,} bytes")
+    return Text("  ".join(words), "bold")
+
+
+def _storage_text(node: Node) -> str:
+    """How a value is stored: type, layout, chunks, filters and attributes of v7.3, place of v4 and v5."""
+    storage = node.storage()
+    words = [f"stored as {storage['type']}"] if "type" in storage else []
+    if words and "offset" in storage:
+        words.append(f"{storage['bytes']:,} bytes at {storage['offset']:,}")
+    if "layout" in storage:
+        chunk = f" {'x'.join(map(str, storage['chunk']))}" if "chunk" in storage else ""
+        words += [storage["layout"] + chunk, *storage.get("filters", ())]
+    attributes = "  ".join(f"{name}={value}" for name, value in storage.get("attributes", {}).items())
+    return "\n".join(safe_text(line) for line in (", ".join(words), attributes) if line)
+
+
+def statistics_text(found: Statistics) -> Text:
+    """Counts, extremes, mean, standard deviation, and a histogram of one line."""
+    unique = "" if found.unique is None else f"  unique {found.unique:,}"
+    missing = "".join(f"  {word} {n:,}" for word, n in (("NaN", found.nan), ("Inf", found.infinite)) if n)
+    return Text(
+        f"count {found.count:,}{missing}{unique}\n"
+        f"min {found.minimum:.6g}  max {found.maximum:.6g}  mean {found.mean:.6g}  std {found.std:.6g}\n"
+        f"{sparkline(found.histogram)}"
+    )

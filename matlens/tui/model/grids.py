@@ -1,0 +1,384 @@
+"""Values as grids of text, cell by cell: what a table view shows, without a screen.
+
+A grid knows its size at once and decodes only the window that is asked for. Texts are
+escaped here, so that no view ever holds a raw one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.errors import MatlensError
+from matlens.escape import safe_text, shorten
+from matlens.formats.records import Int64s
+from matlens.tree.file import MatFile
+from matlens.tree.nodes import CellNode, CharNode, NumericNode, OpaqueNode, SparseNode, StructArrayNode, StructNode
+from matlens.tree.nodes.node import Node
+from matlens.tui.model.cells import Cell, number_text
+from matlens.tui.model.frames import FrameGrid
+
+__all__ = ["ArrayGrid", "Cell", "Grid", "NodesGrid", "RecordsGrid", "grid_of", "sort_order"]
+
+CELL_WIDTH = 60
+CACHED_NUMBERS = 4 << 20
+"""Arrays of fewer numbers are decoded once and kept."""
+
+
+class Grid(Protocol):
+    """Rows and columns of cells, decoded window by window."""
+
+    row_count: int
+    column_count: int
+
+    def column_label(self, column: int, base: int) -> str:
+        """Name of a column; numbers count from `base`."""
+        ...
+
+    def row_label(self, row: int, base: int) -> str:
+        """Name of a row; numbers count from `base`."""
+        ...
+
+    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
+        """The cells of some rows and columns."""
+        ...
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        """The value that a cell shows, to go into; None where there is nothing more to see."""
+        ...
+
+    def column_values(self, column: int) -> NDArray[Any]:
+        """All values of a column as sortable numbers or texts."""
+        ...
+
+
+def grid_of(value: MatFile | Node) -> Grid:
+    """The grid of a file's variables or of a value."""
+    if isinstance(value, NumericNode):
+        return ArrayGrid(value)
+    if isinstance(value, StructArrayNode):
+        return RecordsGrid(value)
+    if isinstance(value, CellNode) and len(value.dims) == 2 and min(value.dims) > 1:
+        return MatrixOfCells(value)
+    if isinstance(value, CharNode):
+        return TextGrid(value)
+    if isinstance(value, SparseNode):
+        return SparseGrid(value)
+    if isinstance(value, OpaqueNode) and value.is_tabular:
+        return FrameGrid(value)
+    return NodesGrid(value)
+
+
+def sort_order(grid: Grid, keys: Sequence[tuple[int, bool]]) -> Int64s:
+    """Rows in the order of several columns, the first one first; True sorts downwards.
+
+    Equal rows keep their order; NaN and empty texts come last.
+    """
+    order = np.arange(grid.row_count, dtype=np.int64)
+    for column, is_descending in reversed(keys):
+        values = grid.column_values(column)[order]
+        missing = values != values if values.dtype.kind in "fc" else np.zeros(len(values), bool)
+        ranks = np.unique(values[~missing], return_inverse=True)[1].astype(np.int64)
+        key = np.full(len(values), np.iinfo(np.int64).max, np.int64)
+        key[~missing] = -ranks if is_descending else ranks
+        order = order[np.argsort(key, kind="stable")]
+    return order
+
+
+class ArrayGrid:
+    """A numeric array: two of its dimensions as rows and columns, one index of each other.
+
+    Attributes
+    ----------
+    dims : tuple of int
+    row_dim, column_dim : int
+        Dimensions shown, counted from 0.
+    index : list of int
+        0-based index along every dimension; those of the shown ones do not count.
+    """
+
+    def __init__(self, node: NumericNode) -> None:
+        self.node = node
+        self.dims = node.dims
+        self.index = [0] * len(self.dims)
+        self._whole: NDArray[Any] | None = None
+        self.show(0, 1)
+
+    def show(self, row_dim: int, column_dim: int) -> None:
+        """Choose the dimensions of rows and columns."""
+        self.row_dim, self.column_dim = row_dim, column_dim
+        self.row_count, self.column_count = self.dims[row_dim], self.dims[column_dim]
+        if 0 in self.dims:
+            self.row_count = 0
+
+    def others(self) -> list[int]:
+        """Dimensions that are not shown."""
+        return [k for k in range(len(self.dims)) if k not in (self.row_dim, self.column_dim)]
+
+    def step(self, dimension: int, by: int) -> None:
+        """Go to the next or the previous index along a dimension that is not shown."""
+        size = self.dims[dimension]
+        self.index[dimension] = (self.index[dimension] + by) % size if size else 0
+
+    def saved(self) -> list[int]:
+        """Dimensions of rows and columns, and the index of every dimension, as `restore` takes them."""
+        return [self.row_dim, self.column_dim, *self.index]
+
+    def restore(self, saved: Sequence[Any]) -> bool:
+        """Show what was saved, if it fits this array."""
+        count = len(self.dims)
+        if len(saved) != count + 2 or not all(isinstance(k, int) for k in saved):
+            return False
+        row_dim, column_dim, *index = saved
+        fits = 0 <= row_dim < count and 0 <= column_dim < count and row_dim != column_dim
+        if not fits or not all(0 <= k < max(n, 1) for k, n in zip(index, self.dims, strict=True)):
+            return False
+        self.index = index
+        self.show(row_dim, column_dim)
+        return True
+
+    def slice_text(self, base: int = 1) -> str:
+        """The part that is shown, such as ``(:,:,3)``."""
+        shown = [":" if k in (self.row_dim, self.column_dim) else str(i + base) for k, i in enumerate(self.index)]
+        return ("(" if base else "[") + ",".join(shown) + (")" if base else "]")
+
+    def column_label(self, column: int, base: int) -> str:
+        return str(column + base)
+
+    def row_label(self, row: int, base: int) -> str:
+        return str(row + base)
+
+    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
+        if not len(rows) or not len(columns):
+            return [[] for _ in rows]
+        values = self._values(rows, columns)
+        return [[Cell(number_text(value), True) for value in row] for row in values.tolist()]
+
+    def _values(self, rows: Sequence[int], columns: Sequence[int]) -> NDArray[Any]:
+        """Numbers of some rows and columns of the shown slice."""
+        if self.node.numel <= CACHED_NUMBERS:
+            if self._whole is None:
+                self._whole = np.asarray(self.node.value)
+            page = self.page(self._whole)
+            return np.asarray(page[np.ix_(np.asarray(rows), np.asarray(columns))])
+        low, high = (min(rows), min(columns)), (max(rows), max(columns))
+        key: list[Any] = [slice(i, i + 1) for i in self.index]
+        key[self.row_dim] = slice(low[0], high[0] + 1)
+        key[self.column_dim] = slice(low[1], high[1] + 1)
+        part = np.asarray(self.node[tuple(key)].value)
+        page = np.moveaxis(part, (self.row_dim, self.column_dim), (0, 1)).reshape(part.shape[self.row_dim], -1)
+        return np.asarray(page[np.ix_(np.asarray(rows) - low[0], np.asarray(columns) - low[1])])
+
+    def page(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The slice of the whole array that is shown."""
+        key = tuple(slice(None) if k in (self.row_dim, self.column_dim) else i for k, i in enumerate(self.index))
+        page = values[key]
+        return page if self.row_dim < self.column_dim else page.T
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        return None
+
+    def column_values(self, column: int) -> NDArray[Any]:
+        return self._values(range(self.row_count), [column])[:, 0]
+
+
+class _NodeCells:
+    """What grids of nodes share: previews of nodes as cells."""
+
+    row_count: int
+    column_count: int
+
+    def row_label(self, row: int, base: int) -> str:
+        return str(row + base)
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        raise NotImplementedError
+
+    def column_values(self, column: int) -> NDArray[Any]:
+        return _sortable([self.node_at(row, column) for row in range(self.row_count)])
+
+
+def _preview(node: Node) -> Cell:
+    if node.error is not None:
+        return Cell(shorten(safe_text(node.error.message), CELL_WIDTH), is_error=True)
+    text = node.preview(CELL_WIDTH) or safe_text(node.summary())
+    if isinstance(node, CharNode) and len(text) > 1 and text[0] == "'" == text[-1]:
+        text = text[1:-1]
+    return Cell(text, isinstance(node, NumericNode) and node.numel == 1)
+
+
+def _sortable(nodes: Sequence[Node | None]) -> NDArray[Any]:
+    """Numbers where all nodes are 1x1 numbers, texts otherwise."""
+    found = [node for node in nodes if node is not None]
+    if all(isinstance(node, NumericNode) and node.numel == 1 and not node.is_complex for node in found):
+        return np.array([node.value.item() for node in found])
+    return np.array([_preview(node).text for node in found], np.str_)
+
+
+class RecordsGrid(_NodeCells):
+    """A struct array: a row for each record, a column for each field."""
+
+    def __init__(self, node: StructArrayNode) -> None:
+        self.node = node
+        self.fields = node.fields()
+        self.row_count, self.column_count = node.numel, len(self.fields)
+
+    def column_label(self, column: int, base: int) -> str:
+        return safe_text(self.fields[column])
+
+    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
+        shown = [[Cell("")] * len(columns) for _ in rows]
+        if not len(rows):
+            return shown
+        low, high = min(rows), max(rows) + 1
+        together = high - low <= 4 * len(rows)
+        for k, column in enumerate(columns):
+            field = self.node.field(self.fields[column])
+            nodes = field.children(low, high) if together else []
+            for i, row in enumerate(rows):
+                shown[i][k] = _preview(nodes[row - low] if together else field.children(row, row + 1)[0])
+        return shown
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        return self.node.field(self.fields[column]).children(row, row + 1)[0]
+
+    def column_values(self, column: int) -> NDArray[Any]:
+        array = self.node.field(self.fields[column]).to_arrow().column(0).combine_chunks()
+        kind = str(array.type)
+        if kind == "string":
+            return np.array(array.fill_null("").to_pylist(), np.str_)
+        if kind in ("double", "float", "bool") or kind.startswith(("int", "uint")):
+            filled = array.cast("double") if array.null_count else array
+            return np.asarray(filled.to_numpy(zero_copy_only=False))
+        return np.array([str(value) for value in array.to_pylist()], np.str_)
+
+
+class MatrixOfCells(_NodeCells):
+    """A cell matrix, as MATLAB shows it."""
+
+    def __init__(self, node: CellNode) -> None:
+        self.node = node
+        self.row_count, self.column_count = node.dims[0], node.dims[1]
+
+    def column_label(self, column: int, base: int) -> str:
+        return str(column + base)
+
+    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
+        shown = [[Cell("")] * len(columns) for _ in rows]
+        for k, column in enumerate(columns):
+            start = column * self.row_count
+            nodes = self.node.children(start + min(rows, default=0), start + max(rows, default=-1) + 1)
+            for i, row in enumerate(rows):
+                shown[i][k] = _preview(nodes[row - min(rows)])
+        return shown
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        position = column * self.row_count + row
+        return self.node.children(position, position + 1)[0]
+
+
+class NodesGrid(_NodeCells):
+    """Variables of a file, fields of a struct or elements of a cell, a row for each."""
+
+    LABELS = ("class", "dims", "value")
+
+    def __init__(self, value: MatFile | Node) -> None:
+        self._value = value
+        self._nodes = list(value.values()) if isinstance(value, MatFile) else None
+        self.row_count = len(value) if isinstance(value, MatFile) else value.child_count
+        has_children = isinstance(value, StructNode | CellNode) or (isinstance(value, OpaqueNode) and value.child_count)
+        self._single = isinstance(value, Node) and not has_children
+        if self._single:
+            self.row_count = 1
+        self.column_count = len(self.LABELS)
+
+    def column_label(self, column: int, base: int) -> str:
+        return self.LABELS[column]
+
+    def _children(self, start: int, stop: int) -> list[Node]:
+        if isinstance(self._value, MatFile):
+            return (self._nodes or [])[start:stop]
+        return [self._value][start:stop] if self._single else self._value.children(start, stop)
+
+    def row_label(self, row: int, base: int) -> str:
+        if isinstance(self._value, CellNode):
+            return str(row + base)
+        return shorten(safe_text(self._children(row, row + 1)[0].label), 30)
+
+    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
+        low = min(rows, default=0)
+        nodes = self._children(low, max(rows, default=-1) + 1)
+        return [[self._cell(nodes[row - low], column) for column in columns] for row in rows]
+
+    def _cell(self, node: Node, column: int) -> Cell:
+        if column == 0:
+            return Cell(safe_text(node.matlab_class))
+        return Cell("x".join(map(str, node.dims))) if column == 1 else _preview(node)
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        return None if self._single else self._children(row, row + 1)[0]
+
+    def column_values(self, column: int) -> NDArray[Any]:
+        nodes = self._children(0, self.row_count)
+        if column == 2:
+            return _sortable(nodes)
+        return np.array([self._cell(node, column).text for node in nodes], np.str_)
+
+
+class TextGrid(_NodeCells):
+    """A char array, a line for each of its rows."""
+
+    def __init__(self, node: CharNode) -> None:
+        value = node.value
+        self._lines = value.split("\n") if isinstance(value, str) else value.ravel(order="F").tolist()
+        self.row_count, self.column_count = len(self._lines), 1
+
+    def column_label(self, column: int, base: int) -> str:
+        return "text"
+
+    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
+        return [[Cell(shorten(safe_text(self._lines[row]), 4096))] for row in rows]
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        return None
+
+    def column_values(self, column: int) -> NDArray[Any]:
+        return np.array(self._lines, np.str_)
+
+
+class SparseGrid(_NodeCells):
+    """A sparse matrix, a row for each of its non-zeros."""
+
+    def __init__(self, node: SparseNode) -> None:
+        coo = node.value.tocoo()
+        self._columns: list[NDArray[Any]] = [coo.coords[0], coo.coords[1], coo.data]
+        self.row_count, self.column_count = int(coo.nnz), 3
+
+    def column_label(self, column: int, base: int) -> str:
+        return ("row", "col", "value")[column]
+
+    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
+        shift = (1, 1, 0)
+        return [
+            [
+                Cell(
+                    number_text((self._columns[c][row] + shift[c] if shift[c] else self._columns[c][row]).item()), True
+                )
+                for c in columns
+            ]
+            for row in rows
+        ]
+
+    def node_at(self, row: int, column: int) -> Node | None:
+        return None
+
+    def column_values(self, column: int) -> NDArray[Any]:
+        return self._columns[column]
+
+
+def error_text(error: MatlensError) -> str:
+    """An error as one escaped line."""
+    return safe_text(str(error))

@@ -1,0 +1,353 @@
+"""The table view: a virtual grid that holds no more than what is on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from matlens.errors import MatlensError
+from matlens.formats.records import Int64s
+from matlens.tree.nodes.node import Node
+from matlens.tui.model.grids import ArrayGrid, Cell, Grid, error_text, sort_order
+from matlens.tui.workers import in_thread
+
+__all__ = ["GridView"]
+
+MIN_WIDTH, MAX_WIDTH = 4, 40
+COLUMNS_AT_ONCE = 8
+GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Decoded cells: `rows` as they are seen, columns from `left` on, each with its width."""
+
+    rows: range
+    left: int
+    labels: list[str]
+    row_labels: list[str]
+    widths: list[int]
+    cells: list[list[Cell]]
+
+    def covers(self, rows: range, left: int) -> bool:
+        return self.left == left and self.rows.start <= rows.start and rows.stop <= self.rows.stop
+
+
+class GridView(ScrollView, can_focus=True):
+    """Shows a `Grid`; what is not decoded yet shows as dots until a worker has it."""
+
+    DEFAULT_CSS = """
+    GridView { height: 1fr; overflow-x: hidden; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1, 0)", "Up", show=False),
+        Binding("down", "move(1, 0)", "Down", show=False),
+        Binding("left", "move(0, -1)", "Left", show=False),
+        Binding("right", "move(0, 1)", "Right", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "column(0)", "First column", show=False),
+        Binding("end", "column(-1)", "Last column", show=False),
+        Binding("ctrl+home", "row(0)", "First row", show=False),
+        Binding("ctrl+end", "row(-1)", "Last row", show=False),
+        Binding("enter", "open", "Open", id="open"),
+        Binding("s", "sort(False)", "Sort", id="sort"),
+        Binding("S", "sort(True)", "Sort by more", show=False, id="sort_more"),
+        Binding("u", "unsort", "Stored order", show=False, id="unsort"),
+    ]
+
+    class Opened(Message):
+        """A cell was opened that holds more than its text."""
+
+        def __init__(self, node: Node) -> None:
+            super().__init__()
+            self.node = node
+
+    class Moved(Message):
+        """The cursor is on another cell."""
+
+        def __init__(self, row: int, column: int) -> None:
+            super().__init__()
+            self.row, self.column = row, column
+
+    class Failed(Message):
+        """Something could not be read."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.grid: Grid | None = None
+        self.base = 1
+        self.row = self.column = self.left = 0
+        self.sort_keys: list[tuple[int, bool]] = []
+        self._order: Int64s | None = None
+        self._window: _Window | None = None
+        self._lock = Lock()
+
+    # --- what is shown -------------------------------------------------------------
+
+    def show(self, grid: Grid, lock: Lock) -> None:
+        """Show another grid, from its first cell."""
+        self.grid, self._lock = grid, lock
+        self.row = self.column = self.left = 0
+        self.sort_keys, self._order = [], None
+        self.scroll_to(y=0, animate=False, force=True)
+        self.reload()
+
+    def reload(self) -> None:
+        """Decode again what is shown: the grid has changed."""
+        self._window = None
+        self.virtual_size = Size(self.size.width, (self.grid.row_count if self.grid else 0) + 1)
+        self.row = min(self.row, max(self.row_count - 1, 0))
+        self.column = min(self.column, max(self.column_count - 1, 0))
+        self._request()
+        self.refresh()
+
+    @property
+    def row_count(self) -> int:
+        return self.grid.row_count if self.grid else 0
+
+    @property
+    def column_count(self) -> int:
+        return self.grid.column_count if self.grid else 0
+
+    def stored_row(self, row: int) -> int:
+        """The row of the grid that is seen at `row`, which sorting changes."""
+        return row if self._order is None else int(self._order[row])
+
+    def _visible_rows(self) -> range:
+        top = int(self.scroll_offset.y)
+        return range(top, min(top + max(self.size.height - 1, 1), self.row_count))
+
+    def _request(self) -> None:
+        """Have the visible cells decoded, if they are not."""
+        rows = self._visible_rows()
+        if self.grid is None or not self.is_attached or self.size.width == 0:
+            return
+        if self._window is None or not self._window.covers(rows, self.left):
+            ahead = range(max(rows.start - len(rows) // 2, 0), min(rows.stop + len(rows), self.row_count))
+            self._decode(self.grid, ahead, self.left, self.size.width)
+
+    @in_thread("cells")
+    def _decode(self, grid: Grid, rows: range, left: int, width: int) -> None:
+        try:
+            with self._lock:
+                window = self._window_of(grid, rows, left, width)
+        except MatlensError as error:
+            self.post_message(self.Failed(error_text(error)))
+            return
+        self.app.call_from_thread(self._decoded, grid, window)
+
+    def _window_of(self, grid: Grid, rows: range, left: int, width: int) -> _Window:
+        """Columns from `left` on, until they fill the width."""
+        stored = [self.stored_row(row) for row in rows]
+        row_labels = [grid.row_label(row, self.base) for row in stored]
+        labels: list[str] = []
+        widths: list[int] = []
+        cells: list[list[Cell]] = [[] for _ in rows]
+        used = max(map(len, row_labels), default=0) + GAP
+        column = left
+        while column < grid.column_count and used < width:
+            columns = range(column, min(column + COLUMNS_AT_ONCE, grid.column_count))
+            for k, part in enumerate(grid.cells(stored, columns)):
+                cells[k] += part
+            for place, j in enumerate(columns, start=column - left):
+                labels.append(grid.column_label(j, self.base))
+                needed = max([cell_len(labels[-1]) + 2, *(cell_len(line[place].text) for line in cells)])
+                widths.append(max(MIN_WIDTH, min(needed, MAX_WIDTH)))
+                used += widths[-1] + GAP
+            column = columns.stop
+        return _Window(rows, left, labels, row_labels, widths, cells)
+
+    def _decoded(self, grid: Grid, window: _Window) -> None:
+        if grid is self.grid:
+            self._window = window
+            self._request()
+            self.refresh()
+
+    # --- drawing -------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.rich_style
+        window = self._window
+        if window is None or self.grid is None:
+            text = " …" if self.grid is not None and self.row_count and y == 1 else ""
+            return Strip([Segment(text.ljust(width), base)], width)
+        gutter = max((cell_len(label) for label in window.row_labels), default=0)
+        if y == 0:
+            return self._header(window, gutter, width)
+        row = int(self.scroll_offset.y) + y - 1
+        if row >= self.row_count:
+            text = "(empty)" if self.row_count == 0 and y == 1 else ""
+            return Strip([Segment(set_cell_size(text, width), base)], width)
+        if row not in window.rows:
+            return Strip([Segment(" …".ljust(width), base)], width)
+        k = row - window.rows.start
+        dim = base + Style(dim=True)
+        segments = [Segment(window.row_labels[k].rjust(gutter) + " " * GAP, dim)]
+        for place, (cell, size) in enumerate(zip(window.cells[k], window.widths, strict=False)):
+            is_cursor = row == self.row and window.left + place == self.column
+            style = base + Style(reverse=True, bold=self.has_focus) if is_cursor else base
+            if cell.is_error:
+                style += Style(color="red")
+            segments += [Segment(_fitted(cell, size), style), Segment(" " * GAP, base)]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _header(self, window: _Window, gutter: int, width: int) -> Strip:
+        base = self.rich_style + Style(bold=True, underline=True)
+        directions = {column: "▼" if down else "▲" for column, down in self.sort_keys}
+        segments = [Segment(" " * (gutter + GAP), base)]
+        for place, (label, size) in enumerate(zip(window.labels, window.widths, strict=False)):
+            mark = directions.get(window.left + place, "")
+            is_number = any(line[place].is_number for line in window.cells[:1])
+            segments.append(Segment(_fitted(Cell(label + mark, is_number), size) + " " * GAP, base))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    # --- moving --------------------------------------------------------------------
+
+    def action_move(self, rows: int, columns: int) -> None:
+        self.go_to(self.row + rows, self.column + columns)
+
+    def action_page(self, pages: int) -> None:
+        self.go_to(self.row + pages * max(self.size.height - 2, 1), self.column)
+
+    def action_row(self, row: int) -> None:
+        self.go_to(row if row >= 0 else self.row_count - 1, self.column)
+
+    def action_column(self, column: int) -> None:
+        self.go_to(self.row, column if column >= 0 else self.column_count - 1)
+
+    def go_to(self, row: int, column: int) -> None:
+        """Put the cursor on a cell and bring it into view."""
+        self.row = max(0, min(row, self.row_count - 1))
+        self.column = max(0, min(column, self.column_count - 1))
+        height, top = max(self.size.height - 1, 1), int(self.scroll_offset.y)
+        if not top <= self.row < top + height:
+            self.scroll_to(y=self.row if self.row < top else self.row - height + 1, animate=False, force=True)
+        self._bring_column_into_view()
+        self._request()
+        self.refresh()
+        self.post_message(self.Moved(self.stored_row(self.row) if self.row_count else 0, self.column))
+
+    def _bring_column_into_view(self) -> None:
+        if self.column < self.left:
+            self.left = self.column
+            return
+        window = self._window
+        if window is None or window.left != self.left:
+            return
+        gutter = max((cell_len(label) for label in window.row_labels), default=0) + GAP
+        room = self.size.width - gutter
+        widths: Sequence[int] = window.widths
+        last = self.column - self.left
+        if last >= len(widths):
+            self.left = max(self.column - max(len(widths) - 1, 0), self.left + 1)
+            return
+        while self.left < self.column and sum(widths[self.left - window.left : last + 1]) + GAP * (last + 1) > room:
+            self.left += 1
+            last = self.column - window.left
+            room += GAP
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._request()
+        self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._window = None
+        self.virtual_size = Size(event.size.width, self.row_count + 1)
+        self._request()
+
+    def on_click(self, event: events.Click) -> None:
+        window = self._window
+        if window is None or event.y == 0:
+            return
+        x = max((cell_len(label) for label in window.row_labels), default=0) + GAP
+        column = window.left
+        for size in window.widths:
+            if event.x < x + size + GAP:
+                break
+            x, column = x + size + GAP, column + 1
+        self.go_to(int(self.scroll_offset.y) + event.y - 1, column)
+        if event.chain == 2:
+            self.action_open()
+
+    # --- opening and sorting -------------------------------------------------------
+
+    def current_node(self) -> Node | None:
+        """The value under the cursor, None where there is nothing to go into."""
+        if self.grid is None or not self.row_count:
+            return None
+        with self._lock:
+            return self.grid.node_at(self.stored_row(self.row), self.column)
+
+    @in_thread("open")
+    def action_open(self) -> None:
+        """Look at the value of the cell; the worker may have to wait for another that reads."""
+        try:
+            node = self.current_node()
+        except MatlensError as error:
+            self.post_message(self.Failed(error_text(error)))
+            return
+        if node is not None:
+            self.post_message(self.Opened(node))
+
+    def action_sort(self, more: bool) -> None:
+        """Sort by the column of the cursor; again for the other direction; `more` keeps the keys before."""
+        if self.grid is None or not self.row_count:
+            return
+        known = dict(self.sort_keys)
+        key = (self.column, not known[self.column] if self.column in known else False)
+        kept = [other for other in self.sort_keys if other[0] != self.column] if more else []
+        self.sort_keys = [*kept, key]
+        self._sort(self.grid, list(self.sort_keys))
+
+    def action_unsort(self) -> None:
+        self.sort_keys, self._order = [], None
+        self.reload()
+
+    @in_thread("sort")
+    def _sort(self, grid: Grid, keys: list[tuple[int, bool]]) -> None:
+        try:
+            with self._lock:
+                order = sort_order(grid, keys)
+        except MatlensError as error:
+            self.post_message(self.Failed(error_text(error)))
+            return
+        self.app.call_from_thread(self._sorted, grid, order)
+
+    def _sorted(self, grid: Grid, order: Int64s) -> None:
+        if grid is self.grid:
+            self._order = order
+            self.reload()
+            self.go_to(0, self.column)
+
+    def step(self, by: int, dimension: int) -> None:
+        """Show the next or previous slice of an array."""
+        if isinstance(self.grid, ArrayGrid):
+            self.grid.step(dimension, by)
+            self._order, self.sort_keys = None, []
+            self.reload()
+
+
+def _fitted(cell: Cell, size: int) -> str:
+    """Text of a cell in `size` columns of the terminal, cut with an ellipsis."""
+    text = cell.text
+    if cell_len(text) > size:
+        return set_cell_size(text, size - 1) + "…"
+    return " " * (size - cell_len(text)) + text if cell.is_number else set_cell_size(text, size)

@@ -1,0 +1,1 @@
+"""Records to NumPy and Python values."""
