@@ -92,7 +92,21 @@ class UnsupportedValue(MatlensError, NotImplementedError):
 
 
 class LimitExceeded(MatlensError, MemoryError):
-    """Decoding would need more memory, depth or elements than the limits allow."""
+    """Decoding would need more memory, depth or elements than the limits allow.
+
+    Examples
+    --------
+    >>> from matlens.limits import Limits
+    >>> print(LimitExceeded.of(Limits(depth=8), "depth", "values are nested deeper than 8 levels"))
+    values are nested deeper than 8 levels: exceeds Limits.depth = 8; raise it with --limit depth=16
+    """
+
+    @classmethod
+    def of(cls, limits: object, name: str, text: str, *, offset: int | None = None) -> LimitExceeded:
+        """The error that names the field of `matlens.Limits` that was exceeded, and says how to raise it."""
+        value: int = getattr(limits, name)
+        hint = f"exceeds Limits.{name} = {value}; raise it with --limit {name}={2 * value}"
+        return cls(f"{text}: {hint}", offset=offset)
 
 
 class UnsafeFile(MatlensError, OSError):

@@ -6,8 +6,6 @@ import os
 import re
 from dataclasses import dataclass, field, fields, replace
 
-from matlens.errors import LimitExceeded
-
 __all__ = ["Limits"]
 
 _GIB = 1 << 30
@@ -45,6 +43,18 @@ class Limits:
         Bytes of one chunk of a v7.3 array.
     fields : int
         Fields of a struct.
+    name : int
+        Bytes of the name of a variable, field or class.
+    members : int
+        Members of one HDF5 group.
+    fieldless : int
+        Structs without fields below one value: they take no room in a file, so that any number may be declared.
+    visited : int
+        Elements that one operation goes through.
+    shared : int
+        Elements of cells and structs that are referred to more than once, which only v7.3 files can do.
+    rows : int
+        Rows of one table.
     output : int
         Bytes of one output file. Larger ones than 64 MiB also leave as much on the disk.
     seconds : int
@@ -65,6 +75,12 @@ class Limits:
     ratio: int = 200
     chunk: int = _GIB // 4
     fields: int = 65_535
+    name: int = 4096
+    members: int = 1_000_000
+    fieldless: int = 10_000_000
+    visited: int = 100_000_000
+    shared: int = 20_000
+    rows: int = 100_000_000_000
     output: int = 64 * _GIB
     seconds: int = 300
 
@@ -87,20 +103,3 @@ class Limits:
                 raise ValueError(f"{setting!r}: a number is expected, such as {name}=100 or {name}=8GiB")
             changes[name] = int(parts[1].replace("_", "")) * _UNITS[parts[2]]
         return replace(self, **changes)
-
-    def exceeded(self, name: str, text: str) -> LimitExceeded:
-        """The error that says by what limit, and how it is raised."""
-        value = getattr(self, name)
-        return LimitExceeded(f"{text}; the limit {name} is {value}, and --limit {name}=… (Limits) raises it")
-
-    def check_stored(self, nbytes: int, stored: int) -> None:
-        """Refuse what takes too much memory, or far more than is stored of it.
-
-        Raises
-        ------
-        LimitExceeded
-        """
-        if nbytes > self.memory:
-            raise self.exceeded("memory", f"{nbytes} bytes declared, {stored} stored")
-        if nbytes > _GIB // 4 and nbytes > self.ratio * max(stored, 1):
-            raise self.exceeded("ratio", f"{nbytes} bytes declared, {stored} stored")

@@ -144,7 +144,7 @@ def test_output_is_limited_in_all_formats(tmp_path: Path, suffix: str, monkeypat
     scipy.io.savemat(tmp_path / "m.mat", {"m": np.random.default_rng(0).normal(size=(300_000, 2))})
     out = tmp_path / "out"
     file = matlens.open(tmp_path / "m.mat", limits=Limits(output=100_000))
-    with file, pytest.raises(LimitExceeded, match="the limit output is 100000"):
+    with file, pytest.raises(LimitExceeded, match="exceeds Limits.output = 100000"):
         convert(file, out / f"m.{suffix}")
     assert list(out.iterdir()) == []
     if suffix == "duckdb":

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
-from matlens.errors import OutputFailed
+from matlens.errors import LimitExceeded, OutputFailed
 from matlens.limits import Limits
 
 __all__ = ["MeasuredFile", "check_room", "check_size", "limited_output", "with_room"]
@@ -35,7 +35,7 @@ def check_size(size: int) -> None:
     """Refuse a file of more bytes than the limit of output."""
     limits = _limits.get() or Limits()
     if size > limits.output:
-        raise limits.exceeded("output", f"{size} bytes of output")
+        raise LimitExceeded.of(limits, "output", f"{size} bytes of output")
 
 
 def check_room(path: Path, more: int = 0) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, NotAMatFile, UnsupportedValue
+from matlens.formats.bounds import check_stored
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import WholeArrays, combine_complex, join_triplets
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue, Triplets, Variable
@@ -167,7 +168,7 @@ class Mat4Reader(WholeArrays):
         if not (np.isfinite(dims).all() and (dims >= 0).all() and (dims < 2**31).all()):
             raise CorruptFile(f"dims {dims.tolist()} of a sparse matrix", offset=matrix.data)
         # In memory, each column has a start, which this version does not store.
-        self.limits.check_stored(8 * (int(dims[1]) + 1), matrix.next - matrix.data)
+        check_stored(self.limits, 8 * (int(dims[1]) + 1), matrix.next - matrix.data)
         return int(dims[0]), int(dims[1])
 
     def children(self, headers: Headers) -> list[Children]:

@@ -63,7 +63,7 @@ class Walk:
     def _count(self, elements: int) -> None:
         limits = self.reader.limits
         if len(self._levels) >= limits.depth:
-            raise limits.exceeded("depth", f"values are nested deeper than {limits.depth} levels")
+            raise LimitExceeded.of(limits, "depth", f"values are nested deeper than {limits.depth} levels")
         self.visit(elements)
 
     def visit(self, elements: int) -> None:
@@ -72,7 +72,7 @@ class Walk:
         if self._visited > self._most:
             limits = self.reader.limits
             if self._most == limits.elements:
-                raise limits.exceeded("elements", f"more than {self._most} elements as Python objects")
+                raise LimitExceeded.of(limits, "elements", f"more than {self._most} elements as Python objects")
             raise LimitExceeded(f"more than {self._most} elements")
 
     @property

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from matlens.errors import CorruptFile, MatlensError
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.mcos import ObjectTable
 from matlens.formats.records import Children, Elements, Headers, OpaqueValue, Single, Triplets, Variable
 from matlens.limits import Limits
@@ -180,7 +180,7 @@ class IsolatedReader:
     def _failure(self, process: subprocess.Popen[bytes], *, timed_out: bool) -> MatlensError:
         _stop(process)
         if timed_out:
-            return self.limits.exceeded("seconds", f"reading took longer than {self.limits.seconds} s")
+            return LimitExceeded.of(self.limits, "seconds", f"reading took longer than {self.limits.seconds} s")
         code = process.returncode
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
         return CorruptFile(f"the process that read the file ended {how}")

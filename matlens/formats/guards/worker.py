@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from matlens.errors import CorruptFile, MatlensError
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.inflate import inflate
 from matlens.limits import Limits
 
@@ -62,7 +62,7 @@ def _as_error(error: Exception, limits: Limits) -> MatlensError:
     if isinstance(error, MatlensError):
         return error
     if isinstance(error, MemoryError):
-        return limits.exceeded("memory", "reading takes too much memory")
+        return LimitExceeded.of(limits, "memory", "reading takes too much memory")
     return CorruptFile(f"not readable: {type(error).__name__}: {error}")
 
 

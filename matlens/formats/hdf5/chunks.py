@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError, UnsafeFile
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
+from matlens.formats.bounds import check_stored
 from matlens.formats.hdf5.bytes import Bytes
 from matlens.formats.hdf5.object import H5Object
 from matlens.formats.inflate import MAX_RATIO, THREADED_BYTES, in_threads, inflate
@@ -90,7 +91,7 @@ def read_chunks(source: Bytes, base: int, found: H5Object, limits: Limits) -> Ch
     count = math.prod(-(-n // size) for n, size in zip(dims, shape, strict=True))
     nbytes = math.prod(sizes)
     if nbytes > limits.chunk:
-        raise limits.exceeded("chunk", f"chunks of {nbytes} bytes")
+        raise LimitExceeded.of(limits, "chunk", f"chunks of {nbytes} bytes")
     if tree < 0:
         nothing = np.zeros(0, np.int64)
         index = nothing.reshape(0, len(dims)), nothing, nothing, nothing
@@ -231,7 +232,7 @@ def _place_all(
 
 def _new_array(chunks: Chunks, dims: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """An array for all chunks, with the fill value where none is stored."""
-    chunks.limits.check_stored(math.prod(dims) * dtype.itemsize, int(chunks.nbytes.sum()))
+    check_stored(chunks.limits, math.prod(dims) * dtype.itemsize, int(chunks.nbytes.sum()))
     if chunks.is_whole:
         return np.empty(dims, dtype)
     if len(chunks.fill) == dtype.itemsize:

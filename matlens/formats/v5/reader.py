@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.mcos import ObjectTable, mark_references
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import (
@@ -279,7 +279,7 @@ class Mat5Reader(WholeArrays):
         if length > MAX_NAME:
             raise CorruptFile(f"field names of {length} bytes, {MAX_NAME} at most", offset=start)
         if length and names.nbytes // length > self.limits.fields:
-            raise self.limits.exceeded("fields", f"{names.nbytes // length} fields")
+            raise LimitExceeded.of(self.limits, "fields", f"{names.nbytes // length} fields")
         raw = bytes(buffer[names.data : names.data + names.nbytes])
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
         return unique_names([decode_text(name) for name in fields]), names.next, header.numel

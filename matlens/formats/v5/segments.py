@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
+from matlens.formats.bounds import check_stored
 from matlens.formats.inflate import THREADED_BYTES, in_threads, inflate, inflate_head
 from matlens.formats.records import Int64s
 from matlens.formats.v5.tags import Buffer
@@ -150,7 +151,7 @@ class Segments:
         start, stream = self._stream(segment)
         nbytes = self._declared(segment)
         with _at(start):
-            self._limits.check_stored(nbytes, len(stream))
+            check_stored(self._limits, nbytes, len(stream))
             return inflate(stream, nbytes)
 
     def _inflate_or_none(self, segment: int) -> memoryview | None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError, UnsupportedValue
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsupportedValue
+from matlens.formats.bounds import check_stored
 from matlens.formats.hdf5.bytes import Bytes
 from matlens.formats.hdf5.chunks import FILTER_NAMES, Chunks, read_chunks, read_filters, read_values
 from matlens.formats.hdf5.hdf5_file import H5File
@@ -200,7 +201,7 @@ class Singles:
         """Field names in MATLAB's order; those listed without a value are no fields."""
         links, limits = self._file.links(address), self._file.limits
         if len(links) > limits.fields:
-            raise limits.exceeded("fields", f"{len(links)} fields")
+            raise LimitExceeded.of(limits, "fields", f"{len(links)} fields")
         listed = self._listed_fields(self._file.object(address)) if len(links) > 1 else None
         if listed is None:
             return list(links)
@@ -258,7 +259,7 @@ class Singles:
         return np.frombuffer(self._file.buffer, dtype, space.numel, found.data).reshape(space.dims)
 
     def _unstored(self, found: H5Object, dtype: np.dtype[Any], dims: tuple[int, ...]) -> NDArray[Any]:
-        self._file.limits.check_stored(math.prod(dims) * dtype.itemsize, 0)
+        check_stored(self._file.limits, math.prod(dims) * dtype.itemsize, 0)
         fill = found.fill if len(found.fill) == dtype.itemsize else bytes(dtype.itemsize)
         return np.full(dims, np.frombuffer(fill, dtype)[0])
 

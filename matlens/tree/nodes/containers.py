@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.errors import CorruptFile, PathError, ShapeMismatch
+from matlens.errors import CorruptFile, LimitExceeded, PathError, ShapeMismatch
 from matlens.formats.places import field_suffix, python_field, subscript
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Headers, Int64s, MatlabClass
@@ -63,7 +63,7 @@ class _Container(Node):
         count = (self.numel if stop is None else min(stop, self.numel)) - start
         limits = self._owner.reader.limits
         if count > limits.elements:
-            raise limits.exceeded("elements", f"{count} nodes at once; ask for a part of them")
+            raise LimitExceeded.of(limits, "elements", f"{count} nodes at once; ask for a part of them")
         positions: list[int] = self._positions(start, stop).tolist()
         return positions
 
@@ -108,7 +108,7 @@ class CellNode(_Container):
             raise CorruptFile("the value contains itself", offset=position)
         limits = self._owner.reader.limits
         if len(above) >= limits.depth:
-            raise limits.exceeded("depth", f"cells are nested deeper than {limits.depth} levels")
+            raise LimitExceeded.of(limits, "depth", f"cells are nested deeper than {limits.depth} levels")
         nodes = self.children()
         values = np.empty(len(nodes), object)
         for index, decoded in _leaf_values(self._owner.reader, nodes):
