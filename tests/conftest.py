@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
-from support import CORPUS
+
+from tests.support import CORPUS, EVIL
 
 
 @pytest.fixture
@@ -26,3 +29,17 @@ def corpus() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def evil_file(tmp_path: Path) -> Path:
+    """Names and text that would act on a terminal."""
+    path = tmp_path / f"{EVIL}.mat"
+    with h5py.File(path, "w") as file:
+        for name in (EVIL, "[/oops]", "\u202egnp.exe"):
+            dataset = file.create_dataset(name, data=np.array([[ord(c)] for c in EVIL], np.uint16))
+            dataset.attrs["MATLAB_class"] = np.bytes_("char")
+            dataset.attrs["MATLAB_int_decode"] = np.int32(2)
+        file.create_dataset("bbox", data=np.full((4, 1), 5.0)).attrs["MATLAB_class"] = np.bytes_("double")
+        file.create_dataset(f"odd{EVIL}", data=np.zeros(3, [("a", "f4"), ("b", "i2")]))
+    return path

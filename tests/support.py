@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,28 @@ ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
 CORPUS = ROOT.parent / "shared" / "corpus"
 SCIPY_DATA = Path(scipy.io.matlab.__file__).parent / "tests" / "data"
+EVIL = "\x1b]0;PWNED\x07"
+"""Text that would set the title of a terminal."""
+
+
+def run(*arguments: str, stdin: bytes | None = None, **environment: str) -> Any:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "matlens", *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+def out(*arguments: str, code: int = 0, **options: Any) -> str:
+    """What a command prints, which ends with a code and without a traceback."""
+    done = run(*arguments, **options)
+    assert done.returncode == code, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return str(done.stdout.decode())
 
 
 def corpus_files(pattern: str = "**/*") -> list[Any]:

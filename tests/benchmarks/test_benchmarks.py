@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import files
 import h5py
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ import scipy.io
 import matlens
 from matlens import boxes
 from matlens.export.parquet import write_parquet
+from tests.benchmarks import files
 
 pytestmark = pytest.mark.benchmark(min_rounds=3, warmup=False, timer=time.process_time)
 

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import files
 import h5py
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ import matlens
 from matlens.tui.app import Browser
 from matlens.tui.browser import FileView
 from matlens.tui.outline import Outline
+from tests.benchmarks import files
 
 pytestmark = pytest.mark.benchmark(min_rounds=3, warmup=False, timer=time.process_time)
 Steps = Callable[[Pilot[None], FileView], Awaitable[None]]

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import files
 import h5py
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ import scipy.io
 import matlens
 from matlens.operations.convert import convert
 from matlens.operations.diff import diff
+from tests.benchmarks import files
 
 pytestmark = pytest.mark.benchmark(min_rounds=1, warmup=False, timer=time.process_time)
 

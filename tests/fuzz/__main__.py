@@ -1,4 +1,4 @@
-"""A campaign by hand: ``python -m fuzz --count 20000 --seed 1`` in the folder of the tests."""
+"""A campaign by hand: ``python -m tests.fuzz --count 20000 --seed 1`` in the folder of the project."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 import matlens
-from fuzz.hostile import hostile_files
-from fuzz.mutator import mutant
-from fuzz.reading import Outcome, read_everything, run
-from fuzz.sources import FIXTURES, sources
+from tests.fuzz.hostile import hostile_files
+from tests.fuzz.mutator import mutant
+from tests.fuzz.reading import Outcome, read_everything, run
+from tests.fuzz.sources import FIXTURES, sources
 
 
 class Input(NamedTuple):

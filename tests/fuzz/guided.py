@@ -1,6 +1,6 @@
-"""Fuzzing that is led by coverage: ``pip install atheris``, then in the folder of the tests
+"""Fuzzing that is led by coverage: ``pip install atheris``, then in the folder of the project
 
-    python -m fuzz.guided [corpus folders] [options of libFuzzer, such as -max_total_time=600]
+    python -m tests.fuzz.guided [corpus folders] [options of libFuzzer, such as -max_total_time=600]
 
 Inputs are whole files for the headers and readers of every version, and bare elements of v5, which take a shorter way
 to the parsers of tags, dims and names. Small sound files are written to a folder to start from, unless one is given.
@@ -63,7 +63,7 @@ def _read(content: bytes) -> None:
 def main() -> None:
     import atheris
 
-    from fuzz.sources import sources
+    from tests.fuzz.sources import sources
 
     arguments = sys.argv
     if not any(Path(argument).is_dir() for argument in arguments[1:]):

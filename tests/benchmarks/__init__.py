@@ -1,0 +1,1 @@
+"""Measurements, left out unless they are asked for."""

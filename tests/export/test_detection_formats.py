@@ -1,0 +1,239 @@
+"""Boxes as COCO, YOLO and VOC, read back by the tools that people train with."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import scipy.io
+
+import matlens
+from matlens import boxes
+from matlens.errors import OutputExists, UnfitFormat
+from matlens.export.images import file_stems, group_by_image, sizes_of
+from matlens.export.voc import write_voc
+from matlens.export.yolo import write_yolo
+from tests.support import FIXTURES, run
+
+ANNOTATIONS = str(FIXTURES / "annotations_v7.mat")
+CARS = "foamliu+Car-Recognition/cars_train_annos.mat"
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    return boxes.read(ANNOTATIONS)
+
+
+def corners(table: pa.Table) -> np.ndarray[Any, Any]:
+    return np.stack([table[name].to_numpy() for name in ("xmin", "ymin", "xmax", "ymax")], axis=1)
+
+
+def png(path: Path, width: int, height: int) -> None:
+    """The smallest PNG of a size: black, without a palette."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((width + 1) * height))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+
+
+def export(tmp_path: Path, name: str, *options: str, source: str = ANNOTATIONS) -> Path:
+    done = run("boxes", source, "-o", str(tmp_path / name), *options)
+    assert done.returncode == 0, done.stderr.decode()
+    return tmp_path / name
+
+
+# --- COCO --------------------------------------------------------------------------------
+
+
+def test_coco_in_pycocotools(tmp_path: Path, table: pa.Table, capsys: Any) -> None:
+    coco = pytest.importorskip("pycocotools.coco").COCO(export(tmp_path, "a.json"))
+    assert len(coco.imgs) == 70 and len(coco.anns) == 140
+    names = {category["id"]: category["name"] for category in coco.loadCats(coco.getCatIds())}
+    found = [coco.anns[k] for k in sorted(coco.anns)]
+    low = np.array([annotation["bbox"] for annotation in found])
+    np.testing.assert_array_equal(np.hstack([low[:, :2], low[:, :2] + low[:, 2:]]), corners(table))
+    assert [names[annotation["category_id"]] for annotation in found] == table["label"].to_pylist()
+    images = [coco.imgs[annotation["image_id"]]["file_name"] for annotation in found]
+    assert images == table["image"].to_pylist()
+    assert all((image["width"], image["height"]) == (640, 480) for image in coco.imgs.values())
+    assert coco.anns[1]["attributes"]["reviewed"] is False
+
+
+def test_coco_of_stanford_cars(tmp_path: Path, corpus: Any) -> None:
+    path = str(corpus(CARS))
+    document = json.loads(export(tmp_path, "cars.json", source=path).read_text())
+    assert len(document["annotations"]) == len(document["images"]) == 8144
+    assert [c["name"] for c in document["categories"]] == [str(k) for k in range(1, 197)]
+    first = scipy.io.loadmat(path, squeeze_me=True)["annotations"][0]
+    x1, y1, x2, y2 = (int(first[f"bbox_{name}"]) for name in ("x1", "y1", "x2", "y2"))
+    assert document["annotations"][0]["bbox"] == [x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1]
+
+
+# --- YOLO and VOC ------------------------------------------------------------------------
+
+
+def images_for(folder: Path, table: pa.Table) -> None:
+    for name in set(table["image"].to_pylist()):
+        png(folder / name, 640, 480)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_yolo_in_supervision(tmp_path: Path, table: pa.Table, capfd: Any) -> None:
+    supervision = pytest.importorskip("supervision")
+    folder = export(tmp_path, "yolo", "--format", "yolo")
+    images_for(tmp_path / "images", table)
+    found = supervision.DetectionDataset.from_yolo(
+        str(tmp_path / "images"), str(folder / "labels"), str(folder / "data.yaml")
+    )
+    assert found.classes == ["car", "person", "van"] == (folder / "classes.txt").read_text().split()
+    for name in set(table["image"].to_pylist()):
+        here = table.filter(pa.compute.equal(table["image"], name))
+        detections = found.annotations[str(tmp_path / "images" / name)]
+        np.testing.assert_allclose(detections.xyxy, corners(here), atol=1e-3)
+        assert [found.classes[k] for k in detections.class_id] == here["label"].to_pylist()
+    assert len(list((folder / "labels").iterdir())) == 70
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_voc_in_supervision(tmp_path: Path, table: pa.Table, capfd: Any) -> None:
+    supervision = pytest.importorskip("supervision")
+    folder = export(tmp_path, "voc", "--format", "voc")
+    images_for(tmp_path / "images", table)
+    found = supervision.DetectionDataset.from_pascal_voc(str(tmp_path / "images"), str(folder))
+    for name in set(table["image"].to_pylist()):
+        here = table.filter(pa.compute.equal(table["image"], name))
+        detections = found.annotations[str(tmp_path / "images" / name)]
+        np.testing.assert_array_equal(detections.xyxy, corners(here))
+        assert [found.classes[k] for k in detections.class_id] == here["label"].to_pylist()
+
+
+def test_voc_corners_are_those_of_the_development_kit(tmp_path: Path) -> None:
+    """The region of rows 5 to 10 and columns 7 to 15, counted from 1; half pixels stay."""
+    table = pa.table(
+        {
+            "image": ["a/b.jpg", "a/b.jpg"],
+            "label": ["cat <&>", "d\x1bog"],
+            "xmin": [6.0, 0.5],
+            "ymin": [4.0, 0.25],
+            "xmax": [15.0, 2.0],
+            "ymax": [10.0, 2.5],
+        }
+    )
+    write_voc(group_by_image(table), tmp_path / "voc")
+    root = ET.parse(tmp_path / "voc" / "a" / "b.xml").getroot()
+    assert root.findtext("folder") == "a" and root.findtext("filename") == "b.jpg" and root.find("size") is None
+    found = [
+        [item.findtext(f"bndbox/{tag}") for tag in ("xmin", "ymin", "xmax", "ymax")] for item in root.iter("object")
+    ]
+    assert found == [["7", "5", "15", "10"], ["1.5", "1.25", "2", "2.5"]]
+    assert [item.findtext("name") for item in root.iter("object")] == ["cat <&>", "d\\x1bog"]
+
+
+def test_yolo_needs_sizes(tmp_path: Path, corpus: Any) -> None:
+    path = str(corpus(CARS))
+    done = run("boxes", path, "--format", "yolo", "-o", str(tmp_path / "out"))
+    assert (
+        done.returncode == 2 and b"8,144 of 8,144 have none, such as 00001.jpg: --size-field, --images" in done.stderr
+    )
+    assert list(tmp_path.iterdir()) == []
+    done = run("boxes", path, "--format", "yolo", "-o", str(tmp_path / "out"), "--image-size", "1000", "800")
+    assert done.returncode == 0 and b"reach beyond the edges of their image" in done.stderr
+    line = (tmp_path / "out" / "labels" / "00001.txt").read_text().split()
+    first = scipy.io.loadmat(path, squeeze_me=True)["annotations"][0]
+    assert float(line[1]) == pytest.approx((first["bbox_x1"] - 1 + first["bbox_x2"]) / 2000, abs=1e-9)
+    assert (tmp_path / "out" / "classes.txt").read_text().split()[int(line[0])] == str(first["class"])
+
+
+def test_sizes_from_the_headers_of_images(tmp_path: Path, table: pa.Table) -> None:
+    names = table["image"].to_pylist()
+    png(tmp_path / "images" / names[0], 123, 45)
+    (tmp_path / "images" / names[-1]).write_text("no image")
+    outside = pa.table({"image": [*names, "../secret.png", "/etc/hostname", None]})
+    png(tmp_path / "secret.png", 9, 9)
+    found, origin = sizes_of(outside, folder=tmp_path / "images")
+    assert found == {names[0]: (123, 45)} and "headers of the images" in origin
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "expected"),
+    [
+        ({"imsize": [[480, 640]]}, {}, (640, 480)),
+        ({"img_size": [[480, 640, 3]]}, {}, (640, 480)),
+        ({"dims": [[640, 480]]}, {"width_first": True}, (640, 480)),
+        ({"im_width": [640], "im_height": [480]}, {}, (640, 480)),
+        ({"w2": [640], "h2": [480]}, {"size_field": "w2,h2"}, (640, 480)),
+        ({"imsize": [[480, 640]]}, {"constant": (10, 20)}, (10, 20)),
+    ],
+)
+def test_sizes_from_fields(fields: dict[str, Any], options: dict[str, Any], expected: tuple[float, float]) -> None:
+    columns = {
+        name: pa.array(value, pa.list_(pa.float64(), len(value[0])) if isinstance(value[0], list) else pa.float64())
+        for name, value in fields.items()
+    }
+    found, _ = sizes_of(pa.table({"image": ["a.jpg"]} | columns), **options)
+    assert found == {"a.jpg": expected}
+
+
+def test_boxes_that_have_no_place_are_left_out_and_said() -> None:
+    table = pa.table(
+        {
+            "image": ["a.jpg", None, "a.jpg"],
+            "label": pa.array([None, None, None], pa.string()),
+            **{name: [1.0, 2.0, np.nan] for name in ("xmin", "ymin", "xmax", "ymax")},
+        }
+    )
+    found = group_by_image(table, images=["b.jpg", "a.jpg", None])
+    assert found.dropped == 2 and found.images == ["b.jpg", "a.jpg"] and found.classes == ["object"]
+    with pytest.raises(UnfitFormat, match="--image-field"):
+        group_by_image(table.slice(1, 1))
+
+
+def test_folders_are_whole_or_absent(tmp_path: Path, table: pa.Table) -> None:
+    found = group_by_image(table, dict.fromkeys(table["image"].to_pylist(), (640.0, 480.0)))
+    found.classes = ["car"]
+    with pytest.raises(IndexError):
+        write_voc(found, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    found = group_by_image(table, dict.fromkeys(table["image"].to_pylist(), (640.0, 480.0)))
+    (tmp_path / "out").mkdir()
+    write_yolo(found, tmp_path / "out")
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(OutputExists):
+        write_yolo(found, tmp_path / "out")
+    write_yolo(found, tmp_path / "out", force=True)
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+    assert not [p for p in tmp_path.rglob("*") if p.name.endswith(".part")]
+
+
+def test_names_of_label_files() -> None:
+    names = ["a.jpg", "A.png", "0--Parade/x_1.5", "../../etc/passwd.jpg", "c:\\d\\e.jpg", "con.png", "\x1b[2J.jpg"]
+    stems = file_stems(names)
+    assert stems[:3] == ["a", "A_2", "0--Parade/x_1.5"]
+    for stem in stems:
+        assert ".." not in stem.split("/") and not stem.startswith("/") and "\\" not in stem and "\x1b" not in stem
+
+
+def test_other_formats_and_refusals(tmp_path: Path, table: pa.Table) -> None:
+    import pandas as pd
+
+    frame = pd.read_csv(export(tmp_path, "b.csv"))
+    assert frame["xmax"].tolist() == table["xmax"].to_pylist() and "size_1" in frame
+    assert len(export(tmp_path, "b.jsonl").read_text().splitlines()) == 140
+    done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "b.npz"))
+    assert done.returncode == 2 and b"not written as npz" in done.stderr
+    done = run("boxes", ANNOTATIONS, "-o", f"{tmp_path}/folder/")
+    assert done.returncode == 2 and b"--format yolo" in done.stderr
+    with matlens.open(ANNOTATIONS) as file:
+        (source,) = boxes.find(file)
+        assert source.image_rows().num_rows == 70

@@ -1,0 +1,273 @@
+"""The reader contract, held against every reader and every file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import struct
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mat73_writer import Mat73Writer
+
+import matlens
+from matlens.errors import MatlensError
+from matlens.formats.memory import LoadmatReader
+from matlens.formats.open import open_reader
+from matlens.formats.reader import Reader
+from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
+from matlens.formats.v5.batch import chase
+from matlens.formats.v5.segments import Segment
+from matlens.formats.visit import kinds
+from tests.support import FIXTURES, assert_same, corpus_files, scipy_files
+
+CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT, MatlabClass.FUNCTION)
+
+
+def batches(reader: Reader) -> Any:
+    """Headers of every batch of siblings in a file."""
+    waiting = [variable.headers for variable in reader.variables()]
+    while waiting:
+        headers = waiting.pop()
+        yield headers
+        for (cls, *_), index in kinds(headers):
+            if cls in CONTAINERS:
+                for group in reader.children(headers.take(index)):
+                    check_children(headers.take(index), group)
+                    waiting.append(reader.headers(group.elements))
+
+
+def check_children(headers: Headers, group: Any) -> None:
+    assert len(group.offsets) == len(group.parents) + 1 and group.offsets[0] == 0
+    assert len(group.elements) == group.offsets[-1] * group.width
+    for k, parent in enumerate(group.parents.tolist()):
+        count = group.offsets[k + 1] - group.offsets[k]
+        expected = 1 if headers.cls[parent] == MatlabClass.FUNCTION else headers.numel[parent]
+        assert count == expected or group.fields is not None
+
+
+def check_batch_equals_singles(reader: Reader, headers: Headers) -> None:
+    assert isinstance(headers.elements, Elements) and headers.elements.positions.dtype == np.int64
+    again = reader.headers(headers.elements)
+    for i in range(len(headers)):
+        single = reader.headers(headers.elements.take([i]))
+        for one in (again.take([i]), single):
+            assert (one.class_name(0), one.shape(0)) == (headers.class_name(i), headers.shape(i))
+            assert one.ok[0] == headers.ok[i] and one.numel[0] == headers.numel[i]
+    for (cls, *_), index in kinds(headers):
+        part = headers.take(index)
+        if cls in CLASS_DTYPES or cls == MatlabClass.CHAR:
+            values, offsets = reader.gather(part)
+            assert len(offsets) == len(part) + 1 and offsets[-1] == len(values)
+            for k in range(len(part)):
+                alone, _ = reader.gather(part.take([k]))
+                np.testing.assert_array_equal(values[offsets[k] : offsets[k + 1]], alone)
+        elif cls == MatlabClass.SPARSE:
+            triplets = reader.triplets(part)
+            assert triplets.offsets[-1] == len(triplets.row) == len(triplets.col) == len(triplets.value)
+
+
+@pytest.mark.parametrize("name", ["kinds_v4", "kinds_v6", "kinds_v7", "kinds_v73", "annotations_v7", "digits_v73"])
+def test_a_batch_equals_its_elements_one_by_one(name: str) -> None:
+    opened = open_reader(FIXTURES / f"{name}.mat")
+    for headers in batches(opened.reader):
+        check_batch_equals_singles(opened.reader, headers)
+    opened.close()
+
+
+@pytest.mark.parametrize("path", corpus_files("JuliaIO*/**/*"))
+def test_a_batch_equals_its_elements_in_the_corpus(path: Path) -> None:
+    opened = open_reader(path)
+    for headers in batches(opened.reader):
+        check_batch_equals_singles(opened.reader, headers)
+    opened.close()
+
+
+def test_the_loadmat_reader_keeps_the_contract() -> None:
+    reader = LoadmatReader(scipy.io.loadmat(FIXTURES / "kinds_v7.mat"))
+    for headers in batches(reader):
+        check_batch_equals_singles(reader, headers)
+
+
+def test_positions_out_of_range_are_errors_not_values() -> None:
+    for name in ("kinds_v6", "kinds_v73"):
+        opened = open_reader(FIXTURES / f"{name}.mat")
+        wild = np.array([-8, -(2**40), 2**40, 3, 10**6], np.int64)
+        headers = opened.reader.headers(Elements(0, np.repeat(wild, 10)))
+        assert not headers.ok.any() and len(headers.errors) == 50
+        with pytest.raises(MatlensError):
+            opened.reader.gather(headers)
+        opened.close()
+
+
+FIXTURE_FILES = [pytest.param(path, id=path.name) for path in sorted(FIXTURES.glob("*.mat"))]
+SCIPY_FAULTS = {
+    ("one_by_zero_char.mat", "var"): "forgets the dims of an empty char",
+    ("figure.fig", "hgS_070000"): "takes an element of zero bytes for 1x0",
+    ("empty_cells.mat", "empty_cells"): "takes an element of zero bytes for 1x0",
+    ("char_array_old_null.mat", "simple_string"): "turns NULs inside text into blanks",
+    ("string.mat", "accented_string"): "replaces characters that it cannot decode",
+}
+"""Variables of v5 files that SciPy reads otherwise; objects of newer classes, which it gives no names, are more."""
+
+
+@pytest.mark.parametrize("path", FIXTURE_FILES + scipy_files() + corpus_files("**/*"))
+def test_both_engines_give_equal_trees(path: Path) -> None:
+    """Our own readers against SciPy and libhdf5, every variable of every file."""
+    try:
+        reference = matlens.open(path, engine="reference", isolate="never")
+    except MatlensError as error:
+        pytest.skip(f"the reference cannot read it: {error}")
+    with matlens.open(path) as file, reference:
+        for name, node in file.items():
+            if file.version == "5" and (node.kind == "opaque" or (path.name, name) in SCIPY_FAULTS):
+                continue
+            other = reference[name]
+            assert (node.matlab_class, node.dims) == (other.matlab_class, other.dims), name
+            if path.name.startswith("corrupted_") and node.kind == "opaque":
+                continue
+            assert_same(node.to_numpy(), other.to_numpy(), name)
+
+
+def test_big_endian_sparse_matrices_that_scipy_loaded() -> None:
+    loaded = {"x": scipy.sparse.csc_array(np.eye(2))}
+    loaded["x"].data = loaded["x"].data.astype(">f8")
+    assert matlens.from_loadmat(loaded)["x"].value.toarray().tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_an_unknown_engine_is_named() -> None:
+    with pytest.raises(ValueError, match="'fast'"):
+        matlens.open(FIXTURES / "kinds_v7.mat", engine="fast")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["annotations_v7", "annotations_v73", "digits_v73"])
+def test_stats_count_the_routes(name: str) -> None:
+    slow = "single" if name.endswith("v7") else "h5py"
+    with matlens.open(FIXTURES / f"{name}.mat") as file:
+        for node in file.values():
+            node.to_arrow()
+        assert file.stats["batch"] > 20 * file.stats[slow] + file.stats["unusual"]
+
+
+@pytest.mark.parametrize(("version", "slow", "share"), [("5", "unusual", 0.001), ("7.3", "h5py", 0.01)])
+def test_corpus_files_without_objects_take_the_fast_routes(version: str, slow: str, share: float) -> None:
+    counts: Counter[str] = Counter()
+    for parameter in corpus_files("**/*"):
+        if parameter.values[0] is None:
+            pytest.skip("no corpus beside the project")
+        with matlens.open(parameter.values[0]) as file:
+            if file.version == version and not any(node.kind == "opaque" for node in file.values()):
+                for node in file.values():
+                    with contextlib.suppress(MatlensError):
+                        node.to_numpy()
+                counts += file.stats
+    everything = counts["batch"] + counts["single"] + counts[slow]
+    assert everything > 900 and counts[slow] <= share * everything
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in FIXTURES.glob("*.mat")))
+def test_fixtures_match_their_manifest(name: str) -> None:
+    entry = json.loads((FIXTURES / "manifest.json").read_text())[name]
+    content = (FIXTURES / name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == entry["sha256"] and len(content) == entry["bytes"]
+
+
+# --- generated values through two independent writers ----------------------------------------
+
+numbers = st.one_of(
+    st.floats(width=64).map(lambda x: np.array([[x]])),
+    st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from(["f8", "f4", "i1", "u2", "i8", "u8"])).map(
+        lambda t: np.arange(t[0] * t[1], dtype=t[2]).reshape(t[0], t[1])
+    ),
+    st.booleans().map(lambda x: np.array([[x]])),
+    st.integers(-(2**63), 2**63 - 1).map(lambda x: np.array([[x]], np.int64)),
+    st.complex_numbers(allow_nan=False).map(lambda x: np.array([[x]])),
+)
+texts = st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF), min_size=1, max_size=8).map(
+    lambda s: np.array([list(s)])
+)
+names = st.sampled_from(["a", "b", "c", "boxes", "name"])
+
+
+def cell_of(items: list[Any]) -> Any:
+    array = np.empty((1, len(items)), object)
+    for i, item in enumerate(items):
+        array[0, i] = item
+    return array
+
+
+def structs_of(table: dict[str, list[Any]]) -> Any:
+    count = min(map(len, table.values()))
+    array = np.empty((1, count), [(name, object) for name in table])
+    for name, items in table.items():
+        for i in range(count):
+            array[name][0, i] = items[i]
+    return array
+
+
+values = st.recursive(
+    st.one_of(numbers, texts),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=20).map(cell_of),
+        st.dictionaries(names, st.lists(inner, min_size=2, max_size=20), min_size=1, max_size=3).map(structs_of),
+    ),
+    max_leaves=30,
+)
+
+
+def for_savemat(value: Any) -> Any:
+    """SciPy writes strings where the other writer takes single characters."""
+    if not isinstance(value, np.ndarray) or (value.dtype.kind not in "UO" and value.dtype.names is None):
+        return value
+    if value.dtype.kind == "U":
+        return np.array(["".join(value[0])])
+    copy = value.copy()
+    for name in value.dtype.names or (None,):
+        source, target = (value, copy) if name is None else (value[name], copy[name])
+        for index in np.ndindex(value.shape):
+            target[index] = for_savemat(source[index])
+    return copy
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(value=values, compress=st.booleans())
+def test_generated_values_read_alike_from_v5_and_v73(value: Any, compress: bool, tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "v5.mat", {"x": for_savemat(value)}, do_compression=compress, long_field_names=True)
+    with Mat73Writer(tmp_path / "v73.mat") as writer:
+        writer.write("x", value)
+    options: dict[str, Any] = {"chars_as_strings": False}
+    old, new = (matlens.loadmat(tmp_path / name, **options)["x"] for name in ("v5.mat", "v73.mat"))
+    assert_same(old, new, "x")
+    assert_same(old, value if isinstance(value, np.ndarray) else np.asarray(value), "x")
+    with matlens.open(tmp_path / "v5.mat") as a, matlens.open(tmp_path / "v73.mat") as b:
+        left, right = a["x"].to_arrow(), b["x"].to_arrow()
+        assert left.equals(right) or str(left.to_pylist()) == str(right.to_pylist())
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([48, 56, 56, 56, 64, 120]), min_size=1, max_size=200),
+    width=st.integers(1, 5),
+    damage=st.integers(-1, 199),
+)
+def test_the_chase_finds_what_a_walk_finds(sizes: list[int], width: int, damage: int) -> None:
+    parts = [struct.pack("<II", 14, size) + bytes(size) for size in sizes]
+    if 0 <= damage < len(parts):
+        parts[damage] = b"\x09" + parts[damage][1:]
+    content = bytes(64) + b"".join(parts)
+    expected = 64 + np.cumsum([0, *(8 + size for size in sizes)])
+    found = chase(Segment(content, "<"), 64, len(content), len(sizes))
+    if 0 <= damage < len(parts):
+        assert found is None
+    else:
+        assert found is not None
+        np.testing.assert_array_equal(found, expected[:-1])
+    assert chase(Segment(content, "<"), 64, len(content) - 8, len(sizes)) is None

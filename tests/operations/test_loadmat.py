@@ -1,0 +1,214 @@
+"""`matlens.loadmat` against `scipy.io.loadmat`, and v7.3 against v7."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+import matlens
+from matlens.errors import CorruptFile, MatlensError
+from tests.support import CORPUS, FIXTURES, assert_same, corpus_files, scipy_files
+
+# What SciPy cannot read, or reads wrongly; each has a test of its own below.
+DAMAGED_OBJECTS = {"corrupted_mcos_object_metadata.mat", "corrupted_subsystem.mat"}
+"""SciPy, which does not look at objects, reads these; their only variable is one."""
+SCIPY_REFUSES = {
+    "bad_miuint32.mat",
+    "corrupted_zlib_checksum.mat",
+    "corrupted_zlib_data.mat",
+    "debigged_m4.mat",
+    "malformed1.mat",
+}
+SCIPY_FAULTS = {
+    ("empty_cells.mat", "empty_cells"),
+    ("figure.fig", "hgS_070000"),
+    ("v6/string.mat", "accented_string"),
+}
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"squeeze_me": True},
+    {"struct_as_record": False},
+    {"simplify_cells": True},
+    {"chars_as_strings": False},
+    {"spmatrix": False},
+]
+
+
+def scipy_loadmat(path: Path, **options: Any) -> dict[str, Any] | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return dict(scipy.io.loadmat(path, **options))
+        except Exception:
+            return None
+
+
+def shared_variables(path: Path, expected: dict[str, Any]) -> list[str]:
+    where = f"{path.parent.name}/{path.name}"
+    faults = {name for file, name in SCIPY_FAULTS if file in (where, path.name)}
+    return [name for name in expected if not name.startswith("__") and name != "None" and name not in faults]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("path", [*corpus_files(), *scipy_files()])
+def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) -> None:
+    expected = scipy_loadmat(path, mat_dtype=False, **options)
+    if expected is None or path.name in DAMAGED_OBJECTS:
+        return
+    found = matlens.loadmat(path, mat_dtype=False, **options)
+    for name in shared_variables(path, expected):
+        assert_same(expected[name], found[name], name)
+    if not options:
+        for key in ("__header__", "__version__", "__globals__"):
+            assert (key in expected) == (key in found) and expected.get(key) == found.get(key)
+
+
+@pytest.mark.parametrize("path", [*corpus_files("**/v[67]/*"), *scipy_files()])
+def test_equals_scipy_in_matlab_classes(path: Path) -> None:
+    expected = scipy_loadmat(path, mat_dtype=True)
+    if expected is None or path.name in DAMAGED_OBJECTS:
+        return
+    stored = scipy_loadmat(path, mat_dtype=False) or {}
+    found = matlens.loadmat(path)
+    for name in shared_variables(path, expected):
+        if _has_complex(stored[name]):
+            continue
+        assert_same(expected[name], found[name], name)
+
+
+def _has_complex(value: Any) -> bool:
+    if isinstance(value, np.ndarray) and value.dtype.names:
+        return any(_has_complex(item) for name in value.dtype.names for item in value[name].ravel())
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return any(_has_complex(item) for item in value.ravel())
+    return getattr(getattr(value, "dtype", None), "kind", "") == "c"
+
+
+@pytest.mark.parametrize("path", corpus_files("**/v7/*"))
+def test_v7_equals_v73(path: Path) -> None:
+    twin = path.parent.parent / "v7.3" / path.name
+    if not twin.exists() or path.name in DAMAGED_OBJECTS:
+        pytest.skip("no v7.3 file of this name")
+    a, b = matlens.loadmat(path), matlens.loadmat(twin)
+    names = {name for name in a if name in b and not name.startswith("__")}
+    assert names
+    for name in names:
+        if path.name == "partial.mat" or _has_objects(a[name]):
+            continue
+        assert_same(a[name], b[name], name)
+
+
+def _has_objects(value: Any) -> bool:
+    if type(value).__name__ in ("MatlabOpaque", "MatlabFunction", "MatlabObject"):
+        return True
+    if isinstance(value, np.ndarray) and value.dtype.names:
+        return any(_has_objects(item) for name in value.dtype.names for item in value[name].ravel())
+    return isinstance(value, np.ndarray) and value.dtype == object and any(map(_has_objects, value.ravel()))
+
+
+@pytest.mark.parametrize("stem", ["annotations", "kinds", "faces", "digits"])
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_fixtures_v7_equal_v73(stem: str, options: dict[str, Any]) -> None:
+    a = matlens.loadmat(FIXTURES / f"{stem}_v7.mat", **options)
+    b = matlens.loadmat(FIXTURES / f"{stem}_v73.mat", **options)
+    for name in (name for name in a if not name.startswith("__")):
+        assert_same(a[name], b[name], name)
+
+
+@pytest.mark.parametrize("stem", ["annotations", "kinds"])
+def test_fixtures_v6_equal_v7(stem: str) -> None:
+    a, b = (matlens.loadmat(FIXTURES / f"{stem}_{version}.mat") for version in ("v6", "v7"))
+    for name in (name for name in a if not name.startswith("__")):
+        assert_same(a[name], b[name], name)
+
+
+def test_scipy_fault_imaginary_parts_are_kept() -> None:
+    found = matlens.loadmat(FIXTURES / "kinds_v7.mat")["complex"]
+    np.testing.assert_array_equal(found["row"][0, 0], [[1 + 2j, 3 - 4j]])
+    assert found["f32"][0, 0].dtype == np.complex64
+
+
+def test_scipy_fault_zero_byte_elements_are_0x0() -> None:
+    path = CORPUS / "JuliaIO+MAT.jl" / "test"
+    if not path.exists():
+        pytest.skip("no corpus beside the project")
+    for version in ("v6", "v7", "v7.3"):
+        cells = matlens.loadmat(path / version / "empty_cells.mat")["empty_cells"]
+        assert cells[0, 0].shape == (0, 0) and cells[0, 0].dtype == np.float64
+
+
+def test_scipy_fault_code_units_are_not_replaced(corpus: Any) -> None:
+    # The file holds bytes of UTF-8 in 16-bit units; SciPy replaces them, which loses them.
+    path = corpus("JuliaIO+MAT.jl/test/v6/string.mat")
+    text = matlens.loadmat(path)["accented_string"][0]
+    assert text.encode("utf-16-le")[4:6] == b"\xa9\xc3"
+    assert "�" not in text
+
+
+def test_scipy_fault_objects_keep_their_names(corpus: Any) -> None:
+    path = corpus("JuliaIO+MAT.jl/test/v7/varnames.mat")
+    with matlens.open(path) as file:
+        assert list(file) == ["a", "b", "c", "d"]
+        assert file["c"].matlab_class == "string"
+    found = matlens.loadmat(path)
+    assert found["c"] == "stringstring"
+    np.testing.assert_array_equal(found["d"], scipy.io.loadmat(path, mat_dtype=True)["d"])
+
+
+def test_scipy_fault_a_read_failure_raises() -> None:
+    # SciPy may return "Read error: …" as the value of a variable.
+    path = [p.values[0] for p in scipy_files() if p.id == "corrupted_zlib_data.mat"][0]
+    with pytest.raises(CorruptFile, match=r"corrupted_zlib_data\.mat: datagrid: compressed data"):
+        matlens.loadmat(path)
+    good = matlens.loadmat(path, variable_names=["dates", "dscodes"])
+    assert good["dates"].shape == (0, 1)
+
+
+@pytest.mark.parametrize("name", sorted(SCIPY_REFUSES))
+def test_broken_files_raise_with_name_and_offset(name: str) -> None:
+    path = [p.values[0] for p in scipy_files() if p.id == name][0]
+    with pytest.raises(MatlensError, match=rf"{name}: \w+: .* \(at byte \d+\)"):
+        matlens.loadmat(path)
+
+
+def test_mdict_appendmat_and_variable_names(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "some.mat", {"a": np.arange(3.0), "b": "text"})
+    given: dict[str, Any] = {"mine": 1}
+    result = matlens.loadmat(tmp_path / "some", given, variable_names="a")
+    assert result is given and "b" not in given and given["a"].tolist() == [[0.0, 1.0, 2.0]]
+    with pytest.raises(FileNotFoundError):
+        matlens.loadmat(tmp_path / "some", appendmat=False)
+
+
+def test_file_objects_and_matlab_compatible(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"t": "abc", "n": np.array([1, 2], np.int8)})
+    expected = scipy.io.loadmat(io.BytesIO(stream.getvalue()), matlab_compatible=True)
+    found = matlens.loadmat(stream, matlab_compatible=True)
+    assert_same(expected["t"], found["t"])
+    assert_same(expected["n"], found["n"])
+
+
+def test_v73_from_a_file_object() -> None:
+    stream = io.BytesIO((FIXTURES / "kinds_v73.mat").read_bytes())
+    assert_same(matlens.loadmat(stream)["cells"], matlens.loadmat(FIXTURES / "kinds_v7.mat")["cells"])
+
+
+def test_storage_types_do_not_wrap(car_annotations: Path) -> None:
+    typed = matlens.loadmat(car_annotations)["annotations"]
+    stored = matlens.loadmat(car_annotations, mat_dtype=False)["annotations"]
+    assert typed["bbox_x1"][0, 0].dtype == np.float64
+    assert stored["bbox_x1"][0, 0].dtype == np.uint8
+    assert sum(float(value[0, 0]) for value in typed["bbox_x1"].ravel()) == 528_601
+
+
+def test_results_are_writable() -> None:
+    found = matlens.loadmat(FIXTURES / "kinds_v6.mat")["numbers"]["f64"][0, 0]
+    found[0, 0] = 7
+    assert found[0, 0] == 7
