@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
+from typing import Self
 
 from matlens.escape import safe_text
 
@@ -70,6 +72,19 @@ class MatlensError(Exception):
         self.variable = variable
         self.offset = offset
         self.position = position
+
+    def at(self, *, file: str | None = None, variable: str | None = None, offset: int | None = None) -> Self:
+        """A copy that also knows where it was; what the error knows already stays. Errors are never changed.
+
+        Examples
+        --------
+        >>> print(MatlensError("7 items stored", variable="x").at(file="data.mat", variable="s"))
+        data.mat: x: 7 items stored
+        """
+        found = copy(self)
+        found.file, found.variable = self.file or file, self.variable or variable
+        found.offset = offset if self.offset is None else self.offset
+        return found.with_traceback(self.__traceback__)
 
     def __str__(self) -> str:
         parts = [part for part in (self.file, self.variable) if part]
@@ -171,6 +186,4 @@ def error_context(*, file: str | None = None, variable: str | None = None) -> It
     try:
         yield
     except MatlensError as error:
-        error.file = error.file or file
-        error.variable = error.variable or variable
-        raise
+        raise error.at(file=file, variable=variable) from error.__cause__
