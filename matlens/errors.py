@@ -16,6 +16,8 @@ from matlens.escape import safe_text
 __all__ = [
     "AmbiguousConvention",
     "CorruptFile",
+    "FileChanged",
+    "FileClosed",
     "LimitExceeded",
     "LossyConversion",
     "MatlensError",
@@ -73,7 +75,14 @@ class MatlensError(Exception):
         self.offset = offset
         self.position = position
 
-    def at(self, *, file: str | None = None, variable: str | None = None, offset: int | None = None) -> Self:
+    def at(
+        self,
+        *,
+        file: str | None = None,
+        variable: str | None = None,
+        offset: int | None = None,
+        position: tuple[int, int] | None = None,
+    ) -> Self:
         """A copy that also knows where it was; what the error knows already stays. Errors are never changed.
 
         Examples
@@ -84,6 +93,7 @@ class MatlensError(Exception):
         found = copy(self)
         found.file, found.variable = self.file or file, self.variable or variable
         found.offset = offset if self.offset is None else self.offset
+        found.position = self.position or position
         return found.with_traceback(self.__traceback__)
 
     def __str__(self) -> str:
@@ -122,6 +132,14 @@ class LimitExceeded(MatlensError, MemoryError):
         value: int = getattr(limits, name)
         hint = f"exceeds Limits.{name} = {value}; raise it with --limit {name}={2 * value}"
         return cls(f"{text}: {hint}", offset=offset)
+
+
+class FileClosed(MatlensError, ValueError):
+    """Something that was not read yet is asked of a file that has been closed."""
+
+
+class FileChanged(MatlensError, OSError):
+    """The file was cut or written since it was opened; what is read of it now may be anything."""
 
 
 class UnsafeFile(MatlensError, OSError):

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from matlens.columns.notes import Note
 from matlens.columns.object_columns import item_type, items_of
 from matlens.columns.unify import Kind, Layout, Shapes, common_dtype, holds_exactly, kinds_of, wide_candidates
+from matlens.formats.dtypes import value_dtype
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.ragged import ragged_ranges
-from matlens.formats.reader import Reader, value_dtype
+from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.visit import Walk, kinds
 from matlens.names import safe_column_names

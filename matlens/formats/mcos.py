@@ -8,6 +8,7 @@ public descriptions of M. Alkhatib (mat-io) and A. Shaikin (MatFileHandler), che
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
@@ -20,7 +21,7 @@ from matlens.errors import CorruptFile
 from matlens.formats.reader import Reader
 from matlens.formats.records import OPAQUE_MARK, Elements, Headers, Int64s, MatlabClass
 
-__all__ = ["ObjectReference", "ObjectTable", "Property", "mark_references", "parse_reference"]
+__all__ = ["ObjectReference", "ObjectTable", "Property", "mark_references", "parse_reference", "reference_dims"]
 
 Words = NDArray[np.int64]
 Property = Elements | str | int
@@ -68,6 +69,15 @@ def parse_reference(words: NDArray[Any]) -> ObjectReference:
         text = "x".join(map(str, dims))
         raise CorruptFile(f"a reference to {text} objects has {len(ids)} object numbers")
     return ObjectReference(dims, ids, numbers[-1])
+
+
+def reference_dims(words: NDArray[Any]) -> tuple[int, ...] | None:
+    """Dims in a reference to objects: mark, number of dims, dims, object ids, class id."""
+    if len(words) > 2 and words[0] == OPAQUE_MARK and 2 <= words[1] <= min(len(words) - 2, 32):
+        dims = tuple(words[2 : 2 + int(words[1])].tolist())
+        # An object id stands for each, or else the dims are no dims.
+        return dims if math.prod(dims) < len(words) else None
+    return None
 
 
 def mark_references(

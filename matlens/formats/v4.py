@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, NotAMatFile, UnsupportedValue
 from matlens.formats.bounds import check_stored
+from matlens.formats.dtypes import combine_complex
 from matlens.formats.ragged import counts_to_offsets
-from matlens.formats.reader import WholeArrays, combine_complex, join_triplets
+from matlens.formats.reader import WholeArrays
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue, Triplets, Variable
+from matlens.formats.sparse import join_triplets
 from matlens.limits import Limits
 
 __all__ = ["Mat4Reader", "looks_like_v4"]

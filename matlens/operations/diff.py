@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from matlens.columns.build import json_safe
 from matlens.errors import MatlensError
+from matlens.formats.dtypes import target_dtype
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.places import ChildPlaces, OnePlace, Places, SomePlaces, subscript
 from matlens.formats.ragged import groups, units_to_str
-from matlens.formats.reader import Reader, target_dtype
+from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.visit import Walk, blocks
 from matlens.helpers import explain_mismatch

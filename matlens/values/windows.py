@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import LimitExceeded
+from matlens.formats.dtypes import target_dtype
 from matlens.formats.inflate import MAX_RATIO
-from matlens.formats.reader import Reader, target_dtype
+from matlens.formats.reader import Reader
 from matlens.formats.records import Headers, Int64s
 
 __all__ = [

@@ -17,18 +17,11 @@ from h5py import h5a, h5d, h5g, h5i, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
+from matlens.formats.children import FieldNames, collect_children, unique_names
+from matlens.formats.dtypes import combine_complex, target_dtype
 from matlens.formats.hdf5.object import SOFT_LINK
-from matlens.formats.mcos import ObjectTable, mark_references
+from matlens.formats.mcos import ObjectTable, mark_references, reference_dims
 from matlens.formats.ragged import counts_to_offsets
-from matlens.formats.reader import (
-    REFERENCE_BYTES,
-    FieldNames,
-    collect_children,
-    combine_complex,
-    reference_dims,
-    target_dtype,
-    unique_names,
-)
 from matlens.formats.records import (
     CLASS_DTYPES,
     Children,
@@ -61,6 +54,7 @@ from matlens.formats.v73.rules import (
     FUNCTION,
     OLD_OBJECT,
     OPAQUE,
+    REFERENCE_BYTES,
     Mat73Common,
     decoded_name,
 )
@@ -282,7 +276,7 @@ class H5pyReader(Mat73Common):
             elements = Elements(AS_STRUCT, headers.elements.positions)
             return [Children(np.arange(len(headers)), None, elements, np.arange(len(headers) + 1))]
         self._book.open_all(headers.elements.positions)
-        return collect_children((self._record(headers, i) for i in range(len(headers))), 0)
+        return collect_children((self._record(headers, i) for i in range(len(headers))), 0, self.limits)
 
     def _record(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
         with self._located(headers, i):

@@ -15,18 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
-from matlens.formats.mcos import ObjectTable, mark_references
+from matlens.formats.children import FieldNames, collect_children, unique_names
+from matlens.formats.dtypes import target_dtype, value_dtype
+from matlens.formats.mcos import ObjectTable, mark_references, reference_dims
 from matlens.formats.ragged import counts_to_offsets
-from matlens.formats.reader import (
-    FieldNames,
-    WholeArrays,
-    collect_children,
-    join_triplets,
-    reference_dims,
-    target_dtype,
-    unique_names,
-    value_dtype,
-)
+from matlens.formats.reader import WholeArrays
 from matlens.formats.records import (
     CLASS_DTYPES,
     OPAQUE_MARK,
@@ -40,6 +33,7 @@ from matlens.formats.records import (
     Triplets,
     Variable,
 )
+from matlens.formats.sparse import join_triplets
 from matlens.formats.v5.batch import batch_headers, chase, gather_values
 from matlens.formats.v5.recovery import next_variable
 from matlens.formats.v5.segments import HEAD_BYTES, Segments
@@ -248,7 +242,7 @@ class Mat5Reader(WholeArrays):
         headers.raise_first_error()
         segment = headers.elements.segment
         records = (self._records(segment, _header_at(headers, i)) for i in range(len(headers)))
-        return collect_children(records, segment)
+        return collect_children(records, segment, self.limits)
 
     def _records(self, segment: int, header: ArrayHeader) -> tuple[FieldNames, int, Int64s]:
         """Field names, number of records, and positions of the children of one parent."""

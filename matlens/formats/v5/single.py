@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
-from matlens.formats.reader import check_sparse, combine_complex
+from matlens.formats.dtypes import combine_complex
 from matlens.formats.records import Int64s, MatlabClass
+from matlens.formats.sparse import check_sparse
 from matlens.formats.v5.tags import MI_UTF8, MI_UTF32, UNEVEN, ArrayHeader, Buffer, TagReader
 
 __all__ = ["char_units", "numbers", "sparse_triplets"]

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matlens.formats.children import FieldNames, unique_names
+from matlens.formats.dtypes import combine_complex
 from matlens.formats.hdf5.bytes import Bytes, Mask
 from matlens.formats.hdf5.chunks import Chunks, read_chunks, read_values, read_window
 from matlens.formats.hdf5.groups import Members, Names, field_orders, group_members
@@ -28,7 +30,6 @@ from matlens.formats.hdf5.headers import (
     read_objects,
 )
 from matlens.formats.ragged import counts_to_offsets, gather_items, ragged_ranges
-from matlens.formats.reader import FieldNames, combine_complex, unique_names
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.v73.rules import ARRAY_OF_STRUCTS, AS_STRUCT, EMPTY, FUNCTION
 from matlens.formats.v73.single import DIRECT, IN_CHUNKS

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, MatlensError
+from matlens.formats.children import FieldNames, collect_children
+from matlens.formats.dtypes import combine_complex, target_dtype
 from matlens.formats.hdf5.hdf5_file import H5File
 from matlens.formats.mcos import ObjectTable, mark_references
 from matlens.formats.ragged import counts_to_offsets
-from matlens.formats.reader import REFERENCE_BYTES, FieldNames, collect_children, combine_complex, target_dtype
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue, Variable
 from matlens.formats.v73.batch import Batch
-from matlens.formats.v73.rules import AS_STRUCT, EMPTY, Mat73Common
+from matlens.formats.v73.rules import AS_STRUCT, EMPTY, REFERENCE_BYTES, Mat73Common
 from matlens.formats.v73.single import DIRECT, IN_CHUNKS, Singles, elements_as_struct
 from matlens.limits import Limits
 
@@ -132,7 +133,7 @@ class Mat73Reader(Mat73Common):
         elif len(headers) >= BATCH and (headers.cls == MatlabClass.STRUCT).all():
             found, left = self._batch.structs(headers)
         if len(left):
-            single = collect_children((self._record(headers, i) for i in left.tolist()), 0)
+            single = collect_children((self._record(headers, i) for i in left.tolist()), 0, self.limits)
             found += [replace(children, parents=left[children.parents]) for children in single]
         return found
 

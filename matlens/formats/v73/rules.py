@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
 from matlens.formats.mcos import ObjectTable
-from matlens.formats.reader import check_sparse, join_triplets
 from matlens.formats.records import CLASS_DTYPES, OPAQUE_MARK, Elements, Headers, Int64s, MatlabClass, Triplets
+from matlens.formats.sparse import check_sparse, join_triplets
 
 __all__ = [
     "ARRAY_OF_STRUCTS",
@@ -22,10 +22,13 @@ __all__ = [
     "MAX_REFERENCE",
     "OLD_OBJECT",
     "OPAQUE",
+    "REFERENCE_BYTES",
     "Mat73Common",
     "decoded_name",
 ]
 
+REFERENCE_BYTES = 8
+"""What each element of a cell takes in a file."""
 EMPTY, ARRAY_OF_STRUCTS = 1, 2
 """Storage of an empty array, and of structs as columns of references."""
 AS_STRUCT = 1

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsupportedValue
 from matlens.formats.bounds import check_stored
+from matlens.formats.children import FieldNames, unique_names
 from matlens.formats.hdf5.bytes import Bytes
 from matlens.formats.hdf5.chunks import FILTER_NAMES, Chunks, read_chunks, read_filters, read_values
 from matlens.formats.hdf5.hdf5_file import H5File
 from matlens.formats.hdf5.headers import CHUNKED, FIXED, FLOAT, REFERENCE, STRING, VLEN
 from matlens.formats.hdf5.links import heap_items
 from matlens.formats.hdf5.object import Attribute, Datatype, H5Object
-from matlens.formats.reader import FieldNames, reference_dims, unique_names
+from matlens.formats.mcos import reference_dims
 from matlens.formats.records import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.v73.rules import (
     ARRAY_OF_STRUCTS,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matlens.formats.dtypes import target_dtype
 from matlens.formats.ragged import decode_rows
-from matlens.formats.reader import target_dtype
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import char_values, number_arrays, sparse_arrays
 from matlens.values.loadmat_form import function_texts
