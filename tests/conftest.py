@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.support import CORPUS, EVIL
+pytest.register_assert_rewrite("tests.support", "tests.formats.contract")
+
+from tests.support import CORPUS, EVIL  # noqa: E402
 
 
 @pytest.fixture

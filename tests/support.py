@@ -41,16 +41,27 @@ def out(*arguments: str, code: int = 0, **options: Any) -> str:
     return str(done.stdout.decode())
 
 
+def fixture_files(*names: str) -> list[Any]:
+    """Fixtures as test parameters: all of them, or those named."""
+    found = [FIXTURES / name for name in names] or sorted(FIXTURES.glob("*.mat"))
+    assert found
+    return [pytest.param(p, id=p.name) for p in found]
+
+
 def corpus_files(pattern: str = "**/*") -> list[Any]:
     """Corpus files as test parameters; one skipped parameter where the folder is absent."""
     if not CORPUS.exists():
         return [pytest.param(None, marks=pytest.mark.skip(reason="no corpus beside the project"))]
     found = sorted(p for p in CORPUS.glob(pattern) if p.suffix in (".mat", ".fig"))
+    assert found, f"no file of the corpus is {pattern}"
     return [pytest.param(p, id=str(p.relative_to(CORPUS))) for p in found]
 
 
 def scipy_files() -> list[Any]:
-    return [pytest.param(p, id=p.name) for p in sorted(SCIPY_DATA.glob("*.mat"))]
+    """Files that SciPy brings for its own tests, as test parameters."""
+    found = sorted(SCIPY_DATA.glob("*.mat"))
+    assert len(found) > 100
+    return [pytest.param(p, id=p.name) for p in found]
 
 
 def assert_same(a: Any, b: Any, path: str = "", *, exact_dtype: bool = True) -> None:
