@@ -2,7 +2,7 @@
 
 >>> import matlens
 >>> file = matlens.open("fixtures/annotations_v7.mat")
->>> file.get("annotations(3).image").value
+>>> file.at("annotations(3).image").value
 '00003.jpg'
 """
 

@@ -155,7 +155,7 @@ def find(
     if not isinstance(file, MatFile):
         with open_file(file) as opened:
             return find(opened, path, image_field=image_field, label_field=label_field, problems=problems)
-    nodes = list(file.values()) if path is None else [file.get(path)]
+    nodes = list(file.values()) if path is None else [file.at(path)]
     return [
         _source(file, columns, image_field, label_field)
         for level in levels_of(nodes, [] if problems is None else problems)

@@ -31,7 +31,7 @@ def command(a: str, b: str, path: str | None, rtol: float, atol: float, limit: i
 
     with open_input(a) as first, open_input(b) as second:
         if path:
-            found = diff_nodes(first.get(path), second.get(path), rtol=rtol, atol=atol)
+            found = diff_nodes(first.at(path), second.at(path), rtol=rtol, atol=atol)
         else:
             found = diff(first, second, rtol=rtol, atol=atol)
         everything = list(islice(found, limit + 1))

@@ -83,7 +83,7 @@ def _image(file: MatFile, path: str) -> Any:
     from matlens.errors import TypeMismatch
     from matlens.tree.nodes import NumericNode
 
-    node = file.get(path)
+    node = file.at(path)
     if not isinstance(node, NumericNode):
         raise TypeMismatch(f"{node.summary()} is no image, mask or labels", file=file.name, variable=node.path)
     return node.value

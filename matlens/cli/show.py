@@ -36,7 +36,7 @@ def command(file: str, path: str | None, rows: int, raw: bool, as_json: bool) ->
     outcome = Outcome()
     for name in expand([file]):
         with open_input(name) as opened:
-            nodes = [opened.get(path)] if path else list(opened.values())
+            nodes = [opened.at(path)] if path else list(opened.values())
             shown = []
             for node in nodes:
                 with outcome.each():

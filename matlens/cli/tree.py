@@ -25,7 +25,7 @@ def command(file: str, path: str | None, depth: int, limit: int, as_json: bool) 
     outcome = Outcome()
     for name in expand([file]):
         with open_input(name) as opened:
-            nodes = [opened.get(path)] if path else list(opened.values())
+            nodes = [opened.at(path)] if path else list(opened.values())
             if as_json:
                 print_json({"file": name, "nodes": [_as_dict(node, depth, limit) for node in nodes]})
             else:

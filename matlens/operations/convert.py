@@ -181,7 +181,7 @@ def items_of(
 
     With `problems`, values that cannot be read go there and the others come all the same.
     """
-    nodes = [file.get(path) for path in var] if var else list(file.values())
+    nodes = [file.at(path) for path in var] if var else list(file.values())
     for node in nodes:
         try:
             table = empty_reader() if as_values else _table(file, node, header, rows)
@@ -214,7 +214,7 @@ def _names(file: MatFile, node: Node, header: str | None, rows: int | None) -> t
         return None, []
     width = node.dims[1 if rows in (None, 1) else 0]
     if header != "auto":
-        named = _texts(file.get(header))
+        named = _texts(file.at(header))
         if not named:
             raise PathError(f"{header} holds no texts that could name the {width} columns of {node.path}")
         return named, []

@@ -73,6 +73,6 @@ def _node(file: MatFile, name: str) -> Any:
     if folded:
         return file[folded[0]]
     try:
-        return file.get(name)
+        return file.at(name)
     except PathError:
         return None

@@ -141,7 +141,16 @@ class MatFile(Mapping[str, Node]):
     def __len__(self) -> int:
         return len(self._variable_nodes())
 
-    def get(self, path: str, default: Any = None) -> Any:
+    def __contains__(self, name: object) -> bool:
+        return name in self._variable_nodes()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The variable `name`, or `default` where there is none; `at` follows a path."""
+        if name not in self:
+            return default
+        return self[name]
+
+    def at(self, path: str) -> Node:
         """The node at `path`, such as ``annotations(3).bbox_x1`` or ``["annotations"][2]["bbox_x1"]``.
 
         Parentheses and braces count from 1, square brackets from 0.
@@ -149,24 +158,19 @@ class MatFile(Mapping[str, Node]):
         Raises
         ------
         PathError
-            If the path leads nowhere and no `default` is given; names the nearest field.
+            If the path leads nowhere; names the nearest field.
         """
-        if path in self._variable_nodes():
+        if path in self:
             return self[path]
-        try:
-            with self._named():
-                return self._follow(path)
-        except PathError:
-            if default is not None:
-                return default
-            raise
+        with self._named():
+            return self._follow(path)
 
     def siblings(self, node: Node) -> list[Node]:
         """Values beside a node: the fields of its struct, or else all variables; the node is one of them."""
         suffix = field_suffix(node.name) if node.name else ""
         if not suffix or node.path == node.name or not node.path.endswith(suffix):
             return list(self.values())
-        parent = self.get(node.path[: -len(suffix)])
+        parent = self.at(node.path[: -len(suffix)])
         return parent.children() if isinstance(parent, StructNode) else []
 
     def _follow(self, path: str) -> Node:
@@ -297,7 +301,7 @@ def open_file(
     --------
     >>> import matlens
     >>> with matlens.open("fixtures/annotations_v7.mat") as file:
-    ...     file.get("annotations(3).boxes(1,:)").value
+    ...     file.at("annotations(3).boxes(1,:)").value
     array([[165., 119., 218., 176.]])
     """
     return MatFile(open_reader(source, engine, isolate=isolate, limits=limits), errors=errors)
@@ -316,9 +320,9 @@ def from_loadmat(data: Any) -> MatFile:
     --------
     >>> marks = np.array([("Sarah", (8.0, 7.0)), ("John", (6.0, 7.0))],
     ...                  dtype=[("name", "U16"), ("grades", "f8", (2,))])
-    >>> from_loadmat(marks).get("value(2).name").value
+    >>> from_loadmat(marks).at("value(2).name").value
     'John'
-    >>> from_loadmat(marks).get("value(2)").to_python()
+    >>> from_loadmat(marks).at("value(2)").to_python()
     {'name': 'John', 'grades': [6.0, 7.0]}
     """
     from matlens.formats.memory import LoadmatReader

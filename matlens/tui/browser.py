@@ -249,7 +249,7 @@ class FileView(Widget):
         """Show the value at a path; one that nobody has asked for may be there no more."""
         try:
             with self.reading:
-                node = self.file.get(path)
+                node = self.file.at(path)
         except MatlensError as error:
             if is_asked:
                 self._tell(error_text(error))

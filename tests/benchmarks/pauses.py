@@ -48,7 +48,7 @@ async def main(path: str, variable: str, keys: list[str]) -> float:
             view = app.query_one(FileView)
             view.query_one(Outline).root.children[0].expand()
             await settle(pilot)
-            view.show(file.get(variable))
+            view.show(file.at(variable))
             view.table.focus()
             await settle(pilot)
             for key in keys:

@@ -44,7 +44,7 @@ def test_table(benchmark: Any, tmp_path: Path, version: str, count: int, who: st
         with matlens.open(path) as file:
             if who.endswith("Arrow"):
                 return file["t"].to_arrow().num_rows
-            return len(file.get("t.name").value if who.endswith("alone") else file["t"].value)
+            return len(file.at("t.name").value if who.endswith("alone") else file["t"].value)
 
     def theirs() -> int:
         with warnings.catch_warnings():

@@ -57,7 +57,7 @@ def test_properties_defaults_and_nesting(opened: Any) -> None:
     inner = {"a": 1.0, "b": "Obj1", "c": []}
     assert nested.to_python() == {"a": inner, "b": [inner], "c": {"InnerProp": {"a": 2.0, "b": "Obj2", "c": []}}}
     assert [child.path for child in nested.children()] == [f"obj_with_nested_props.{name}" for name in "abc"]
-    assert file.get("obj_with_nested_props.c.InnerProp.b").value == "Obj2"
+    assert file.at("obj_with_nested_props.c.InnerProp.b").value == "Obj2"
     value = nested.value
     assert isinstance(value, Instance) and value.class_name == "TestClasses.BasicClass"
     assert value["a"].class_name == "TestClasses.BasicClass"
@@ -68,8 +68,8 @@ def test_arrays_of_objects(opened: Any) -> None:
     array = file["obj_array"]
     assert array.dims == (2, 2) and array.child_count == 4
     assert [float(item["a"].item()) for item in array.value.ravel(order="F")] == [1, 3, 2, 4]
-    assert file.get("obj_array(2,1).a").value.item() == 3
-    assert file.get("obj_array(3)").to_python()["a"] == 2
+    assert file.at("obj_array(2,1).a").value.item() == 3
+    assert file.at("obj_array(3)").to_python()["a"] == 2
     assert [child.children()[0].value.item() for child in array.children()] == [1, 3, 2, 4]
 
 
@@ -85,11 +85,11 @@ def test_dynamic_properties(opened: Any) -> None:
 
 def test_members_of_enumerations_inside_objects(corpus: Any) -> None:
     with matlens.open(corpus("mathworks+Helmet-detection/gTruth.mat")) as file:
-        kind = file.get("gTruth.any.LabelDefinitions(1).Type")
+        kind = file.at("gTruth.any.LabelDefinitions(1).Type")
         assert (kind.matlab_class, kind.dims, kind.value, kind.child_count) == ("labelType", (1, 1), "Rectangle", 0)
         assert kind.to_arrow().to_pylist() == [{"Type": "Rectangle"}]
     with matlens.open(corpus("mathworks+Helmet-detection/videoLabelingSession.mat")) as file:
-        source = file.get("videoLabelingSession.SourceType")
+        source = file.at("videoLabelingSession.SourceType")
         assert source.dims == (0, 0) and source.matlab_class == "vision.internal.labeler.DataSourceType"
 
 
@@ -110,7 +110,7 @@ def test_one_object_of_many_leaves_the_others(tmp_path: Path, version: str, monk
 
     monkeypatch.setattr(ObjectTable, "properties", counted)
     with matlens.open(tmp_path / "many.mat") as file:
-        assert file.get("c{501}").value == "text 500"
+        assert file.at("c{501}").value == "text 500"
     assert len(resolved) == 1
 
 
@@ -128,10 +128,10 @@ def test_function_handles_that_capture(opened: Any) -> None:
 
 def test_figures_open_as_a_tree(corpus: Any) -> None:
     with matlens.open(corpus(f"{MAT_JL}/figure.fig")) as file:
-        assert file.get("hgS_070000.children.type").value == "axes"
-        graphics = file.get("hgM_070000.GraphicsObjects")
+        assert file.at("hgS_070000.children.type").value == "axes"
+        graphics = file.at("hgM_070000.GraphicsObjects")
         assert graphics.matlab_class == "matlab.graphics.internal.figfile.GraphicsObjects"
-        assert file.get("hgM_070000.GraphicsObjects.Format3Data").matlab_class == "matlab.ui.Figure"
+        assert file.at("hgM_070000.GraphicsObjects.Format3Data").matlab_class == "matlab.ui.Figure"
 
 
 # --- tables, strings, dates -------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_figures_open_as_a_tree(corpus: Any) -> None:
 
 def test_a_table_and_its_variables(opened: Any) -> None:
     file = opened("struct_table_datetime")
-    table = file.get("s.testTable")
+    table = file.at("s.testTable")
     assert table.matlab_class == "table" and table.dims == (3, 5)
     assert table.to_python() == {
         "FlightNum": [1261.0, 547.0, 3489.0],
@@ -154,16 +154,16 @@ def test_a_table_and_its_variables(opened: Any) -> None:
     }
     frame = table.value
     assert isinstance(frame, pd.DataFrame) and frame["Date"].dtype == "datetime64[us]"
-    assert file.get("s.testTable.Customer").dims == (3, 1)
-    assert file.get("s.testTable.Customer(2)").value == "Brown"
-    assert file.get("s.testTable.Rating(2)").to_python() == ["Poor"]
+    assert file.at("s.testTable.Customer").dims == (3, 1)
+    assert file.at("s.testTable.Customer(2)").value == "Brown"
+    assert file.at("s.testTable.Rating(2)").to_python() == ["Poor"]
     with pytest.raises(PathError, match="take a variable of the table"):
-        file.get("s.testTable(2)")
+        file.at("s.testTable(2)")
 
 
 def test_a_table_as_arrow_and_parquet(opened: Any, tmp_path: Path) -> None:
     file = opened("struct_table_datetime")
-    table = file.get("s.testTable").to_arrow()
+    table = file.at("s.testTable").to_arrow()
     assert [str(kind) for kind in table.schema.types] == [
         "double", "string", "timestamp[us]", "dictionary<values=string, indices=int32, ordered=0>", "string",
     ]  # fmt: skip
@@ -181,7 +181,7 @@ def test_objects_inside_structs_are_columns(opened: Any) -> None:
 
 
 def test_real_and_imaginary_part_make_a_datetime(opened: Any) -> None:
-    value = opened("struct_table_datetime").get("s.testDatetimeComplex").value
+    value = opened("struct_table_datetime").at("s.testDatetimeComplex").value
     assert value.dtype == "datetime64[us]"
     # 1765052919868.83 ms and -7.8e-05 ms.
     assert value.item() == dt.datetime(2025, 12, 6, 20, 28, 39, 868830)
@@ -273,14 +273,14 @@ def test_a_ground_truth(corpus: Any) -> None:
     with matlens.open(corpus("mathworks+Helmet-detection/gTruth.mat")) as file:
         truth = file["gTruth"]
         assert truth.matlab_class == "groundTruth"
-        labels = file.get("gTruth.any.LabelDefinitions").to_python()
+        labels = file.at("gTruth.any.LabelDefinitions").to_python()
         assert [(label["Name"], label["Type"]) for label in labels] == [
             ("Helmet", "Rectangle"), ("No_helmet", "Rectangle"),
         ]  # fmt: skip
-        times = file.get("gTruth.any.DataSource.TimeStamps").value
+        times = file.at("gTruth.any.DataSource.TimeStamps").value
         assert times.shape == (990, 1) and times.dtype == "timedelta64[us]"
         assert times[1, 0] == np.timedelta64(33333, "us")
-        assert file.get("gTruth.any.DataSource.SourceType").value == "VideoReader"
+        assert file.at("gTruth.any.DataSource.SourceType").value == "VideoReader"
 
 
 # --- damage -------------------------------------------------------------------------------------
@@ -500,7 +500,7 @@ def test_boxes_of_a_ground_truth(corpus: Any, tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "b.parquet")
     assert set(table["label"].to_pylist()) == {"Helmet", "No_helmet"}
     with matlens.open(path) as file:
-        stored = file.get("gTruth.any.LabelData(90).Helmet").value
+        stored = file.at("gTruth.any.LabelData(90).Helmet").value
         first = table.filter(pa.compute.equal(table["image"], "metmovie.mp4#90")).to_pylist()[0]
     x, y, width, height = stored[0].tolist()
     assert [first[name] for name in ("xmin", "ymin", "xmax", "ymax")] == [x - 1, y - 1, x - 1 + width, y - 1 + height]

@@ -190,8 +190,8 @@ def test_annotations(version: str) -> None:
 
 def test_tables_of_other_nodes() -> None:
     with matlens.open(FIXTURES / "kinds_v7.mat") as file:
-        assert file.get("numbers.f64").to_arrow().column_names == ["x1", "x2", "x3"]
-        assert file.get("text.matrix").to_arrow()["text"].to_pylist() == ["abc", "def"]
+        assert file.at("numbers.f64").to_arrow().column_names == ["x1", "x2", "x3"]
+        assert file.at("text.matrix").to_arrow()["text"].to_pylist() == ["abc", "def"]
         assert file["sparse_real"].to_arrow().to_pylist()[0] == {"row": 0, "col": 0, "value": 10.0}
         assert file["nested"].to_arrow().to_pylist() == [{"level1": {"level2": {"level3": "deep"}}}]
         assert file["no_fields"].to_arrow().num_columns == 0

@@ -165,7 +165,7 @@ def test_selections_of_large_arrays_read_only_their_part(tmp_path: Path, monkeyp
             "m(end:-1000:1,[5])".replace("[5]", "5"): matrix[::-1][::1000][:, 4:5],
             "m(4096,64)": matrix[-1:, -1:],
         }.items():
-            np.testing.assert_array_equal(file.get(path).value, expected)
+            np.testing.assert_array_equal(file.at(path).value, expected)
 
 
 # --- structs and cells -------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_cells_of_rows_are_tables(tmp_path: Path) -> None:
 
 def test_names_become_safe_and_the_original_is_kept() -> None:
     records = np.array([(1.0, 2.0)], dtype=[("a\x1b]0;b", object), ("\u202eevil", object)])
-    table = matlens.from_loadmat({"s": records}).get("s").table()
+    table = matlens.from_loadmat({"s": records}).at("s").table()
     assert table.schema.names == ["a\\x1b]0;b", "\\u202eevil"]
     about = json.loads(table.schema.metadata[b"matlens"])
     assert [column["name"] for column in about["columns"].values()] == ["a\x1b]0;b", "\u202eevil"]

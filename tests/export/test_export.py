@@ -159,7 +159,7 @@ def test_arrays_are_written_piece_by_piece(
     monkeypatch.setattr(windows, "WINDOW_BYTES", 50)
     with matlens.open(FIXTURES / f"kinds_{version}.mat") as file:
         for path in ("numbers.nd", "numbers.f32", "complex.column", "logicals.matrix", "empties.e203", "integers.i64"):
-            node = file.get(path)
+            node = file.at(path)
             target = tmp_path / f"a.{suffix}"
             convert(file, target, var=path, force=True)
             found = np.load(target, allow_pickle=False)
@@ -168,7 +168,7 @@ def test_arrays_are_written_piece_by_piece(
             assert array.dtype == node.value.dtype and array.shape == node.dims
             if suffix == "npz":
                 found.close()
-        assert len(list(file.get("numbers.nd").pieces())) == 4
+        assert len(list(file.at("numbers.nd").pieces())) == 4
 
 
 def test_npz_holds_columns_offsets_and_masks(tmp_path: Path, table: pa.Table) -> None:

@@ -25,7 +25,7 @@ SCIPY_CANNOT = {"char_unicode.mat"}
 
 
 def save(file: matlens.MatFile, names: list[str], target: Path) -> list[Any]:
-    return write_mat([Item(name, empty_reader(), file.get(name)) for name in names], target, force=True)
+    return write_mat([Item(name, empty_reader(), file.at(name)) for name in names], target, force=True)
 
 
 @pytest.mark.parametrize("path", [*corpus_files(), *scipy_files(), *sorted(FIXTURES.glob("*.mat"))])
@@ -110,7 +110,7 @@ def test_parts_of_values(tmp_path: Path) -> None:
         assert len(notes) == 4 and all(note.text.startswith("named annotations_") for note in notes)
         with matlens.open(tmp_path / "parts.mat") as parts:
             for name, found in zip(names, parts.values(), strict=True):
-                assert_same(found.to_numpy(), file.get(name).to_numpy())
+                assert_same(found.to_numpy(), file.at(name).to_numpy())
 
 
 def test_names_that_matlab_takes() -> None:

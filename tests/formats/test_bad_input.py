@@ -208,7 +208,7 @@ def test_errors_below_a_struct_name_the_element() -> None:
             file["s"].to_numpy()
         with pytest.raises(CorruptFile, match=r"s\.x\{3\}: 8 items stored"):
             file["s"].to_arrow()
-        assert file.get("s.x{2}").value == 2
+        assert file.at("s.x{2}").value == 2
 
 
 def test_negative_and_huge_dims() -> None:
@@ -280,7 +280,7 @@ def test_a_cell_that_contains_itself(cell_file: Callable[[Any], Path]) -> None:
         for read in (lambda node: node.value, lambda node: node.to_numpy(), lambda node: node.to_arrow()):
             with pytest.raises((CorruptFile, LimitExceeded), match=r"cells\.mat: c.*(itself|nested)"):
                 read(file["c"])
-        assert file.get("c{1}{2}{3}").dims == (1, 8)
+        assert file.at("c{1}{2}{3}").dims == (1, 8)
         assert repr(file["c"])
 
 
@@ -295,9 +295,9 @@ def test_references_to_nothing(cell_file: Callable[[Any], Path]) -> None:
     with matlens.open(cell_file(dangle)) as file:
         with pytest.raises(CorruptFile, match=r"cells\.mat: c\{4\}: reference"):
             file["c"].to_numpy()
-        assert file.get("c{3}").value == 2
+        assert file.at("c{3}").value == 2
         with pytest.raises(CorruptFile, match=r"c\{6\}"):
-            file.get("c{6}").value
+            file.at("c{6}").value
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -534,14 +534,14 @@ def test_sparse_matrices_of_endless_rows_and_columns(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "s.mat", {"s": matrix_of_rows})
     with matlens.open(tmp_path / "s.mat") as file:
         assert file["s"].value.shape == (rows, 10) and file["s"].to_arrow().num_rows == 2
-        picked = file.get("s(1:6,4)").value
+        picked = file.at("s(1:6,4)").value
         assert picked.shape == (6, 1) and picked.toarray().ravel().tolist() == [0, 0, 0, 0, 0, 2]
         with pytest.raises(LimitExceeded, match=r"s\.mat: s: a sparse matrix of 2147483647x10"):
             file["s"].to_python()
         with pytest.raises(LimitExceeded, match="positions along one dimension"):
-            file.get("s(:,1)")
+            file.at("s(:,1)")
         with pytest.raises(LimitExceeded, match="elements selected"):
-            file.get("s(1:200000000,1:2)")
+            file.at("s(1:200000000,1:2)")
     triplets = np.array([[1.0, 1.0, 5.0], [10, rows, 0]]).tobytes(order="F")
     v4 = struct.pack("<5i", 2, 2, 3, 0, 2) + b"s\0" + triplets
     with matlens.open(v4) as file, pytest.raises(LimitExceeded, match="limit memory"):

@@ -35,7 +35,7 @@ def sound() -> bytes:
 
 def data_tag(content: bytes, path: str) -> int:
     """Offset of the tag of the values at `path`."""
-    offset = matlens.open(content).get(path).storage()["offset"]
+    offset = matlens.open(content).at(path).storage()["offset"]
     return int(offset)
 
 
@@ -73,14 +73,14 @@ def test_all_forms_of_a_file_with_damaged_elements() -> None:
     content = damaged("s.c{2}", "r(3).x", "r(3).name")
     with matlens.open(content, errors="salvage") as file:
         assert file["s"].to_python() == {"a": [0, 1, 2], "c": [[0, 1, 2, 3, 4], None, [[1, 0], [0, 1]]]}
-        assert file["s"]["c"].value[1] is None and file.get("s.c{2}").value is None
-        assert file.get("s.c{2}").kind == "damaged" and "data type 99" in file.get("s.c{2}").preview()
+        assert file["s"]["c"].value[1] is None and file.at("s.c{2}").value is None
+        assert file.at("s.c{2}").kind == "damaged" and "data type 99" in file.at("s.c{2}").preview()
         rows = file["r"].to_arrow().to_pylist()
         assert rows[2] == {"x": None, "name": None} and rows[3] == {"x": [3, 4, 5], "name": "name 3"}
         assert file["r"]["x"].to_numpy()[0, 2] is None
         assert [problem.variable for problem in file.problems] == ["s.c{2}", "r(3).x", "r(3).name"]
         with pytest.raises(CorruptFile, match="data type 99"):
-            file.get("s.c{2}").to_arrow()
+            file.at("s.c{2}").to_arrow()
     with matlens.open(content) as file:
         assert file.problems == []
         with pytest.raises(CorruptFile, match=r"s\.c\{2\}"):
@@ -89,7 +89,7 @@ def test_all_forms_of_a_file_with_damaged_elements() -> None:
 
 def test_elements_behind_one_of_wrong_size_are_lost_and_those_before_it_kept() -> None:
     content = bytearray(sound())
-    at = int(matlens.open(bytes(content)).get("s.c{2}").elements.positions[0])
+    at = int(matlens.open(bytes(content)).at("s.c{2}").elements.positions[0])
     assert struct.unpack_from("<I", content, at)[0] == MI_MATRIX
     struct.pack_into("<I", content, at + 4, 0x00FF_FFFF)
     found, told = loaded(bytes(content))
@@ -103,7 +103,7 @@ def test_elements_behind_one_of_wrong_size_are_lost_and_those_before_it_kept() -
 
 def test_a_container_that_cannot_be_read_is_one_null() -> None:
     content = bytearray(sound())
-    at = int(matlens.open(bytes(content)).get("s.c").elements.positions[0])
+    at = int(matlens.open(bytes(content)).at("s.c").elements.positions[0])
     # The number of dims of the cell becomes that of a million cells.
     struct.pack_into("<ii", content, at + 32, 1, 1_000_000)
     found, told = loaded(bytes(content))

@@ -370,7 +370,7 @@ def test_layout_filters_and_attributes_of_hdf5(tmp_path: Path) -> None:
         assert opened["plain"].storage()["layout"] == "contiguous"
         assert opened["z"].storage()["type"] == "complex float64"
         assert opened["s"].storage()["layout"] == "group"
-        assert opened.get("x(1:2,:)").storage() == {}
+        assert opened.at("x(1:2,:)").storage() == {}
         text = str(facts_text(opened, opened["x"]))
         assert "stored as uint8, chunked 10x2" in text and "units=m/s \\x1b[31m" in text and "\x1b" not in text
 

@@ -41,11 +41,11 @@ def test_a_closed_file_shows_itself() -> None:
 
 
 def test_numbers(kinds: Any) -> None:
-    np.testing.assert_array_equal(kinds.get("numbers.f64").value, [[1.5, -2, np.pi], [np.inf, -np.inf, np.nan]])
-    assert kinds.get("numbers.f32").value.dtype == np.float32
-    assert kinds.get("numbers.narrow").value.dtype == np.float64
-    assert kinds.get("numbers.nd").dims == (2, 3, 4)
-    assert kinds.get("numbers.nd(2,3,4)").value == 24
+    np.testing.assert_array_equal(kinds.at("numbers.f64").value, [[1.5, -2, np.pi], [np.inf, -np.inf, np.nan]])
+    assert kinds.at("numbers.f32").value.dtype == np.float32
+    assert kinds.at("numbers.narrow").value.dtype == np.float64
+    assert kinds.at("numbers.nd").dims == (2, 3, 4)
+    assert kinds.at("numbers.nd(2,3,4)").value == 24
     integers = kinds["integers"]
     for name in integers:
         node = integers[name]
@@ -56,30 +56,30 @@ def test_numbers(kinds: Any) -> None:
 
 
 def test_complex_logical_text(kinds: Any) -> None:
-    assert kinds.get("complex.row").value.tolist() == [[1 + 2j, 3 - 4j]]
-    assert kinds.get("complex.row").is_complex
-    assert kinds.get("logicals.matrix").value.tolist() == [[True, False], [False, True]]
-    assert kinds.get("logicals.matrix").matlab_class == "logical"
-    assert kinds.get("text.row").value == "hello world"
-    assert kinds.get("text.matrix").value.tolist() == ["abc", "def"]
-    assert kinds.get("text.empty").value == ""
+    assert kinds.at("complex.row").value.tolist() == [[1 + 2j, 3 - 4j]]
+    assert kinds.at("complex.row").is_complex
+    assert kinds.at("logicals.matrix").value.tolist() == [[True, False], [False, True]]
+    assert kinds.at("logicals.matrix").matlab_class == "logical"
+    assert kinds.at("text.row").value == "hello world"
+    assert kinds.at("text.matrix").value.tolist() == ["abc", "def"]
+    assert kinds.at("text.empty").value == ""
     # reshape('abcdefghijkl', 2, 3, 2): rows of page 1 are ace, bdf; of page 2 gik, hjl
-    assert kinds.get("text.nd").value.tolist() == [["ace", "gik"], ["bdf", "hjl"]]
-    assert kinds.get("text.row(1:5)").value == "hello"
+    assert kinds.at("text.nd").value.tolist() == [["ace", "gik"], ["bdf", "hjl"]]
+    assert kinds.at("text.row(1:5)").value == "hello"
 
 
 def test_cells_and_structs(kinds: Any) -> None:
     cells = kinds["cells"]
     assert cells.dims == (2, 3) and cells.value.shape == (2, 3)
-    assert kinds.get("cells{1,2}").value == "two"
-    assert kinds.get("cells{2,1}{2}{1}").value == 8
-    assert kinds.get("cells(1,:)").dims == (1, 3)
-    assert kinds.get("cells(1,2:3)").value[0] == "two"
+    assert kinds.at("cells{1,2}").value == "two"
+    assert kinds.at("cells{2,1}{2}{1}").value == 8
+    assert kinds.at("cells(1,:)").dims == (1, 3)
+    assert kinds.at("cells(1,2:3)").value[0] == "two"
     structs = kinds["structs"]
     assert structs.dims == (1, 3) and structs[1]["a"].value == "x"
-    assert kinds.get("structs(3).b.c").value == 5
+    assert kinds.at("structs(3).b.c").value == 5
     assert [child.path for child in structs["a"].children()] == ["structs(1).a", "structs(2).a", "structs(3).a"]
-    assert kinds.get("nested.level1.level2.level3").value == "deep"
+    assert kinds.at("nested.level1.level2.level3").value == "deep"
     assert kinds["empty_struct"].dims == (0, 0) and kinds["empty_struct"].fields() == ("a",)
     assert kinds["no_fields"].dims == (1, 1) and len(kinds["no_fields"]) == 0
 
@@ -92,11 +92,11 @@ def test_sparse(kinds: Any) -> None:
     assert kinds["sparse_real"].matlab_class == "double" and kinds["sparse_real"].is_sparse
     assert kinds["sparse_complex"].value.toarray().tolist() == [[0, 1 + 1j], [2 - 3j, 0]]
     assert kinds["sparse_empty"].value.nnz == 0
-    assert kinds.get("sparse_real(2:3,:)").value.toarray().tolist() == expected.toarray()[1:3].tolist()
+    assert kinds.at("sparse_real(2:3,:)").value.toarray().tolist() == expected.toarray()[1:3].tolist()
 
 
 def test_empties_keep_their_dims(kinds: Any) -> None:
-    dims = {name: kinds.get(f"empties.{name}").dims for name in kinds["empties"]}
+    dims = {name: kinds.at(f"empties.{name}").dims for name in kinds["empties"]}
     assert dims == {
         "e00": (0, 0),
         "e03": (0, 3),
@@ -106,8 +106,8 @@ def test_empties_keep_their_dims(kinds: Any) -> None:
         "cell03": (0, 3),
         "int": (0, 2),
     }
-    assert kinds.get("empties.int").value.dtype == np.int16
-    assert kinds.get("empties.e203").value.shape == (2, 0, 3)
+    assert kinds.at("empties.int").value.dtype == np.int16
+    assert kinds.at("empties.e203").value.shape == (2, 0, 3)
 
 
 def test_v4() -> None:
@@ -154,7 +154,7 @@ def test_every_path_leads_back_to_its_node(path: Path) -> None:
         for top in file.values():
             for node in list(descend(top))[:200]:
                 for text in (node.path, node.python_path.removeprefix("file")):
-                    found = file.get(text)
+                    found = file.at(text)
                     assert (found.dims, found.matlab_class) == (node.dims, node.matlab_class)
 
 
@@ -172,13 +172,12 @@ def test_paths_in_both_forms() -> None:
             "annotations[2].boxes",
             "annotations(1,3).boxes",
         ):
-            assert file.get(path).value.tolist()[0] == [165, 119, 218, 176]
-        assert file.get("annotations(end).image").value == "00070.jpg"
-        assert file.get("annotations(end-1:end)").dims == (1, 2)
+            assert file.at(path).value.tolist()[0] == [165, 119, 218, 176]
+        assert file.at("annotations(end).image").value == "00070.jpg"
+        assert file.at("annotations(end-1:end)").dims == (1, 2)
         assert file["annotations"][-1]["image"].value == "00070.jpg"
         assert file["annotations"][1:3].path == "annotations(2:3)"
         assert file["annotations"][1:3][0]["image"].path == "annotations(2).image"
-        assert file.get("annotations(3).boxes(2,[1])", default=0) == 0
 
 
 @pytest.mark.parametrize(
@@ -199,7 +198,7 @@ def test_paths_in_both_forms() -> None:
 )
 def test_bad_paths_say_what_is_wrong(path: str, message: str) -> None:
     with matlens.open(FIXTURES / "annotations_v7.mat") as file, pytest.raises(PathError, match=message) as caught:
-        file.get(path)
+        file.at(path)
     assert "annotations_v7.mat" in str(caught.value)
     assert isinstance(caught.value, KeyError) and isinstance(caught.value, IndexError)
 
@@ -209,8 +208,8 @@ def test_odd_field_names() -> None:
     node = matlens.from_loadmat(data)["s"]
     child = node.children()[0]
     assert child.path == 's.("a ""b"" c")'
-    assert matlens.from_loadmat(data).get(child.path).name == 'a "b" c'
-    assert matlens.from_loadmat(data).get(child.python_path.removeprefix("file")).name == 'a "b" c'
+    assert matlens.from_loadmat(data).at(child.path).name == 'a "b" c'
+    assert matlens.from_loadmat(data).at(child.python_path.removeprefix("file")).name == 'a "b" c'
 
 
 @pytest.mark.parametrize("text", ["2,:", ":", "1:2:end", "end:-1:1", "2:end,1", "3", ":,:,1"])
@@ -235,11 +234,11 @@ def test_selections_equal_numpy(text: str) -> None:
 
 def test_a_plane_is_a_matrix_as_in_matlab() -> None:
     node = matlens.from_loadmat({"x": np.arange(24.0).reshape(2, 3, 4)})
-    assert node.get("x(:,:,2)").dims == (2, 3)
-    assert node.get("x(:,1,2)").dims == (2, 1)
-    assert node.get("x(1,:,2)").dims == (1, 3)
-    assert node.get("x(1,2,:)").dims == (1, 1, 4)
-    assert node.get("x(:,:,2)").value.shape == (2, 3)
+    assert node.at("x(:,:,2)").dims == (2, 3)
+    assert node.at("x(:,1,2)").dims == (2, 1)
+    assert node.at("x(1,:,2)").dims == (1, 3)
+    assert node.at("x(1,2,:)").dims == (1, 1, 4)
+    assert node.at("x(:,:,2)").value.shape == (2, 3)
 
 
 def test_mapping_and_context_manager(tmp_path: Path) -> None:
@@ -249,6 +248,14 @@ def test_mapping_and_context_manager(tmp_path: Path) -> None:
         assert file.version == "5" and file.header.startswith("MATLAB 5.0")
         value = file["a"].value
     assert value.tolist() == [[1.0]]
+
+
+def test_get_takes_names_and_never_raises() -> None:
+    with matlens.open(FIXTURES / "annotations_v7.mat") as file:
+        nothing: Any = 5
+        assert file.get("annotations") is file["annotations"]
+        assert file.get("annotation") is None and file.get("annotations(3)") is None and file.get(nothing) is None
+        assert file.get("annotation", 0) == 0 and nothing not in file
 
 
 def test_repr_and_html_escape_what_files_hold() -> None:
@@ -264,14 +271,14 @@ def test_v73_opens_lazily() -> None:
         assert list(file) == ["annotations"]
         assert file["annotations"].dims == (1, 70)
         assert file.stats["single"] + file.stats["batch"] == 0
-        file.get("annotations(3).image").value
+        file.at("annotations(3).image").value
         assert file.stats["single"] + file.stats["batch"] < 5
 
 
 def test_two_v73_files_open_at_once() -> None:
     with matlens.open(FIXTURES / "faces_v73.mat") as faces, matlens.open(FIXTURES / "digits_v73.mat") as digits:
-        assert faces.get("file_list{1}{2}").value == "p_2"
-        assert digits.get("digitStruct(2).name").value == "2.png"
+        assert faces.at("file_list{1}{2}").value == "p_2"
+        assert digits.at("digitStruct(2).name").value == "2.png"
 
 
 def test_opaque_objects_are_listed_and_do_no_harm(corpus: Any) -> None:

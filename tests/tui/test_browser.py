@@ -193,7 +193,7 @@ def test_dimensions_of_an_array_are_mapped_and_stepped() -> None:
     expected = scipy.io.loadmat(FIXTURES / "kinds_v7.mat")["numbers"]["nd"][0, 0]
 
     async def steps(pilot: Pilot[None], view: FileView) -> None:
-        view.show(view.file.get("numbers.nd"))
+        view.show(view.file.at("numbers.nd"))
         view.table.focus()
         await settle(pilot)
 
@@ -217,7 +217,7 @@ def test_dimensions_of_an_array_are_mapped_and_stepped() -> None:
         assert (grid.row_dim, grid.column_dim) == (2, 0)
         np.testing.assert_array_equal(shown(), expected[:, 0, :].T)
         assert text(view, "mapping").startswith("[:,0,:] of 2x3x4")
-        view.show(view.file.get("numbers.f64"))
+        view.show(view.file.at("numbers.f64"))
         await settle(pilot)
         await press(pilot, "r")
         assert (view.table.row_count, view.table.column_count) == (3, 2)
@@ -263,7 +263,7 @@ def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_facts_and_statistics() -> None:
     async def steps(pilot: Pilot[None], view: FileView) -> None:
-        view.show(view.file.get("numbers.f64"))
+        view.show(view.file.at("numbers.f64"))
         await settle(pilot)
         found = text(view, "facts")
         assert "double  2x3  48 bytes" in found and "count 6  NaN 1  Inf 2" in found
@@ -427,7 +427,7 @@ def test_nothing_is_read_while_keys_wait(monkeypatch: pytest.MonkeyPatch, tmp_pa
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         await press(pilot, "down", "right", "down", "enter", "tab", "down", "s", "enter", "escape", "m", "down", "m")
         await press(pilot, "escape", "y", "escape", "slash", "n", "enter", "p", "escape", "e", "escape")
-        view.show(view.file.get("numbers.nd"))
+        view.show(view.file.at("numbers.nd"))
         await settle(pilot)
         await press(pilot, "right_square_bracket", "r", "o", "b", "i", "t", "escape", "g", "1", "enter")
         await press(pilot, "ctrl+f", "h", "e", "enter", "escape")
@@ -460,7 +460,7 @@ def test_picture_of_an_image_with_the_boxes_beside_it() -> None:
     file = matlens.from_loadmat({"r": {"image": image, "bbox": boxes}})
 
     async def steps(pilot: Pilot[None], view: FileView) -> None:
-        view.show(file.get("r.image"))
+        view.show(file.at("r.image"))
         await settle(pilot)
         await press(pilot, "i")
         about = str(pilot.app.screen.query_one("#about", Static).content)
@@ -491,7 +491,7 @@ def test_threshold_slider_labels_regions_and_draws_their_boxes() -> None:
         def white() -> int:
             return int((pilot.app.screen.query_one("_Picture")._drawn() == 255).all(axis=2).sum())
 
-        view.show(view.file.get("r.image"))
+        view.show(view.file.at("r.image"))
         await settle(pilot)
         await press(pilot, "i", "t")
         assert "above 100: 2 regions, 100 pixels, the largest 64" in about()
@@ -682,7 +682,7 @@ def folders_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
 def test_a_file_is_shown_as_it_was_left(folders_of_the_user: Path) -> None:
     async def leave(pilot: Pilot[None], view: FileView) -> None:
         await press(pilot, "down", "enter")
-        view.show(view.file.get("numbers.nd"))
+        view.show(view.file.at("numbers.nd"))
         await settle(pilot)
         await press(pilot, "right_square_bracket", "r", "b", "q")
 

@@ -91,7 +91,7 @@ def test_screen(name: str, snap_compare: Any) -> None:
         await settle()
         view = pilot.app.query_one(FileView)
         if path:
-            view.show(view.file.get(path))
+            view.show(view.file.at(path))
             view.table.focus()
             await settle()
         for key in keys:

@@ -58,8 +58,8 @@ def test_annotations_decode_alike_under_every_option(options: dict[str, Any]) ->
     assert np.asarray(third["boxes"]).tolist()[0] == [165, 119, 218, 176]
     assert list(third["labels"]) == ["van", "person", "car"]
     nodes = matlens.from_loadmat(scipy.io.loadmat(path, **options))
-    assert nodes.get("annotations(3).image").value == "00003.jpg"
-    assert nodes.get("annotations(70).boxes").dims[0] in (0, 1)
+    assert nodes.at("annotations(3).image").value == "00003.jpg"
+    assert nodes.at("annotations(70).boxes").dims[0] in (0, 1)
 
 
 def without_values(value: Any) -> Any:
@@ -103,7 +103,7 @@ def assert_equal_plain(a: Any, b: Any) -> None:
 def test_plain_follows_jsonencode() -> None:
     file = matlens.open(FIXTURES / "kinds_v7.mat")
     assert file["cells"].to_python() == [1.0, [7.0, [8.0]], "two", [], [[3.0, 4.0], [5.0, 6.0]], True]
-    assert file.get("numbers.nd").to_python()[0][0] == [1.0, 7.0, 13.0, 19.0]
+    assert file.at("numbers.nd").to_python()[0][0] == [1.0, 7.0, 13.0, 19.0]
 
 
 def test_char_dims_of_joined_and_single_characters() -> None:

@@ -255,7 +255,7 @@ class Node:
         --------
         >>> import matlens
         >>> file = matlens.open("fixtures/kinds_v73.mat")
-        >>> file.get("numbers.f32").storage()
+        >>> file.at("numbers.f32").storage()
         {'type': 'float32', 'layout': 'contiguous', 'filters': [], 'bytes': 8, 'attributes': {'MATLAB_class': 'single'}}
         """
         if self.is_part:

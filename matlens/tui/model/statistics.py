@@ -52,7 +52,7 @@ def statistics(node: NumericNode, lock: Lock, keep_on: Callable[[], bool] = lamb
     Examples
     --------
     >>> import matlens
-    >>> node = matlens.open("fixtures/kinds_v7.mat").get("numbers.f64")
+    >>> node = matlens.open("fixtures/kinds_v7.mat").at("numbers.f64")
     >>> found = statistics(node, Lock())
     >>> found.count, found.nan, found.infinite, found.minimum, found.maximum
     (6, 1, 2, -2.0, 3.141592653589793)
