@@ -103,12 +103,12 @@ def _as_dict(name: str, file: MatFile, found: list[VariableCheck]) -> dict[str, 
 
 def _salvage(file: MatFile, found: list[VariableCheck], target: str, force: bool) -> None:
     """Write what can be read to a file of its own: ``[]`` stands for damaged elements inside structs and cells."""
-    from matlens.export.item import Item, empty_reader
+    from matlens.export.item import Item
     from matlens.export.mat import write_mat
 
     names = [variable.name for variable in found if not variable.is_lost]
     salvaged = file.salvaged()
-    items = [Item(name, empty_reader(), salvaged[name]) for name in names]
+    items = [Item.of_value(name, salvaged[name]) for name in names]
     for note in write_mat(items, Path(target), force=force):
         message(f"{file.name}: loss: {note}")
     passed_over = sum(len(variable.damages) for variable in found if not variable.is_lost)

@@ -37,7 +37,7 @@ PROGRAMS = ("pandas", "polars", "duckdb", "datasets", "matlab")
 @click.option("-o", "--output", help='File or folder to write; "-" for standard output.')
 @click.option("--var", multiple=True, metavar="PATH", help='Convert this value only, such as "s.data"; repeatable.')
 @click.option("--format", "format_name", type=click.Choice(FORMAT_NAMES), help="Instead of what the suffix tells.")
-@click.option("--rows", type=click.IntRange(1), metavar="DIM", help="Dimension of arrays that the rows lie along.")
+@click.option("--dim", type=click.IntRange(1), metavar="N", help="Dimension of arrays that the rows lie along.")
 @click.option("--header", metavar="PATH", default="auto", show_default=True, help='Names of columns; "none" for x1…xN.')
 @click.option("--flatten", is_flag=True, help="CSV: spread structs and lists over columns.")
 @click.option("--safe-csv", is_flag=True, help="CSV: an apostrophe before what spreadsheets take for a formula.")
@@ -58,7 +58,7 @@ def command(
     output: str | None,
     var: tuple[str, ...],
     format_name: str | None,
-    rows: int | None,
+    dim: int | None,
     header: str,
     flatten: bool,
     safe_csv: bool,
@@ -83,7 +83,7 @@ def command(
     if output == "-" and as_json:
         raise click.UsageError("--json and the output itself cannot both go to standard output")
     options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
-    job = _Job(output, var, format_name, rows, None if header == "none" else header, options, dry_run)
+    job = _Job(output, var, format_name, dim, None if header == "none" else header, options, dry_run)
     names = expand(files)
     if len(names) > 1 and output is not None and _is_one_file(output):
         raise click.UsageError(f"{len(names)} files for one output: give a folder, -o DIR/")
@@ -108,13 +108,13 @@ class _Job:
         output: str | None,
         var: tuple[str, ...],
         format_name: str | None,
-        rows: int | None,
+        dim: int | None,
         header: str | None,
         options: ExportOptions,
         dry_run: bool,
     ) -> None:
         self._output, self._var, self._format = output, var, format_name
-        self._rows, self._header, self._options = rows, header, options
+        self._dim, self._header, self._options = dim, header, options
         self._dry_run = dry_run
         self.outcome = Outcome()
         self.described: list[dict[str, Any]] = []
@@ -126,7 +126,7 @@ class _Job:
         found = items_of(
             file,
             self._var,
-            rows=self._rows,
+            dim=self._dim,
             header=self._header,
             options=self._options,
             problems=self.outcome.note,

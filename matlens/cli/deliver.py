@@ -35,11 +35,11 @@ def write_table(
     name : str
         What a database calls the table.
     """
-    from matlens.export.item import Item, reader_of
+    from matlens.export.item import Item
     from matlens.export.registry import ExportOptions, find_format, write_items
 
     options = ExportOptions(force=force, flatten=flatten)
-    write_items(find_format(output, format_name), [Item(name, reader_of(table))], Path(output), options)
+    write_items(find_format(output, format_name), [Item(name, table)], Path(output), options)
     message(f"{output}: {counted(table.num_rows, noun)}, columns {', '.join(table.column_names)}")
 
 

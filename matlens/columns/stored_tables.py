@@ -1,15 +1,18 @@
 """Values as Arrow tables that are read in windows of rows, so that memory stays bounded.
 
-A `TableSource` knows its schema and its notes before it reads any value. MATLAB's view
+A `StoredTable` knows its schema and its notes before it reads any value. MATLAB's view
 of the columns goes into the schema metadata, as JSON under the key ``matlens``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,16 +20,25 @@ import pyarrow as pa
 from matlens.columns.build import ColumnBuilder, leaf_array, printable
 from matlens.columns.notes import Note
 from matlens.columns.plan import ColumnPlan, Planner, column_path, leaf_type, renamed_notes
-from matlens.columns.table import TableSource
+from matlens.columns.table import Table, no_rows, with_metadata
 from matlens.columns.unify import Kind
-from matlens.errors import LimitExceeded, PathError, ShapeMismatch
+from matlens.errors import PathError, ShapeMismatch, UnsupportedValue
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements
 from matlens.names import safe_column_names
 from matlens.values import windows
 from matlens.values.windows import MemoryArray, StoredArray, window_bounds
 
-__all__ = ["ArrayTable", "ElementsTable", "JoinedTable", "WholeTable", "text_table", "triplet_table"]
+__all__ = [
+    "ArrayTable",
+    "ArrowTable",
+    "ElementsTable",
+    "JoinedTable",
+    "StoredTable",
+    "as_table",
+    "text_table",
+    "triplet_table",
+]
 
 SMALL_BYTES = 64 << 20
 """Elements that take fewer bytes in the file are planned at once: each takes 50 bytes at least."""
@@ -40,7 +52,74 @@ MAX_COLUMNS = 4096
 """A matrix of more columns becomes one column of lists."""
 
 
-class ElementsTable:
+class StoredTable(Table):
+    """A table whose rows are read in windows, and which says where it comes from once it is bound to a value."""
+
+    _remarks: Sequence[Note] = ()
+    _guard: Callable[[], AbstractContextManager[None]] = nullcontext
+    _again: Callable[[], Table] | None = None
+
+    def bound(
+        self,
+        source: dict[str, Any],
+        guard: Callable[[], AbstractContextManager[None]],
+        notes: Sequence[Note] = (),
+        again: Callable[[], Table] | None = None,
+    ) -> Self:
+        """The table, with what its metadata and notes say of the value that it is made of.
+
+        `guard` stands around the reading of each window; pickling keeps `again`, which makes the table anew.
+        """
+        self._guard, self._remarks, self._again = guard, notes, again
+        told = {"notes": [str(note) for note in self.notes]}
+        self.schema = with_metadata(self.columns, source | self.about | told)
+        return self
+
+    @property
+    @abstractmethod
+    def columns(self) -> pa.Schema:
+        """Names and types of the columns."""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the metadata say of the columns."""
+        return {}
+
+    @property
+    def choices(self) -> list[Note]:
+        """What was chosen or lost for the columns."""
+        return []
+
+    @property
+    @abstractmethod
+    def bounds(self) -> list[int]:
+        """Rows at which windows begin, and the number of rows."""
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> pa.RecordBatch:
+        """The rows from `start` to before `stop`."""
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        return self.columns
+
+    @property
+    def notes(self) -> list[Note]:
+        return [*self._remarks, *self.choices]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        with self._guard():
+            bounds, metadata = self.bounds, self.schema.metadata
+        for start, stop in pairwise(bounds):
+            with self._guard():
+                batch = self.read(start, stop)
+            yield batch.replace_schema_metadata(metadata)
+
+    def __reduce__(self) -> Any:
+        return super().__reduce__() if self._again is None else (self._again, ())
+
+
+class ElementsTable(StoredTable):
     """Columns of stored elements: fields of a struct array, elements of a cell.
 
     With `open_structs`, a single column of 1x1 structs becomes a column for each field.
@@ -77,7 +156,7 @@ class ElementsTable:
         if window is None and int(sizes.sum()) <= windows.WINDOW_BYTES:
             return planner, [0, total]
         planner.levels.clear()
-        return planner, window_bounds(sizes, total)
+        return planner, window_bounds(sizes, total, limits=self._reader.limits)
 
     @property
     def bounds(self) -> list[int]:
@@ -94,7 +173,7 @@ class ElementsTable:
         return name if fits else None
 
     @cached_property
-    def columns_schema(self) -> pa.Schema:
+    def columns(self) -> pa.Schema:
         planner = self._planned[0]
         if self._opened is not None:
             return pa.schema(list(planner.record_type(self._opened)))
@@ -117,7 +196,7 @@ class ElementsTable:
         }
 
     @property
-    def notes(self) -> list[Note]:
+    def choices(self) -> list[Note]:
         return renamed_notes(self._names) + self._planned[0].notes()
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
@@ -128,7 +207,7 @@ class ElementsTable:
         ]
         if self._opened is not None:
             arrays = arrays[0].flatten()
-        return pa.RecordBatch.from_arrays(arrays, schema=self.columns_schema)
+        return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
 
 
 def _describe(plan: ColumnPlan) -> dict[str, Any]:
@@ -137,7 +216,7 @@ def _describe(plan: ColumnPlan) -> dict[str, Any]:
     return described | {"nullable": True} if plan.may_miss else described
 
 
-class ArrayTable:
+class ArrayTable(StoredTable):
     """A numeric array: rows along one dimension, a column for each of the other indices.
 
     Arrays of more than two dimensions, and matrices of more than 4,096 columns, become one
@@ -167,10 +246,10 @@ class ArrayTable:
         self.num_rows = dims[axis]
 
     @cached_property
-    def columns_schema(self) -> pa.Schema:
+    def columns(self) -> pa.Schema:
         leaf = leaf_type(self._array.dtype)
         if max(self._inner, default=0) > MAX_LIST:
-            raise LimitExceeded(f"lists of {max(self._inner)} items, {MAX_LIST} at most")
+            raise UnsupportedValue(f"rows of {max(self._inner)} items: Arrow's lists hold {MAX_LIST}")
         if not self._nested:
             return pa.schema([(name, leaf) for name in safe_column_names(self._names)])
         for size in reversed(self._inner):
@@ -182,92 +261,106 @@ class ArrayTable:
         return {"rows": f"dimension {self._axis + 1}"}
 
     @property
-    def notes(self) -> list[Note]:
+    def choices(self) -> list[Note]:
         return renamed_notes([self._name] if self._nested else self._names)
 
     @cached_property
     def bounds(self) -> list[int]:
         row_bytes = math.prod(self._inner) * self._array.dtype.itemsize
         self._array.refuse_unstored()
-        return window_bounds(row_bytes, self.num_rows, self._array.step(self._axis))
+        return window_bounds(row_bytes, self.num_rows, self._array.step(self._axis), limits=self._array.limits)
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
         if math.prod(self._inner) == 0:
-            return self._empty(stop - start)
+            return no_rows(self.columns, stop - start)
         values = np.moveaxis(self._array.window(self._axis, start, stop), self._axis, 0)
         if not self._nested:
             arrays = [leaf_array(np.ascontiguousarray(values[:, k])) for k in range(self._inner[0])]
-            return pa.RecordBatch.from_arrays(arrays, schema=self.columns_schema)
+            return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
         array = leaf_array(np.ascontiguousarray(values).ravel())
         for size in reversed(self._inner):
             array = pa.FixedSizeListArray.from_arrays(array, size)
-        return pa.RecordBatch.from_arrays([array], schema=self.columns_schema)
-
-    def _empty(self, rows: int) -> pa.RecordBatch:
-        arrays = [pa.nulls(rows, kind) for kind in self.columns_schema.types]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.columns_schema)
+        return pa.RecordBatch.from_arrays([array], schema=self.columns)
 
 
-class WholeTable:
-    """A table that is in memory already."""
+class ArrowTable(StoredTable):
+    """A table of Arrow, which is in memory already."""
 
-    def __init__(self, table: pa.Table, notes: Sequence[Note] = (), about: dict[str, Any] | None = None) -> None:
-        self._table = table.combine_chunks()
-        self.notes = list(notes)
-        self.about = about or {}
+    def __init__(self, table: pa.Table, choices: Sequence[Note] = (), about: dict[str, Any] | None = None) -> None:
+        self._table, self._choices, self._columns_about = table, list(choices), about or {}
         self.num_rows = table.num_rows
-        self.columns_schema = table.schema.remove_metadata()
+
+    @property
+    def columns(self) -> pa.Schema:
+        return self._table.schema
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return self._columns_about
+
+    @property
+    def choices(self) -> list[Note]:
+        return self._choices
 
     @property
     def bounds(self) -> list[int]:
-        return window_bounds(self._table.nbytes // max(self.num_rows, 1), self.num_rows)
+        rows = max(1, min(windows.WINDOW_ROWS, windows.WINDOW_BYTES * self.num_rows // max(self._table.nbytes, 1)))
+        return list(accumulate((len(batch) for batch in self._table.to_batches(rows)), initial=0))
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
-        columns = [column.combine_chunks() for column in self._table.slice(start, stop - start).columns]
-        return pa.RecordBatch.from_arrays(columns, schema=self.columns_schema)
+        part = self._table.slice(start, stop - start)
+        found = part.to_batches()
+        if len(found) > 1:
+            found = part.combine_chunks().to_batches()
+        return found[0] if found else no_rows(self.columns)
 
 
-class JoinedTable:
+class JoinedTable(StoredTable):
     """Columns of several tables of equally many rows, side by side."""
 
-    def __init__(self, sources: Sequence[TableSource], names: Sequence[str]) -> None:
-        self._sources, self._names = sources, list(names)
-        self.num_rows = sources[0].num_rows
+    def __init__(self, tables: Sequence[StoredTable], names: Sequence[str]) -> None:
+        self._tables, self._names = tables, list(names)
+        self.num_rows = tables[0].num_rows
 
     @property
-    def columns_schema(self) -> pa.Schema:
-        types = [source.columns_schema.field(0).type for source in self._sources]
+    def columns(self) -> pa.Schema:
+        types = [table.columns.field(0).type for table in self._tables]
         return pa.schema(list(zip(safe_column_names(self._names), types, strict=True)))
 
     @property
     def about(self) -> dict[str, Any]:
-        parts = [source.about.get("columns", {}) for source in self._sources]
+        parts = [table.about.get("columns", {}) for table in self._tables]
         return {"columns": {name: value for part in parts for name, value in part.items()}}
 
     @property
-    def notes(self) -> list[Note]:
-        return list(dict.fromkeys(note for source in self._sources for note in source.notes))
+    def choices(self) -> list[Note]:
+        return list(dict.fromkeys(note for table in self._tables for note in table.choices))
 
     @property
     def bounds(self) -> list[int]:
-        return max((source.bounds for source in self._sources), key=len)
+        return max((table.bounds for table in self._tables), key=len)
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
-        arrays = [source.read(start, stop).column(0) for source in self._sources]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.columns_schema)
+        arrays = [table.read(start, stop).column(0) for table in self._tables]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
 
 
-def text_table(texts: Sequence[str]) -> WholeTable:
+def as_table(table: Table | pa.Table) -> Table:
+    """A table of Arrow as one of ours."""
+    return table if isinstance(table, Table) else ArrowTable(table)
+
+
+def text_table(texts: Sequence[str]) -> ArrowTable:
     """One row for each text."""
     fixed = [printable(text) for text in texts]
     lost = sum(a != b for a, b in zip(texts, fixed, strict=True))
     notes = [Note("text", f"{lost:,} texts with half a surrogate pair: U+FFFD in its place")] if lost else []
-    return WholeTable(pa.table({"text": pa.array(fixed, pa.string())}), notes)
+    return ArrowTable(pa.table({"text": pa.array(fixed, pa.string())}), notes)
 
 
-def triplet_table(matrix: Any) -> WholeTable:
+def triplet_table(matrix: Any) -> ArrowTable:
     """One row for each non-zero of a sparse matrix, with 0-based indices."""
     coo = matrix.tocsc().tocoo()
     row, col = (np.asarray(index, np.int64) for index in coo.coords)
     table = pa.table({"row": pa.array(row), "col": pa.array(col), "value": leaf_array(coo.data)})
-    return WholeTable(table, about={"sparse": "coordinates counted from 0"})
+    return ArrowTable(table, about={"sparse": "coordinates counted from 0"})

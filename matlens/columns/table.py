@@ -1,93 +1,100 @@
-""""""
+"""The protocol of tables: schema, notes and number of rows at once, rows batch by batch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from itertools import pairwise
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
 from matlens.columns.notes import Note
 
-__all__ = ["METADATA_KEY", "TableReader", "TableSource", "with_metadata"]
+__all__ = ["METADATA_KEY", "AdaptedTable", "Table", "no_rows", "with_metadata"]
 
 METADATA_KEY = b"matlens"
 
 
-class TableSource(Protocol):
-    """A table whose rows can be read in windows."""
+class Table(ABC):
+    """Rows that are read batch by batch, under a schema that is known before.
+
+    Whatever takes Arrow data takes a table: ``pl.DataFrame(table)``, ``pa.table(table)``,
+    ``duckdb.sql("from table")``.
+
+    Examples
+    --------
+    >>> import matlens
+    >>> table = matlens.open("fixtures/annotations_v7.mat")["annotations"].table()
+    >>> table.num_rows, table.schema.names
+    (70, ['image', 'boxes', 'labels', 'size', 'reviewed'])
+    >>> pa.table(table).num_rows, sum(batch.num_rows for batch in table.to_batches())
+    (70, 70)
+    """
 
     num_rows: int
 
     @property
-    def columns_schema(self) -> pa.Schema:
-        """Names and types of the columns."""
-        ...
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns; MATLAB's view of them as JSON under the key ``matlens`` of the metadata."""
 
     @property
-    def about(self) -> dict[str, Any]:
-        """What the metadata say of the columns."""
-        ...
-
-    @property
+    @abstractmethod
     def notes(self) -> list[Note]:
-        """Every choice that was made, and whether it loses something."""
-        ...
+        """Every choice that was made for a column, and whether it loses something."""
 
-    @property
-    def bounds(self) -> list[int]:
-        """Rows at which windows begin, and the number of rows."""
-        ...
-
-    def read(self, start: int, stop: int) -> pa.RecordBatch:
-        """The rows from `start` to before `stop`."""
-        ...
-
-
-class TableReader:
-    """A value as a table: schema and notes at once, rows in windows.
-
-    Attributes
-    ----------
-    schema : pyarrow.Schema
-        With MATLAB's view of the columns and the notes under the key ``matlens``.
-    num_rows : int
-    notes : list of Note
-        Every choice that was made for a column, and whether it loses something.
-    """
-
-    def __init__(
-        self,
-        source: TableSource,
-        about: dict[str, Any],
-        guard: Callable[[], AbstractContextManager[None]],
-        notes: Sequence[Note] = (),
-    ) -> None:
-        self._source, self._guard = source, guard
-        self.num_rows = source.num_rows
-        self.notes = [*notes, *source.notes]
-        about = about | source.about | {"notes": [str(note) for note in self.notes]}
-        self.schema: pa.Schema = with_metadata(source.columns_schema, about)
-
+    @abstractmethod
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Record batches of bounded size, one after another."""
-        with self._guard():
-            bounds = self._source.bounds
-        for start, stop in pairwise(bounds):
-            with self._guard():
-                batch = self._source.read(start, stop)
-            yield batch.replace_schema_metadata(self.schema.metadata)
+        """The rows from the first on, in batches of bounded size."""
 
     def read_all(self) -> pa.Table:
-        """All rows."""
+        """All rows in memory."""
         return pa.Table.from_batches(self.batches(), self.schema)
+
+    def to_batches(self, max_chunksize: int | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows as record batches, of `max_chunksize` rows at most."""
+        for batch in self.batches():
+            step = max_chunksize or max(batch.num_rows, 1)
+            for start in range(0, max(batch.num_rows, 1), step):
+                yield batch.slice(start, step)
 
     def to_reader(self) -> pa.RecordBatchReader:
         """The rows as Arrow's stream of record batches."""
         return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.to_reader().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> Any:
+        return self.schema.__arrow_c_schema__()
+
+
+class AdaptedTable(Table):
+    """Another table under a schema that has other metadata; subclasses change its batches."""
+
+    def __init__(self, table: Table, schema: pa.Schema) -> None:
+        self._table, self._schema = table, schema
+        self.num_rows = table.num_rows
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._schema
+
+    @property
+    def notes(self) -> list[Note]:
+        return self._table.notes
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        return map(self._adapt, self._table.batches())
+
+    def _adapt(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return batch.replace_schema_metadata(self._schema.metadata)
+
+
+def no_rows(schema: pa.Schema, nulls: int = 0) -> pa.RecordBatch:
+    """A batch without rows, or with some that hold nothing."""
+    return pa.RecordBatch.from_arrays([pa.nulls(nulls, kind) for kind in schema.types], schema=schema)
 
 
 def with_metadata(table: Any, about: dict[str, Any]) -> Any:

@@ -8,13 +8,14 @@ from typing import IO
 import pyarrow as pa
 from pyarrow import ipc
 
+from matlens.columns.stored_tables import as_table
+from matlens.columns.table import Table
 from matlens.export.atomic import atomic_output
-from matlens.export.item import Source, reader_of
 
 __all__ = ["stream_arrow", "write_arrow"]
 
 
-def write_arrow(table: Source, target: str | Path, *, force: bool = False) -> None:
+def write_arrow(table: Table | pa.Table, target: str | Path, *, force: bool = False) -> None:
     """Write a table to an Arrow IPC file, its buffers compressed by zstd.
 
     Raises
@@ -22,7 +23,7 @@ def write_arrow(table: Source, target: str | Path, *, force: bool = False) -> No
     OutputExists
         If `target` exists and `force` is false.
     """
-    reader = reader_of(table)
+    reader = as_table(table)
     options = ipc.IpcWriteOptions(compression="zstd")
     with (
         atomic_output(target, force=force) as file,
@@ -32,9 +33,9 @@ def write_arrow(table: Source, target: str | Path, *, force: bool = False) -> No
             writer.write_batch(batch)
 
 
-def stream_arrow(table: Source, file: IO[bytes]) -> None:
+def stream_arrow(table: Table | pa.Table, file: IO[bytes]) -> None:
     """Write a table as a stream of record batches."""
-    reader = reader_of(table)
+    reader = as_table(table)
     with ipc.new_stream(pa.PythonFile(file, "w"), reader.schema) as writer:
         for batch in reader.batches():
             writer.write_batch(batch)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Literal
 
 import pyarrow as pa
 
-from matlens.columns.table import METADATA_KEY
+from matlens.columns.table import METADATA_KEY, AdaptedTable, Table
 from matlens.export.flatten import FlatTable, nested_columns
-from matlens.export.item import BatchReader
 
 __all__ = ["CONSUMERS", "Consumer", "adapted", "warnings_for"]
 
@@ -18,20 +16,20 @@ Consumer = Literal["pandas", "polars", "duckdb", "datasets", "matlab"]
 CONSUMERS: tuple[Consumer, ...] = ("pandas", "polars", "duckdb", "datasets", "matlab")
 
 
-def adapted(table: BatchReader, consumer: Consumer | None) -> BatchReader:
+def adapted(table: Table, consumer: Consumer | None) -> Table:
     """The table in a form that `consumer` reads without loss, as far as there is one.
 
     For pandas, columns of integers and logicals that may miss entries are marked for its
     nullable types; for MATLAB, structs and lists of lists are flattened.
     """
     if consumer == "pandas":
-        return _PandasTable(table)
+        return AdaptedTable(table, _pandas_schema(table.schema))
     if consumer == "matlab":
         return FlatTable(table, keep_lists=True)
     return table
 
 
-def warnings_for(table: BatchReader, consumer: Consumer | None) -> list[str]:
+def warnings_for(table: Table, consumer: Consumer | None) -> list[str]:
     """What `consumer` would not read, or not as it is."""
     found = []
     if consumer in ("duckdb", "polars", "datasets") and not len(table.schema):
@@ -63,25 +61,14 @@ _PANDAS_TYPES = {
 }
 
 
-class _PandasTable:
-    """A table whose metadata ask pandas for its nullable types, where float64 would lose digits."""
-
-    def __init__(self, table: BatchReader) -> None:
-        self._table = table
-        self.num_rows, self.notes = table.num_rows, table.notes
-        columns = []
-        for name in _may_miss(table.schema):
-            dtype = _PANDAS_TYPES.get(table.schema.field(name).type)
-            if dtype is not None:
-                column = {"name": name, "field_name": name, "pandas_type": dtype.lower(), "numpy_type": dtype}
-                columns.append(column | {"metadata": None})
-        about = {"index_columns": [], "column_indexes": [], "columns": columns, "creator": {"library": "matlens"}}
-        metadata = dict(table.schema.metadata or {})
-        if columns:
-            metadata[b"pandas"] = json.dumps(about | {"pandas_version": "2.2.0"}).encode()
-        self.schema: pa.Schema = table.schema.with_metadata(metadata)
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows, with the new metadata."""
-        for batch in self._table.batches():
-            yield batch.replace_schema_metadata(self.schema.metadata)
+def _pandas_schema(schema: pa.Schema) -> pa.Schema:
+    """A schema that asks pandas for its nullable types, where float64 would lose digits."""
+    columns = []
+    for name in _may_miss(schema):
+        dtype = _PANDAS_TYPES.get(schema.field(name).type)
+        if dtype is not None:
+            column = {"name": name, "field_name": name, "pandas_type": dtype.lower(), "numpy_type": dtype}
+            columns.append(column | {"metadata": None})
+    about = {"index_columns": [], "column_indexes": [], "columns": columns, "creator": {"library": "matlens"}}
+    asked = {b"pandas": json.dumps(about | {"pandas_version": "2.2.0"}).encode()} if columns else {}
+    return schema.with_metadata((schema.metadata or {}) | asked)

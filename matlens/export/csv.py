@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from matlens.columns.stored_tables import as_table
+from matlens.columns.table import Table
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_output
 from matlens.export.flatten import FlatTable, nested_columns
-from matlens.export.item import BatchReader, Source, reader_of
 
 __all__ = ["stream_csv", "write_csv"]
 
@@ -22,7 +23,7 @@ FORMULA = "^[=+\\-@\t\r]"
 
 
 def write_csv(
-    table: Source,
+    table: Table | pa.Table,
     target: str | Path,
     *,
     force: bool = False,
@@ -36,7 +37,7 @@ def write_csv(
 
     Parameters
     ----------
-    table : pyarrow.Table or TableReader
+    table : Table or pyarrow.Table
     target : str or Path
     force : bool
         Overwrite an existing file.
@@ -59,7 +60,7 @@ def write_csv(
 
 
 def stream_csv(
-    table: Source, file: IO[bytes], *, delimiter: str = ",", flatten: bool = False, safe: bool = False
+    table: Table | pa.Table, file: IO[bytes], *, delimiter: str = ",", flatten: bool = False, safe: bool = False
 ) -> None:
     """Write a table as CSV to an open file."""
     reader = _flat(table, flatten)
@@ -75,8 +76,8 @@ def stream_csv(
             writer.write_batch(pa.RecordBatch.from_arrays(columns, names=schema.names))
 
 
-def _flat(table: Source, flatten: bool) -> BatchReader:
-    reader = reader_of(table)
+def _flat(table: Table | pa.Table, flatten: bool) -> Table:
+    reader = as_table(table)
     nested = nested_columns(reader.schema)
     if not nested:
         return reader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow as pa
 
 from matlens.columns.build import json_safe
 from matlens.columns.notes import Note
-from matlens.export.item import Source, reader_of
+from matlens.columns.table import AdaptedTable, Table, no_rows
 from matlens.names import unique_names
 
 __all__ = ["FlatTable", "is_nested", "json_column", "nested_columns"]
@@ -30,36 +29,28 @@ def nested_columns(schema: pa.Schema) -> list[str]:
     return [column.name for column in schema if is_nested(column.type)]
 
 
-class FlatTable:
+class FlatTable(AdaptedTable):
     """A table with its structs and short fixed-size lists spread over columns, all other lists as JSON text.
 
     The fields of ``a`` become ``a.b``, the items of a fixed-size list ``a_1`` to ``a_n``.
     With `spread` false, every nested column becomes JSON text.
     """
 
-    def __init__(self, table: Source, *, spread: bool = True, keep_lists: bool = False) -> None:
-        self._reader = reader_of(table)
+    def __init__(self, table: Table, *, spread: bool = True, keep_lists: bool = False) -> None:
         self._spread, self._keep_lists = spread, keep_lists
-        self.num_rows = self._reader.num_rows
-        empty = pa.RecordBatch.from_arrays(
-            [pa.nulls(0, column.type) for column in self._reader.schema], schema=self._reader.schema
-        )
-        flat = self._flatten(empty)
-        self._names = unique_names(name for name, _ in flat)
+        flat = self._flatten(no_rows(table.schema))
+        names = unique_names(name for name, _ in flat)
         types = [array.type for _, array in flat]
-        self.schema = pa.schema(list(zip(self._names, types, strict=True)), self._reader.schema.metadata)
+        super().__init__(table, pa.schema(list(zip(names, types, strict=True)), table.schema.metadata))
 
     @property
     def notes(self) -> list[Note]:
-        nested = set(nested_columns(self._reader.schema)) - set(nested_columns(self.schema))
+        nested = set(nested_columns(self._table.schema)) - set(nested_columns(self.schema))
         changed = [Note(name, "nested values are flattened", is_lossy=False) for name in sorted(nested)]
-        return [*self._reader.notes, *changed]
+        return [*self._table.notes, *changed]
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows, batch by batch."""
-        for batch in self._reader.batches():
-            arrays = [array for _, array in self._flatten(batch)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+    def _adapt(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays([array for _, array in self._flatten(batch)], schema=self.schema)
 
     def _flatten(self, batch: pa.RecordBatch) -> list[tuple[str, pa.Array]]:
         return [

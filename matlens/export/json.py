@@ -6,11 +6,15 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
+from matlens.columns.stored_tables import as_table
+from matlens.columns.table import Table
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_output
-from matlens.export.item import BatchReader, Source, reader_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["NanPolicy", "stream_json", "write_json"]
 
@@ -20,7 +24,7 @@ ROWS = 4096
 
 
 def write_json(
-    table: Source, target: str | Path, *, force: bool = False, lines: bool = False, nan: NanPolicy = "null"
+    table: Table | pa.Table, target: str | Path, *, force: bool = False, lines: bool = False, nan: NanPolicy = "null"
 ) -> int:
     """Write a table as a list of records, or with `lines` a record on each line.
 
@@ -28,7 +32,7 @@ def write_json(
 
     Parameters
     ----------
-    table : pyarrow.Table or TableReader
+    table : Table or pyarrow.Table
     target : str or Path
     force : bool
         Overwrite an existing file.
@@ -54,11 +58,11 @@ def write_json(
         return stream_json(table, file, lines=lines, nan=nan)
 
 
-def stream_json(table: Source, file: IO[bytes], *, lines: bool = False, nan: NanPolicy = "null") -> int:
+def stream_json(table: Table | pa.Table, file: IO[bytes], *, lines: bool = False, nan: NanPolicy = "null") -> int:
     """Write a table as JSON to an open file."""
     writer = _Writer(nan)
     first = True
-    for text in writer.records(reader_of(table)):
+    for text in writer.records(as_table(table)):
         if lines:
             file.write(text.encode() + b"\n")
         else:
@@ -76,7 +80,7 @@ class _Writer:
         self._nan = nan
         self.changed = 0
 
-    def records(self, reader: BatchReader) -> Iterator[str]:
+    def records(self, reader: Table) -> Iterator[str]:
         for batch in reader.batches():
             for start in range(0, batch.num_rows, ROWS):
                 for record in batch.slice(start, ROWS).to_pylist():

@@ -9,8 +9,9 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from matlens.columns.stored_tables import as_table
+from matlens.columns.table import Table
 from matlens.export.atomic import atomic_output
-from matlens.export.item import Source, reader_of
 
 __all__ = ["write_parquet"]
 
@@ -22,12 +23,14 @@ DICTIONARY_BYTES = 128 << 10
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
 
-def write_parquet(table: Source, target: str | Path, *, force: bool = False, compression: Compression = "zstd") -> None:
+def write_parquet(
+    table: Table | pa.Table, target: str | Path, *, force: bool = False, compression: Compression = "zstd"
+) -> None:
     """Write a table to one Parquet file, whole or not at all.
 
     Parameters
     ----------
-    table : pyarrow.Table or TableReader
+    table : Table or pyarrow.Table
         A reader is written window by window.
     target : str or Path
     force : bool
@@ -39,7 +42,7 @@ def write_parquet(table: Source, target: str | Path, *, force: bool = False, com
     OutputExists
         If `target` exists and `force` is false.
     """
-    reader = reader_of(table)
+    reader = as_table(table)
     with (
         atomic_output(target, force=force) as file,
         pq.ParquetWriter(

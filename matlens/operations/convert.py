@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from matlens.columns.notes import Note
+from matlens.columns.table import Table
 from matlens.errors import MatlensError, PathError, UnfitFormat
 from matlens.export.atomic import refuse_existing
 from matlens.export.consumers import Consumer, adapted, warnings_for
 from matlens.export.flatten import nested_columns
-from matlens.export.item import BatchReader, Item, empty_reader
+from matlens.export.item import Item
 from matlens.export.json import NanPolicy
 from matlens.export.registry import ExportOptions, Format, find_format, refuse_losses, write_items
 from matlens.export.room import limited_output
@@ -78,7 +79,7 @@ def convert(
     *,
     var: str | Sequence[str] | None = None,
     format: str | None = None,
-    rows: int | None = None,
+    dim: int | None = None,
     header: str | None = "auto",
     force: bool = False,
     flatten: bool = False,
@@ -100,7 +101,7 @@ def convert(
         variables by default.
     format : str, optional
         Instead of the format that the suffix tells.
-    rows : int, optional
+    dim : int, optional
         Dimension of numeric arrays, counted from 1, along which the rows lie.
     header : str, optional
         Path of the value that names the columns of matrices. ``"auto"`` looks for one
@@ -141,8 +142,8 @@ def convert(
     options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
     if not isinstance(source, MatFile):
         with open_file(source) as file:
-            return _convert(file, output, var, format, rows, header, options)
-    return _convert(source, output, var, format, rows, header, options)
+            return _convert(file, output, var, format, dim, header, options)
+    return _convert(source, output, var, format, dim, header, options)
 
 
 def _convert(
@@ -150,13 +151,13 @@ def _convert(
     output: str | Path,
     var: str | Sequence[str] | None,
     format: str | None,
-    rows: int | None,
+    dim: int | None,
     header: str | None,
     options: ExportOptions,
 ) -> list[Output]:
     names = [var] if isinstance(var, str) else var
     as_values = takes_values(output, format)
-    items = list(items_of(file, names, rows=rows, header=header, options=options, as_values=as_values))
+    items = list(items_of(file, names, dim=dim, header=header, options=options, as_values=as_values))
     outputs = outputs_of(items, output, format=format, options=options)
     refuse_losses([note for written in outputs for note in written.notes], options, file.name)
     for written in outputs:
@@ -171,7 +172,7 @@ def items_of(
     file: MatFile,
     var: Sequence[str] | None = None,
     *,
-    rows: int | None = None,
+    dim: int | None = None,
     header: str | None = "auto",
     options: ExportOptions | None = None,
     problems: Callable[[MatlensError], None] | None = None,
@@ -182,9 +183,15 @@ def items_of(
     With `problems`, values that cannot be read go there and the others come all the same.
     """
     nodes = [file.at(path) for path in var] if var else list(file.values())
+    consumer = options.consumer if options else None
     for node in nodes:
+        name = node.path if node.path in (var or ()) else node.name or node.path
         try:
-            table = empty_reader() if as_values else _table(file, node, header, rows)
+            if as_values:
+                item = Item.of_value(name, node)
+            else:
+                table, remarks = _table(file, node, header, dim)
+                item = Item(name, adapted(table, consumer), node, remarks)
             if node.error is not None:
                 node.value  # noqa: B018 - raises with file and path
         except MatlensError as error:
@@ -192,27 +199,25 @@ def items_of(
                 raise
             problems(error)
             continue
-        name = node.path if node.path in (var or ()) else node.name or node.path
-        yield Item(name, adapted(table, options.consumer if options else None), node)
+        yield item
 
 
-def _table(file: MatFile, node: Node, header: str | None, rows: int | None) -> BatchReader:
-    """The table of a value, with notes on its names and rows."""
-    names, notes = _names(file, node, header, rows)
-    table = node.table(rows=rows if node.kind == "numeric" else None, names=names)
-    if node.kind == "numeric" and len(node.dims) > 2 and rows is None:
+def _table(file: MatFile, node: Node, header: str | None, dim: int | None) -> tuple[Table, list[Note]]:
+    """The table of a value, and notes on its names and rows."""
+    names, notes = _names(file, node, header, dim)
+    table = node.table(dim=dim if node.kind == "numeric" else None, names=names)
+    if node.kind == "numeric" and len(node.dims) > 2 and dim is None:
         dims = "x".join(map(str, node.dims))
-        notes.append(Note(node.path, f"rows lie along dimension 1 of {dims}, --rows picks another", is_lossy=False))
-    table.notes.extend(notes)
-    return table
+        notes.append(Note(node.path, f"rows lie along dimension 1 of {dims}, --dim picks another", is_lossy=False))
+    return table, notes
 
 
-def _names(file: MatFile, node: Node, header: str | None, rows: int | None) -> tuple[list[str] | None, list[Note]]:
+def _names(file: MatFile, node: Node, header: str | None, dim: int | None) -> tuple[list[str] | None, list[Note]]:
     """Names of the columns of a matrix, and where they come from."""
-    is_matrix = node.kind == "numeric" and len(node.dims) == 2 and node.dims[1 if rows in (None, 1) else 0] > 1
+    is_matrix = node.kind == "numeric" and len(node.dims) == 2 and node.dims[1 if dim in (None, 1) else 0] > 1
     if header is None or not is_matrix:
         return None, []
-    width = node.dims[1 if rows in (None, 1) else 0]
+    width = node.dims[1 if dim in (None, 1) else 0]
     if header != "auto":
         named = _texts(file.at(header))
         if not named:
@@ -297,7 +302,7 @@ def _take_notes(output: Output, options: ExportOptions) -> None:
         if output.format.name in ("csv", "tsv") and options.flatten and nested_columns(item.schema):
             names = ", ".join(nested_columns(item.schema)[:8])
             output.notes.append(Note(item.name, f"nested columns are flattened: {names}", is_lossy=False))
-        output.warnings += warnings_for(item.table, options.consumer)
+        output.warnings += warnings_for(item, options.consumer)
 
 
 def _under(name: str, path: str) -> str:

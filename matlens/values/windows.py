@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,10 +16,10 @@ from matlens.formats.dtypes import target_dtype
 from matlens.formats.inflate import MAX_RATIO
 from matlens.formats.reader import Reader
 from matlens.formats.records import Headers, Int64s
+from matlens.limits import Limits
 
 __all__ = [
     "MAX_UNSTORED",
-    "MAX_WINDOWS",
     "WINDOW_BYTES",
     "WINDOW_ROWS",
     "MemoryArray",
@@ -30,13 +31,16 @@ __all__ = [
 WINDOW_ROWS = 122_880
 """As many rows as a row group of Parquet should have."""
 WINDOW_BYTES = 32 << 20
-MAX_WINDOWS = 1_000_000
-"""More would only come from dims that no file can hold."""
 MAX_UNSTORED = 256 << 20
 
 
-def window_bounds(row_bytes: Int64s | int, rows: int, step: int = 1) -> list[int]:
+def window_bounds(row_bytes: Int64s | int, rows: int, step: int = 1, *, limits: Limits | None = None) -> list[int]:
     """Bounds of windows of bounded rows and bytes, at multiples of `step` where these are not too large.
+
+    Raises
+    ------
+    LimitExceeded
+        For more rows than `limits` allow one table.
 
     Examples
     --------
@@ -45,13 +49,13 @@ def window_bounds(row_bytes: Int64s | int, rows: int, step: int = 1) -> list[int
     >>> window_bounds(WINDOW_BYTES, 3), window_bounds(8, 300_000, 100_000)
     ([0, 1, 2, 3], [0, 100000, 200000, 300000])
     """
+    if limits is not None and rows > limits.rows:
+        raise LimitExceeded.of(limits, "rows", f"{rows} rows")
     if isinstance(row_bytes, int):
         size = max(1, min(WINDOW_ROWS, WINDOW_BYTES // max(row_bytes, 1)))
         most = max(1, 4 * WINDOW_BYTES // max(row_bytes, 1))
         # Blocks that do not end where a window ends are read twice.
         size = max(step, size // step * step) if step <= most else most
-        if rows > size * MAX_WINDOWS:
-            raise LimitExceeded(f"{rows} rows declared, {size * MAX_WINDOWS} at most")
         return [*range(0, rows, size), rows]
     ends = np.cumsum(row_bytes)
     bounds = [0]
@@ -67,6 +71,7 @@ class StoredArray:
 
     def __init__(self, reader: Reader, headers: Headers) -> None:
         self._reader, self._headers = reader, headers
+        self.limits: Limits | None = reader.limits
         self._whole: NDArray[Any] | None = None
         self.dims = headers.shape(0)
         self.dtype = target_dtype(headers)
@@ -86,8 +91,10 @@ class StoredArray:
         if nbytes <= MAX_UNSTORED or self._reader.version != "7.3":
             return
         stored = int(self._reader.storage(self._headers)["bytes"] or 0)
-        if nbytes > MAX_RATIO * stored:
-            raise LimitExceeded(f"{nbytes} bytes declared, {stored} stored")
+        limits = self._reader.limits
+        limits = replace(limits, ratio=max(limits.ratio, MAX_RATIO))
+        if nbytes > limits.ratio * stored:
+            raise LimitExceeded.of(limits, "ratio", f"{nbytes} bytes declared, {stored} stored")
 
     def window(self, axis: int, start: int, stop: int) -> NDArray[Any]:
         """The part whose index along `axis` lies from `start` to before `stop`."""
@@ -108,6 +115,7 @@ class MemoryArray:
 
     def __init__(self, values: NDArray[Any]) -> None:
         self._values = values
+        self.limits: Limits | None = None
         self.dims = values.shape
         self.dtype = values.dtype
 
@@ -132,5 +140,6 @@ def pieces(*arrays: StoredArray | MemoryArray) -> Iterator[tuple[int, list[NDArr
     row_bytes = before * max(array.dtype.itemsize for array in arrays)
     for array in arrays:
         array.refuse_unstored()
-    for start, stop in pairwise(window_bounds(row_bytes, dims[axis], max(array.step(axis) for array in arrays))):
+    step = max(array.step(axis) for array in arrays)
+    for start, stop in pairwise(window_bounds(row_bytes, dims[axis], step, limits=arrays[0].limits)):
         yield start * before, [array.window(axis, start, stop) for array in arrays]

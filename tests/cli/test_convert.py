@@ -82,13 +82,13 @@ def test_standard_output(tmp_path: Path) -> None:
 
 
 def test_rows_header_and_unknown_paths(tmp_path: Path) -> None:
-    done = run("convert", KINDS, "--var", "numbers.nd", "--rows", "3", "-o", "-", "--format", "jsonl")
+    done = run("convert", KINDS, "--var", "numbers.nd", "--dim", "3", "-o", "-", "--format", "jsonl")
     rows = [json.loads(line)["nd"] for line in done.stdout.splitlines()]
     expected = scipy.io.loadmat(FIXTURES / "kinds_v7.mat")["numbers"]["nd"][0, 0]
     np.testing.assert_array_equal(np.array(rows), np.moveaxis(expected, 2, 0))
     done = run("convert", KINDS, "--var", "numbrs", "-o", "-")
     assert done.returncode == 2 and b"did you mean 'numbers'" in done.stderr
-    done = run("convert", KINDS, "--var", "numbers.nd", "--rows", "9", "-o", "-")
+    done = run("convert", KINDS, "--var", "numbers.nd", "--dim", "9", "-o", "-")
     assert done.returncode == 2 and b"dimension 9 of 3" in done.stderr
 
 

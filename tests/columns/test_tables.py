@@ -79,7 +79,7 @@ def test_a_type_that_only_a_later_window_decides(tmp_path: Path, small_windows: 
         [(v, t) for v, t in zip(values, texts, strict=True)], dtype=[("number", object), ("text", object)]
     ).reshape(1, -1)
     with save(tmp_path, s=records) as file:
-        reader = file["s"].to_batches()
+        reader = file["s"].table().to_reader()
         table = reader.read_all()
     assert reader.schema.field("number").type == pa.int64()
     assert table["number"].to_pylist() == [*range(9), 2**40, None]
@@ -111,17 +111,17 @@ def test_matrix_with_names_and_rows(tmp_path: Path) -> None:
     matrix = np.arange(6.0).reshape(2, 3)
     with save(tmp_path, m=matrix, row=np.arange(4.0), cube=np.arange(24.0).reshape(2, 3, 4)) as file:
         assert file["m"].to_arrow(names=["a", "b", "b"]).to_pydict() == {"a": [0, 3], "b": [1, 4], "b_2": [2, 5]}
-        assert file["m"].to_arrow(rows=2).to_pydict() == {"x1": [0, 1, 2], "x2": [3, 4, 5]}
+        assert file["m"].to_arrow(dim=2).to_pydict() == {"x1": [0, 1, 2], "x2": [3, 4, 5]}
         assert file["row"].to_arrow().to_pydict() == {"x1": [0, 1, 2, 3]}
-        assert file["row"].to_arrow(rows=1).num_columns == 4
+        assert file["row"].to_arrow(dim=1).num_columns == 4
         cube = np.arange(24.0).reshape(2, 3, 4)
         for axis in range(3):
-            found = file["cube"].to_arrow(rows=axis + 1)
+            found = file["cube"].to_arrow(dim=axis + 1)
             np.testing.assert_array_equal(np.array(found["cube"].to_pylist()), np.moveaxis(cube, axis, 0))
         with pytest.raises(ShapeMismatch, match=r"m: 2 names for 3 columns"):
             file["m"].to_arrow(names=["a", "b"])
         with pytest.raises(PathError, match="dimension 4 of 3"):
-            file["cube"].to_arrow(rows=4)
+            file["cube"].to_arrow(dim=4)
 
 
 def write_v73(path: Path, name: str, values: Any, **options: Any) -> None:
@@ -145,7 +145,7 @@ def test_windows_of_v73_read_the_chunks_they_need(tmp_path: Path, small_windows:
     write_v73(tmp_path / "m.mat", "m", matrix, **options)
     with matlens.open(tmp_path / "m.mat") as file:
         for axis, expected in ((1, matrix), (2, matrix.T)):
-            table = file["m"].to_arrow(rows=axis)
+            table = file["m"].to_arrow(dim=axis)
             np.testing.assert_array_equal(np.stack([column.to_numpy() for column in table.columns], 1), expected)
         reader = file["m"].owner.reader
         headers = file["m"]._headers

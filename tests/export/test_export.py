@@ -302,11 +302,11 @@ def test_names_of_columns_from_a_value_beside(tmp_path: Path) -> None:
 
 
 def test_global_variables_and_strict(tmp_path: Path) -> None:
-    from matlens.export.item import Item, empty_reader
+    from matlens.export.item import Item
     from matlens.export.mat import write_mat
 
     with matlens.from_loadmat({"g": 1.0, "__globals__": ["g"]}) as file:
-        write_mat([Item("g", empty_reader(), file["g"])], tmp_path / "g.mat")
+        write_mat([Item.of_value("g", file["g"])], tmp_path / "g.mat")
     assert scipy.io.loadmat(tmp_path / "g.mat")["__globals__"] == ["g"]
     with pytest.raises(LossyConversion, match="the global flag is kept in the metadata only"):
         write(tmp_path / "g.mat", tmp_path / "g.parquet", strict=True)
@@ -326,8 +326,8 @@ def test_losses_that_show_only_in_writing_are_refused_as_well(tmp_path: Path) ->
 
 def test_rows_of_arrays_are_told(tmp_path: Path) -> None:
     output = write(KINDS, tmp_path / "a.jsonl", var="numbers.nd")
-    assert "rows lie along dimension 1 of 2x3x4, --rows picks another" in str(output.notes[0])
-    assert write(KINDS, tmp_path / "b.jsonl", var="numbers.nd", rows=3).notes == []
+    assert "rows lie along dimension 1 of 2x3x4, --dim picks another" in str(output.notes[0])
+    assert write(KINDS, tmp_path / "b.jsonl", var="numbers.nd", dim=3).notes == []
     assert write(KINDS, tmp_path / "c.npy", var="numbers.nd").notes == []
 
 

@@ -15,7 +15,7 @@ import scipy.sparse
 import matlens
 from matlens.errors import MatlensError, UnfitFormat
 from matlens.export import mat
-from matlens.export.item import Item, empty_reader
+from matlens.export.item import Item
 from matlens.export.mat import matlab_names, write_mat
 from matlens.operations.diff import diff_nodes
 from tests.support import FIXTURES, assert_same, corpus_files, scipy_files
@@ -25,7 +25,7 @@ SCIPY_CANNOT = {"char_unicode.mat"}
 
 
 def save(file: matlens.MatFile, names: list[str], target: Path) -> list[Any]:
-    return write_mat([Item(name, empty_reader(), file.at(name)) for name in names], target, force=True)
+    return write_mat([Item.of_value(name, file.at(name)) for name in names], target, force=True)
 
 
 @pytest.mark.parametrize("path", [*corpus_files(), *scipy_files(), *sorted(FIXTURES.glob("*.mat"))])
@@ -38,7 +38,7 @@ def test_every_variable_comes_back(path: Path, tmp_path: Path) -> None:
     with file:
         for name, node in file.items():
             try:
-                (*notes,) = write_mat([Item(name, empty_reader(), node)], tmp_path / "one.mat", force=True)
+                (*notes,) = write_mat([Item.of_value(name, node)], tmp_path / "one.mat", force=True)
             except MatlensError:
                 assert node.error is not None or _fails(node)
                 continue

@@ -22,7 +22,7 @@ from matlens.values.loadmat_form import decode_values
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matlens.columns.table import TableSource
+    from matlens.columns.stored_tables import StoredTable
 
 __all__ = [
     "CellNode",
@@ -123,7 +123,7 @@ class CellNode(_Container):
             return values.tolist()
         return values.reshape(self.dims, order="F")
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable
 
         reader, elements, found = self._owner.reader, self.cell_elements(), self._columns(names)
@@ -199,7 +199,7 @@ class FieldNode(CellNode):
             raise PathError(f"{self.path}: select one element, or elements before the field")
         return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable
 
         stored = self._parent._stored_bytes
@@ -294,7 +294,7 @@ class StructNode(Node):
             record[name][0, 0] = value
         return record
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable, JoinedTable
 
         fields, elements = self.stored()
@@ -303,7 +303,7 @@ class StructNode(Node):
             return JoinedTable(columns, fields)
         return ElementsTable(self._owner.reader, fields, [elements.take([k]) for k in range(len(fields))])
 
-    def _vectors(self) -> list[TableSource]:
+    def _vectors(self) -> list[StoredTable]:
         """A column for each field if all are vectors of one length, or matrices of as many rows; else none."""
         nodes = self.children() if 0 < len(self) <= MAX_VECTORS else []
         sizes = {_vector_length(node) for node in nodes} - {None}
@@ -384,7 +384,7 @@ class StructArrayNode(_Container):
     def _value(self) -> StructArrayNode:
         return self
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable
 
         fields = self.fields()
@@ -409,7 +409,7 @@ def _is_matrix(node: Node, rows: int | None) -> bool:
     return isinstance(node, NumericNode) and len(node.dims) == 2 and node.dims[0] == rows and node.dims[1] > 1
 
 
-def vector_source(node: Node) -> TableSource:
+def vector_source(node: Node) -> StoredTable:
     """The column of a vector."""
     from matlens.columns.stored_tables import ElementsTable
 

@@ -15,7 +15,7 @@ from matlens.values.loadmat_form import function_texts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from matlens.columns.table import TableSource
+    from matlens.columns.stored_tables import StoredTable
     from matlens.values.windows import MemoryArray, StoredArray
 
 __all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "SparseNode"]
@@ -75,7 +75,7 @@ class NumericNode(Node):
             return MemoryArray(self._value())
         return StoredArray(self._owner.reader, self._headers)
 
-    def column(self) -> TableSource:
+    def column(self) -> StoredTable:
         """A vector as a column of numbers, a matrix as a column of its rows."""
         from matlens.columns.stored_tables import ArrayTable
 
@@ -83,7 +83,7 @@ class NumericNode(Node):
         axis = int(np.argmax(self.dims)) if is_vector else 0
         return ArrayTable(self._array(), self.name or "value", axis, nested=not is_vector)
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import ArrayTable
 
         return ArrayTable(self._array(), self.name or "value", axis, names)
@@ -118,7 +118,7 @@ class CharNode(Node):
             return super().to_numpy()
         return np.atleast_1d(self.value)
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         return _text_table(self._value())
 
     def _preview(self, depth: int, width: int) -> str:
@@ -140,7 +140,7 @@ class SparseNode(Node):
     def _value(self) -> Any:
         return self._pick(sparse_arrays(self._owner.reader, self._headers)[0])
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import triplet_table
 
         return triplet_table(self._value())
@@ -170,7 +170,7 @@ class FunctionNode(Node):
     def _value(self) -> str:
         return function_texts(self._owner.reader, self._headers)[0]
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         return _text_table(self._value())
 
     def _preview(self, depth: int, width: int) -> str:
@@ -192,7 +192,7 @@ class DamagedNode(Node):
     def _value(self) -> Any:
         self._headers.raise_first_error()
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         self._headers.raise_first_error()
         raise self._headers.errors[0]
 
@@ -200,7 +200,7 @@ class DamagedNode(Node):
         return self.error.message if self.error else ""
 
 
-def _text_table(value: Any) -> TableSource:
+def _text_table(value: Any) -> StoredTable:
     from matlens.columns.stored_tables import text_table
 
     return text_table([value] if isinstance(value, str) else value.ravel(order="F").tolist())

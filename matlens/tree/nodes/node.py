@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from matlens.errors import MatlensError, PathError
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from matlens.columns.table import TableReader, TableSource
+    from matlens.columns.stored_tables import StoredTable
+    from matlens.columns.table import Table
 
 __all__ = ["Node", "Owner", "fields_preview", "find_name", "joined"]
 
@@ -171,7 +173,7 @@ class Node:
         with self._owner.guard(self):
             return plain(value)
 
-    def table(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> TableReader:
+    def table(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> Table:
         """The value as a table that is read in windows of rows.
 
         One row for each record of structs, row of matrices, element of cells. A 1x1 struct
@@ -179,7 +181,7 @@ class Node:
 
         Parameters
         ----------
-        rows : int, optional
+        dim : int, optional
             Dimension of a numeric array, counted from 1, along which the rows lie.
         names : sequence of str, optional
             Names of the columns of a matrix or of a cell matrix, instead of ``x1`` to ``xN``.
@@ -192,12 +194,12 @@ class Node:
         (70, ['image', 'boxes', 'labels', 'size', 'reviewed'])
         """
         from matlens.columns.notes import Note
-        from matlens.columns.table import TableReader
 
         dropped = [Note("", "the global flag is kept in the metadata only")] if self.is_global else []
         with self._owner.guard(self):
-            source = self._source(None if rows is None else rows - 1, names)
-            return TableReader(source, self.about(), self._reading, dropped)
+            stored = self._source(None if dim is None else dim - 1, names)
+            again = partial(Node.table, self, dim=dim, names=names)
+            return stored.bound(self.about(), self._reading, dropped, again)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -206,23 +208,23 @@ class Node:
             yield
         self._owner.release()
 
-    def to_arrow(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
+    def to_arrow(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
         """All rows of `table` as an Arrow table."""
-        return self.table(rows=rows, names=names).read_all()
+        return self.table(dim=dim, names=names).read_all()
 
-    def to_batches(self, *, rows: int | None = None, names: Sequence[str] | None = None) -> pa.RecordBatchReader:
+    def to_batches(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of `table` as record batches of bounded size, however large the value is.
 
         Examples
         --------
         >>> import matlens
-        >>> reader = matlens.open("fixtures/annotations_v7.mat")["annotations"].to_batches()
-        >>> sum(batch.num_rows for batch in reader)
+        >>> batches = matlens.open("fixtures/annotations_v7.mat")["annotations"].to_batches()
+        >>> sum(batch.num_rows for batch in batches)
         70
         """
-        return self.table(rows=rows, names=names).to_reader()
+        return self.table(dim=dim, names=names).to_batches()
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         """The table of this node; `axis`, counted from 0, and `names` are for arrays."""
         raise NotImplementedError
 

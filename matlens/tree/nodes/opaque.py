@@ -25,7 +25,7 @@ from matlens.values.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matlens.columns.table import TableSource
+    from matlens.columns.stored_tables import StoredTable
 
 __all__ = ["EnumerationNode", "OpaqueNode", "is_enumeration"]
 
@@ -233,10 +233,10 @@ class OpaqueNode(Node):
 
     # --- tables --------------------------------------------------------------------
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> TableSource:
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         import pyarrow as pa
 
-        from matlens.columns.stored_tables import ElementsTable, WholeTable
+        from matlens.columns.stored_tables import ArrowTable, ElementsTable
 
         if self.matlab_class in ("table", "timetable"):
             return self._joined()
@@ -245,25 +245,25 @@ class OpaqueNode(Node):
             found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0)
             column = arrow_column(self.matlab_class, found)
             picked = column if self._selection is None else column.take(self._selection.linear)
-            return WholeTable(pa.table({self.name or "value": picked}))
+            return ArrowTable(pa.table({self.name or "value": picked}))
         value = self._value()
         if isinstance(value, Instance) and self._parts():
             keys, elements = zip(*self._parts(), strict=True)
             return ElementsTable(self._owner.reader, list(keys), list(elements))
         if isinstance(value, OpaqueValue):
             raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
-        return WholeTable(_table_of(self.name or "value", value))
+        return ArrowTable(_table_of(self.name or "value", value))
 
-    def _joined(self) -> TableSource:
+    def _joined(self) -> StoredTable:
         """The variables of a table side by side."""
         import pyarrow as pa
 
-        from matlens.columns.stored_tables import JoinedTable, WholeTable
+        from matlens.columns.stored_tables import ArrowTable, JoinedTable
         from matlens.tree.nodes.containers import vector_source
 
         nodes = self.children()
         if not nodes:
-            return WholeTable(pa.table({}))
+            return ArrowTable(pa.table({}))
         sources = [vector_source(node) for node in nodes]
         counts = {source.num_rows for source in sources}
         if len(counts) != 1:
