@@ -13,6 +13,8 @@ import pytest
 import scipy.io.matlab
 import scipy.sparse
 
+from tests.expected import REFUSED
+
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -62,6 +64,11 @@ def scipy_files() -> list[Any]:
     found = sorted(SCIPY_DATA.glob("*.mat"))
     assert len(found) > 100
     return [pytest.param(p, id=p.name) for p in found]
+
+
+def mat_files(pattern: str = "**/*") -> list[Any]:
+    """Files that `matlens.open` must take, of SciPy and of the corpus, as test parameters."""
+    return [p for p in [*corpus_files(pattern), *scipy_files()] if p.id not in REFUSED]
 
 
 def assert_same(a: Any, b: Any, path: str = "", *, exact_dtype: bool = True) -> None:

@@ -12,9 +12,8 @@ import pytest
 import scipy.io
 
 import matlens
-from matlens.errors import MatlensError
 from matlens.operations.check import check
-from tests.support import FIXTURES, SCIPY_DATA, assert_same, corpus_files, run, scipy_files
+from tests.support import FIXTURES, SCIPY_DATA, assert_same, fixture_files, mat_files, run
 
 DAMAGED = {
     "corrupted_mcos_object_metadata.mat",
@@ -27,13 +26,9 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize("path", [*corpus_files(), *scipy_files(), *sorted(FIXTURES.glob("*.mat"))])
+@pytest.mark.parametrize("path", [*mat_files(), *fixture_files()])
 def test_sound_files_are_sound(path: Path) -> None:
-    try:
-        file = matlens.open(path)
-    except MatlensError:
-        pytest.skip("no MAT-file")
-    with file:
+    with matlens.open(path) as file:
         found = list(check(file))
     damages = [str(damage) for variable in found for damage in variable.damages]
     assert bool(damages) == (path.name in DAMAGED), damages

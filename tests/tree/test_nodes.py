@@ -14,7 +14,7 @@ import matlens
 from matlens.errors import MatlensError, PathError
 from matlens.tree.nodes.node import Node
 from matlens.tree.paths import Index, parse_path, select
-from tests.support import FIXTURES, corpus_files, scipy_files
+from tests.support import FIXTURES, mat_files, scipy_files
 
 VERSIONS = ("v6", "v7", "v73")
 BROKEN = {
@@ -120,7 +120,7 @@ def test_v4() -> None:
         assert file["empty"].dims == (0, 0)
 
 
-@pytest.mark.parametrize("path", [*corpus_files(), *scipy_files()])
+@pytest.mark.parametrize("path", mat_files())
 def test_every_file_decodes_completely(path: Path) -> None:
     with matlens.open(path) as file:
         errors = []
@@ -148,7 +148,7 @@ def walk(node: Node) -> Any:
         yield error
 
 
-@pytest.mark.parametrize("path", [*corpus_files("**/v7*/*"), *scipy_files()])
+@pytest.mark.parametrize("path", mat_files("**/v7*/*"))
 def test_every_path_leads_back_to_its_node(path: Path) -> None:
     with matlens.open(path) as file:
         for top in file.values():
