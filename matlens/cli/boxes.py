@@ -10,6 +10,8 @@ import click
 from matlens.cli.deliver import deliver
 from matlens.cli.output import Outcome, expand, json_options, message, open_input
 from matlens.errors import MatlensError, NoBoxesFound
+from matlens.export.format import BoxesFormat, Format
+from matlens.export.registry import boxes_formats, find_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,15 +19,18 @@ if TYPE_CHECKING:
     from matlens.annotations import BoxSource
 
 _CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "cxcywh", "yolo", "rowcol")
-_TABLES = ("parquet", "arrow", "csv", "tsv", "jsonl", "sqlite", "duckdb")
-_DETECTION = ("coco", "yolo", "voc")
 _PREVIEW = 10
 
 
 @click.command("boxes")
 @click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--output", help="File to write: *.parquet, *.csv, *.json for COCO …; a folder for yolo and voc.")
-@click.option("--format", "format_name", type=click.Choice([*_DETECTION, *_TABLES]), help="Instead of the suffix's.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([found.name for found in boxes_formats()]),
+    help="Instead of the suffix's.",
+)
 @click.option("--path", help='Look for boxes only here, such as "annotations.bbox".')
 @click.option("--convention", type=click.Choice(_CONVENTIONS), help="How the four numbers are meant.")
 @click.option("--image-field", help="Field that holds the image name.")
@@ -64,8 +69,8 @@ def command(
     from matlens.annotations import concat, find, merge
     from matlens.export.atomic import refuse_existing
 
-    format_name = _format(output, format_name)
-    if output and format_name not in ("yolo", "voc"):
+    chosen = _format(output, format_name)
+    if output and chosen and not chosen.is_folder:
         refuse_existing(output, force=force)
     outcome = Outcome()
     tables: list[tuple[str, pa.Table]] = []
@@ -85,10 +90,10 @@ def command(
             image_rows += [source.image_rows() for source in sources]
     if tables:
         joined = _joined(tables, many=len(names) > 1)
-        if output and format_name in _DETECTION:
+        if output and isinstance(chosen, BoxesFormat):
             sizes = {"size_field": size_field, "width_first": size_wh, "folder": images, "constant": image_size}
             files_read = ", ".join(Path(name).name for name, _ in tables)
-            _write_detection(joined, concat(image_rows), format_name, output, force, sizes, files_read)
+            _write_detection(joined, concat(image_rows), chosen, output, force, sizes, files_read)
         else:
             deliver(
                 joined,
@@ -98,7 +103,7 @@ def command(
                 as_json=as_json,
                 rows=_PREVIEW,
                 widths=30,
-                format_name=format_name,
+                chosen=chosen,
                 force=force,
             )
     outcome.leave()
@@ -130,30 +135,21 @@ def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
     return with_metadata(concat(named), {"files": [name for name, _ in tables]})
 
 
-def _format(output: str | None, name: str | None) -> str | None:
+def _format(output: str | None, name: str | None) -> Format | None:
     """The format by its name or by the suffix of the output."""
-    from matlens.export.registry import find_format
-
-    if output is None or name is not None:
-        return name
-    if output.lower().endswith(".json"):
-        return "coco"
-    if output.endswith("/") or Path(output).is_dir():
-        raise click.UsageError(f"{output} is a folder: --format yolo or --format voc writes one")
-    found = find_format(output).name
-    if found not in _TABLES:
-        raise click.UsageError(f"boxes are not written as {found}; there are {', '.join((*_DETECTION, *_TABLES))}")
-    return found
+    if output is None:
+        return None
+    if name is None and (output.endswith("/") or Path(output).is_dir()):
+        folders = " or ".join(f"--format {found.name}" for found in boxes_formats() if found.is_folder)
+        raise click.UsageError(f"{output} is a folder: {folders} writes one")
+    return find_format(output, name, boxes_formats())
 
 
 def _write_detection(
-    table: pa.Table, images: pa.Table, format_name: str, output: str, force: bool, sizes: dict[str, Any], source: str
+    table: pa.Table, images: pa.Table, chosen: BoxesFormat, output: str, force: bool, sizes: dict[str, Any], source: str
 ) -> None:
     """Write the formats of detection data sets, and say where the sizes of images come from."""
-    from matlens.export.coco import write_coco
     from matlens.export.images import group_by_image, sizes_of
-    from matlens.export.voc import write_voc
-    from matlens.export.yolo import outside, write_yolo
 
     known, origin = sizes_of(images, **sizes)
     found = group_by_image(table, known, images["image"].to_pylist())
@@ -161,11 +157,8 @@ def _write_detection(
         message(f"sizes of {len(known):,} of {len(found.images):,} images: {origin}")
     if found.dropped:
         message(f"loss: {found.dropped:,} boxes without an image name or with NaN are left out")
-    beyond = outside(found)
+    beyond = found.outside()
     if beyond:
         message(f"{beyond:,} boxes reach beyond the edges of their image")
-    if format_name == "coco":
-        write_coco(found, output, force=force, source=source)
-    else:
-        (write_yolo if format_name == "yolo" else write_voc)(found, output, force=force)
+    chosen.write_boxes(found, output, force=force, source=source)
     message(f"{output}: {len(found.boxes):,} boxes in {len(found.images):,} images, {len(found.classes):,} classes")

@@ -104,12 +104,13 @@ def _as_dict(name: str, file: MatFile, found: list[VariableCheck]) -> dict[str, 
 def _salvage(file: MatFile, found: list[VariableCheck], target: str, force: bool) -> None:
     """Write what can be read to a file of its own: ``[]`` stands for damaged elements inside structs and cells."""
     from matlens.export.item import Item
-    from matlens.export.mat import write_mat
+    from matlens.export.options import ExportOptions
+    from matlens.export.registry import find_format
 
     names = [variable.name for variable in found if not variable.is_lost]
     salvaged = file.salvaged()
     items = [Item.of_value(name, salvaged[name]) for name in names]
-    for note in write_mat(items, Path(target), force=force):
+    for note in find_format(None, "mat").write(items, Path(target), ExportOptions(force=force)):
         message(f"{file.name}: loss: {note}")
     passed_over = sum(len(variable.damages) for variable in found if not variable.is_lost)
     lost = f", [] for {counted(passed_over, 'damaged element')}" if passed_over else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -20,35 +20,39 @@ from matlens.cli.output import (
     print_json,
     progress,
 )
+from matlens.export.options import Consumer, ExportOptions, NanPolicy
+from matlens.export.registry import value_formats, write_stream
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
-    from matlens.export.registry import ExportOptions
     from matlens.operations.convert import Output
     from matlens.tree.file import MatFile
-
-FORMAT_NAMES = ("parquet", "arrow", "csv", "tsv", "json", "jsonl", "npy", "npz", "sqlite", "duckdb", "mat")
-NAN_POLICIES = ("null", "string", "literal", "error")
-PROGRAMS = ("pandas", "polars", "duckdb", "datasets", "matlab")
 
 
 @click.command("convert")
 @click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--output", help='File or folder to write; "-" for standard output.')
 @click.option("--var", multiple=True, metavar="PATH", help='Convert this value only, such as "s.data"; repeatable.')
-@click.option("--format", "format_name", type=click.Choice(FORMAT_NAMES), help="Instead of what the suffix tells.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([found.name for found in value_formats()]),
+    help="Instead of what the suffix tells.",
+)
 @click.option("--dim", type=click.IntRange(1), metavar="N", help="Dimension of arrays that the rows lie along.")
 @click.option("--header", metavar="PATH", default="auto", show_default=True, help='Names of columns; "none" for x1…xN.')
 @click.option("--flatten", is_flag=True, help="CSV: spread structs and lists over columns.")
 @click.option("--safe-csv", is_flag=True, help="CSV: an apostrophe before what spreadsheets take for a formula.")
 @click.option(
     "--nan",
-    type=click.Choice(["null", "string", "literal", "error"]),
+    type=click.Choice(get_args(NanPolicy)),
     default="null",
     show_default=True,
     help="JSON: NaN.",
 )
-@click.option("--for", "consumer", type=click.Choice(PROGRAMS), help="Write what this program reads, and warn.")
+@click.option(
+    "--for", "consumer", type=click.Choice(get_args(Consumer)), help="Write what this program reads, and warn."
+)
 @click.option("--dry-run", is_flag=True, help="Show the columns and what would be lost; write nothing.")
 @click.option("--strict", is_flag=True, help="Write nothing and exit with 4 if something would be lost.")
 @click.option("--force", is_flag=True, help="Overwrite existing outputs.")
@@ -76,8 +80,6 @@ def command(
     each, or together into .npz, .sqlite, .duckdb or .mat. Everything that would be lost is
     said on stderr. Rows are read in windows, so that memory stays bounded.
     """
-    from matlens.export.registry import ExportOptions
-
     if output is None and not dry_run:
         raise click.UsageError("name the output with -o FILE or -o DIR/, or look first with --dry-run")
     if output == "-" and as_json:
@@ -168,7 +170,6 @@ class _Job:
             message(f"{file.name}: {output.path.name}: {warning}")
 
     def _write(self, file: MatFile, output: Output) -> None:
-        from matlens.export.registry import write_stream
         from matlens.operations.convert import write_output
 
         known = len(output.notes)
@@ -184,6 +185,6 @@ class _Job:
             message(f"{file.name}: {'loss: ' if note.is_lossy else ''}{note}")
         if self._output != "-":
             names = ", ".join(item.name for item in output.items[:8]) + (" …" if len(output.items) > 8 else "")
-            what = "variable" if output.format.name == "mat" else "row"
+            what = "variable" if output.format.takes == "values" else "row"
             count = len(output.items) if what == "variable" else output.num_rows
             message(f"{output.path}: {names}: {counted(count, what)}")

@@ -13,6 +13,8 @@ from matlens.cli.output import columns_text, counted, message, print_json, value
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from matlens.export.format import Format
+
 __all__ = ["deliver", "print_table", "write_table"]
 
 
@@ -22,7 +24,7 @@ def write_table(
     noun: str,
     name: str,
     *,
-    format_name: str | None = None,
+    chosen: Format | None = None,
     force: bool = False,
     flatten: bool = True,
 ) -> None:
@@ -36,10 +38,11 @@ def write_table(
         What a database calls the table.
     """
     from matlens.export.item import Item
-    from matlens.export.registry import ExportOptions, find_format, write_items
+    from matlens.export.options import ExportOptions
+    from matlens.export.registry import find_format
 
     options = ExportOptions(force=force, flatten=flatten)
-    write_items(find_format(output, format_name), [Item(name, table)], Path(output), options)
+    (chosen or find_format(output)).write([Item(name, table)], Path(output), options)
     message(f"{output}: {counted(table.num_rows, noun)}, columns {', '.join(table.column_names)}")
 
 
@@ -52,12 +55,12 @@ def deliver(
     as_json: bool,
     rows: int,
     widths: int = 40,
-    format_name: str | None = None,
+    chosen: Format | None = None,
     force: bool = False,
 ) -> None:
     """Write what a command has found if there is an output, else print it: as JSON under `key`, or its first `rows`."""
     if output:
-        write_table(table, output, noun, key, format_name=format_name, force=force)
+        write_table(table, output, noun, key, chosen=chosen, force=force)
         if as_json:
             print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})
     elif as_json:

@@ -34,9 +34,11 @@ def command(
     if output:
         write_table(table, output, "row", "query", force=force, flatten=flatten)
     elif as_csv:
-        from matlens.export.csv import stream_csv
+        from matlens.export.item import Item
+        from matlens.export.options import ExportOptions
+        from matlens.export.registry import find_format
 
-        stream_csv(table, sys.stdout.buffer, flatten=flatten)
+        find_format(None, "csv").stream(Item("query", table), sys.stdout.buffer, ExportOptions(flatten=flatten))
         sys.stdout.buffer.flush()
     elif as_json:
         from matlens.columns.build import json_safe

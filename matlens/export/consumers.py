@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
 
 import pyarrow as pa
 
 from matlens.columns.table import METADATA_KEY, AdaptedTable, Table
 from matlens.export.flatten import FlatTable, nested_columns
+from matlens.export.options import Consumer
 
-__all__ = ["CONSUMERS", "Consumer", "adapted", "warnings_for"]
-
-Consumer = Literal["pandas", "polars", "duckdb", "datasets", "matlab"]
-CONSUMERS: tuple[Consumer, ...] = ("pandas", "polars", "duckdb", "datasets", "matlab")
+__all__ = ["adapted", "warnings_for"]
 
 
 def adapted(table: Table, consumer: Consumer | None) -> Table:

@@ -65,6 +65,18 @@ class BoxesByImage:
         found: list[int] = np.flatnonzero(self.image_of == image).tolist()
         return found
 
+    def stems(self) -> list[str]:
+        """Paths of the files of the images, without suffix."""
+        return file_stems(self.images)
+
+    def outside(self) -> int:
+        """How many boxes reach beyond the edges of their image."""
+        count = 0
+        for image, (xmin, ymin, xmax, ymax) in zip(self.image_of.tolist(), self.boxes.tolist(), strict=True):
+            size = self.sizes.get(self.images[image])
+            count += size is not None and (xmin < 0 or ymin < 0 or xmax > size[0] or ymax > size[1])
+        return count
+
 
 def group_by_image(
     table: pa.Table, sizes: dict[str, Size] | None = None, images: Sequence[str | None] = ()

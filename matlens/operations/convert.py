@@ -11,11 +11,12 @@ from matlens.columns.notes import Note
 from matlens.columns.table import Table
 from matlens.errors import MatlensError, PathError, UnfitFormat
 from matlens.export.atomic import refuse_existing
-from matlens.export.consumers import Consumer, adapted, warnings_for
+from matlens.export.consumers import adapted, warnings_for
 from matlens.export.flatten import nested_columns
+from matlens.export.format import Format, refuse_losses
 from matlens.export.item import Item
-from matlens.export.json import NanPolicy
-from matlens.export.registry import ExportOptions, Format, find_format, refuse_losses, write_items
+from matlens.export.options import Consumer, ExportOptions, NanPolicy
+from matlens.export.registry import find_format
 from matlens.export.room import limited_output
 from matlens.limits import Limits
 from matlens.names import safe_file_name, unique_names
@@ -246,8 +247,14 @@ def _texts(node: Node) -> list[str]:
 
 def takes_values(output: str | Path | None, format: str | None) -> bool:
     """Whether the format holds MATLAB's values themselves rather than tables made of them."""
-    suffix = Path(output or "").suffix.lower()
-    return (format or suffix.removeprefix(".")) == "mat"
+    is_folder = output is None or _is_folder(output, format)
+    return find_format(None if is_folder else str(output), format).takes == "values"
+
+
+def _is_folder(output: str | Path, format: str | None) -> bool:
+    """Whether several files go into the output."""
+    names_folder = str(output).endswith(("/", "\\")) or Path(output).is_dir()
+    return names_folder or (not Path(output).suffix and format is None)
 
 
 def outputs_of(
@@ -264,11 +271,9 @@ def outputs_of(
     inside `output`, or in one file of that name where the format holds several values.
     """
     options = options or ExportOptions()
-    is_folder = folder is not None or str(output).endswith(("/", "\\")) or Path(output).is_dir()
+    is_folder = folder is not None or _is_folder(output, format)
     found = find_format(None if is_folder else str(output), format)
     base = Path(output)
-    if not is_folder and not base.suffix and format is None:
-        is_folder = True
     if not is_folder and len(items) > 1 and not found.many:
         names = ", ".join(item.name for item in items[:8])
         raise UnfitFormat(
@@ -297,9 +302,9 @@ def _take_notes(output: Output, options: ExportOptions) -> None:
     """Note what is known before anything is written."""
     for item in output.items:
         # One array is written as it is, not as the table that could be made of it.
-        notes = [] if output.format.name == "npy" else item.notes
+        notes = [] if output.format.takes == "array" else item.notes
         output.notes += [note._replace(path=_under(item.name, note.path)) for note in notes]
-        if output.format.name in ("csv", "tsv") and options.flatten and nested_columns(item.schema):
+        if "flatten" in output.format.understands and options.flatten and nested_columns(item.schema):
             names = ", ".join(nested_columns(item.schema)[:8])
             output.notes.append(Note(item.name, f"nested columns are flattened: {names}", is_lossy=False))
         output.warnings += warnings_for(item, options.consumer)
@@ -317,7 +322,7 @@ def write_output(output: Output, options: ExportOptions) -> None:
     output.path.parent.mkdir(parents=True, exist_ok=True)
     owners = [item.node.owner for item in output.items if item.node is not None]
     with limited_output(owners[0].reader.limits if owners else Limits()):
-        output.notes += write_items(output.format, output.items, output.path, options)
+        output.notes += output.format.write(output.items, output.path, options)
 
 
 def describe_output(output: Output) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from matlens.errors import MatlensError, PathError, QueryError
-from matlens.export.duckdb import connect
+from matlens.export.writers.duckdb import connect
 from matlens.tree.file import MatFile
 
 __all__ = ["query"]

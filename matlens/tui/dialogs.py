@@ -21,7 +21,7 @@ from textual.worker import get_current_worker
 
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
-from matlens.export.registry import ExportOptions
+from matlens.export.options import ExportOptions
 from matlens.names import safe_file_name
 from matlens.operations.convert import Output, items_of, outputs_of, takes_values, write_output
 from matlens.tree.file import MatFile

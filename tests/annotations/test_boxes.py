@@ -18,7 +18,7 @@ from matlens import boxes
 from matlens.annotations import CONVENTIONS, convert
 from matlens.annotations.evidence import judge
 from matlens.errors import AmbiguousConvention, NoBoxesFound, PathError, ShapeMismatch, UnsupportedValue
-from matlens.export.parquet import write_parquet
+from matlens.export.writers.parquet import write_parquet
 from tests.support import FIXTURES
 
 # The region of rows 5 to 10 and columns 7 to 15, counted from 1, in an image of 640x480.

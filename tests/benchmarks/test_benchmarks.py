@@ -18,7 +18,7 @@ import scipy.io
 
 import matlens
 from matlens import boxes
-from matlens.export.parquet import write_parquet
+from matlens.export.writers.parquet import write_parquet
 from tests.benchmarks import files
 
 pytestmark = pytest.mark.benchmark(min_rounds=3, warmup=False, timer=time.process_time)

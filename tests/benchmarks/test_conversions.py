@@ -30,7 +30,7 @@ def peak():
 sys.argv, kind = sys.argv[:1] + sys.argv[2:], sys.argv[1]
 source, target = sys.argv[1:]
 if kind == "matlens":
-    import matlens.operations.convert, matlens.export.registry, matlens.export.parquet, scipy.io
+    import matlens.operations.convert, matlens.export.registry, matlens.export.writers.parquet, scipy.io
     import matlens.formats.v73.reader
     base = peak()
     start = time.process_time()

@@ -12,7 +12,7 @@ import pytest
 from mat73_writer import Mat73Writer
 
 import matlens
-from matlens.export.parquet import write_parquet
+from matlens.export.writers.parquet import write_parquet
 from tests.support import FIXTURES
 
 

@@ -18,10 +18,11 @@ import matlens
 from matlens import boxes
 from matlens.errors import OutputExists, UnfitFormat
 from matlens.export.images import file_stems, group_by_image, sizes_of
-from matlens.export.voc import write_voc
-from matlens.export.yolo import write_yolo
+from matlens.export.writers.voc import FORMATS as VOC_FORMATS
+from matlens.export.writers.yolo import FORMATS as YOLO_FORMATS
 from tests.support import FIXTURES, run
 
+(VOC,), (YOLO,) = VOC_FORMATS, YOLO_FORMATS
 ANNOTATIONS = str(FIXTURES / "annotations_v7.mat")
 CARS = "foamliu+Car-Recognition/cars_train_annos.mat"
 
@@ -130,7 +131,7 @@ def test_voc_corners_are_those_of_the_development_kit(tmp_path: Path) -> None:
             "ymax": [10.0, 2.5],
         }
     )
-    write_voc(group_by_image(table), tmp_path / "voc")
+    VOC.write_boxes(group_by_image(table), tmp_path / "voc")
     root = ET.parse(tmp_path / "voc" / "a" / "b.xml").getroot()
     assert root.findtext("folder") == "a" and root.findtext("filename") == "b.jpg" and root.find("size") is None
     found = [
@@ -203,15 +204,15 @@ def test_folders_are_whole_or_absent(tmp_path: Path, table: pa.Table) -> None:
     found = group_by_image(table, dict.fromkeys(table["image"].to_pylist(), (640.0, 480.0)))
     found.classes = ["car"]
     with pytest.raises(IndexError):
-        write_voc(found, tmp_path / "out")
+        VOC.write_boxes(found, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
     found = group_by_image(table, dict.fromkeys(table["image"].to_pylist(), (640.0, 480.0)))
     (tmp_path / "out").mkdir()
-    write_yolo(found, tmp_path / "out")
+    YOLO.write_boxes(found, tmp_path / "out")
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(OutputExists):
-        write_yolo(found, tmp_path / "out")
-    write_yolo(found, tmp_path / "out", force=True)
+        YOLO.write_boxes(found, tmp_path / "out")
+    YOLO.write_boxes(found, tmp_path / "out", force=True)
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
     assert not [p for p in tmp_path.rglob("*") if p.name.endswith(".part")]
 

@@ -19,8 +19,10 @@ import scipy.io
 
 import matlens
 from matlens.errors import LossyConversion, OutputExists, UnfitFormat
-from matlens.export.parquet import write_parquet
-from matlens.export.registry import FORMATS, find_format
+from matlens.export.item import Item
+from matlens.export.options import ExportOptions
+from matlens.export.registry import find_format, value_formats
+from matlens.export.writers.parquet import write_parquet
 from matlens.operations.convert import Output, convert
 from tests.support import FIXTURES
 
@@ -99,9 +101,7 @@ def test_safe_csv(tmp_path: Path) -> None:
     found = pd.read_csv(tmp_path / "s.csv", keep_default_na=False)["t"].tolist()
     assert found == ["'=1+1", "'+1", "'-1", "'@x", "'\t=1", "a=1", "", "'="]
     table = pa.table({"=cmd": ["=x"]})
-    from matlens.export.csv import write_csv
-
-    write_csv(table, tmp_path / "n.csv", safe=True)
+    find_format(None, "csv").write([Item("n", table)], tmp_path / "n.csv", ExportOptions(safe_csv=True))
     assert (tmp_path / "n.csv").read_text() == '"\'=cmd"\n"\'=x"\n'
 
 
@@ -277,10 +277,10 @@ def test_several_variables_need_a_folder_or_a_name(tmp_path: Path) -> None:
 
 
 def test_formats_by_name_and_suffix() -> None:
-    for found in FORMATS:
+    for found in value_formats():
         assert find_format(None, found.name) is found
         assert all(find_format(f"x{suffix.upper()}") is found for suffix in found.suffixes)
-    with pytest.raises(UnfitFormat, match=r"x\.xls: no format has the suffix \.xls; there are \.parquet"):
+    with pytest.raises(UnfitFormat, match=r"x\.xls: no format has the suffix \.xls; there are \.arrow"):
         find_format("x.xls")
 
 
@@ -302,11 +302,8 @@ def test_names_of_columns_from_a_value_beside(tmp_path: Path) -> None:
 
 
 def test_global_variables_and_strict(tmp_path: Path) -> None:
-    from matlens.export.item import Item
-    from matlens.export.mat import write_mat
-
     with matlens.from_loadmat({"g": 1.0, "__globals__": ["g"]}) as file:
-        write_mat([Item.of_value("g", file["g"])], tmp_path / "g.mat")
+        find_format("g.mat").write([Item.of_value("g", file["g"])], tmp_path / "g.mat", ExportOptions())
     assert scipy.io.loadmat(tmp_path / "g.mat")["__globals__"] == ["g"]
     with pytest.raises(LossyConversion, match="the global flag is kept in the metadata only"):
         write(tmp_path / "g.mat", tmp_path / "g.parquet", strict=True)

@@ -16,7 +16,9 @@ import matlens
 from matlens.errors import MatlensError, UnfitFormat
 from matlens.export import mat
 from matlens.export.item import Item
-from matlens.export.mat import matlab_names, write_mat
+from matlens.export.mat_encoder import matlab_names
+from matlens.export.options import ExportOptions
+from matlens.export.registry import find_format
 from matlens.operations.diff import diff_nodes
 from tests.support import FIXTURES, assert_same, fixture_files, mat_files
 
@@ -24,8 +26,12 @@ SCIPY_CANNOT = {"char_unicode.mat"}
 """Surrogate pairs: SciPy counts code points where the dims count UTF-16 units, in MATLAB's own file as well."""
 
 
+def write_mat(items: list[Item], target: Path) -> list[Any]:
+    return find_format(None, "mat").write(items, target, ExportOptions(force=True))
+
+
 def save(file: matlens.MatFile, names: list[str], target: Path) -> list[Any]:
-    return write_mat([Item.of_value(name, file.at(name)) for name in names], target, force=True)
+    return write_mat([Item.of_value(name, file.at(name)) for name in names], target)
 
 
 @pytest.mark.parametrize("path", [*mat_files(), *fixture_files()])
@@ -34,7 +40,7 @@ def test_every_variable_comes_back(path: Path, tmp_path: Path) -> None:
     with matlens.open(path) as file:
         for name, node in file.items():
             try:
-                (*notes,) = write_mat([Item.of_value(name, node)], tmp_path / "one.mat", force=True)
+                (*notes,) = write_mat([Item.of_value(name, node)], tmp_path / "one.mat")
             except MatlensError:
                 assert node.error is not None or _fails(node)
                 continue

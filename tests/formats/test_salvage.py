@@ -15,7 +15,7 @@ import scipy.io
 
 import matlens
 from matlens.errors import CorruptFile
-from matlens.export.mat import MI_MATRIX
+from matlens.export.mat_encoder import MI_MATRIX
 from tests.support import assert_same, run
 
 BAD_TYPE = 99

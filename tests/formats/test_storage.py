@@ -292,7 +292,7 @@ def test_sparse_matrices_of_v73(tmp_path: Path, dtype: str) -> None:
 CONVERT = """
 import sys, threading, time
 import matlens
-from matlens.export.parquet import write_parquet
+from matlens.export.writers.parquet import write_parquet
 
 def convert(path, name):
     with matlens.open(path) as file:

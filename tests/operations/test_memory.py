@@ -16,7 +16,7 @@ from mat73_writer import Mat73Writer
 CHILD = """
 import sys
 from pathlib import Path
-import matlens.operations.convert, matlens.export.parquet, matlens.formats.v73.reader
+import matlens.operations.convert, matlens.export.writers.parquet, matlens.formats.v73.reader
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()

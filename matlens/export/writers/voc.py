@@ -7,29 +7,29 @@ Classes Challenge 2012*, which is written in MATLAB: the first pixel is 1, the l
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from matlens.escape import safe_text
 from matlens.export.atomic import atomic_folder
-from matlens.export.images import BoxesByImage, file_stems
+from matlens.export.format import BoxesFormat
 
-__all__ = ["write_voc"]
+if TYPE_CHECKING:
+    from matlens.export.images import BoxesByImage
+
+__all__ = ["FORMATS"]
 
 
-def write_voc(found: BoxesByImage, folder: str | Path, *, force: bool = False) -> None:
-    """Write one XML file for each image into `folder`.
+class _Voc(BoxesFormat):
+    """An XML file for each image in a folder."""
 
-    Raises
-    ------
-    OutputExists
-        If `folder` holds something and `force` is false.
-    """
-    with atomic_folder(folder, force=force) as opened:
-        for i, stem in enumerate(file_stems(found.images)):
-            with opened(f"{stem}.xml") as file:
-                tree = ET.ElementTree(_annotation(i, found))
-                ET.indent(tree)
-                tree.write(file, encoding="utf-8", xml_declaration=True)
+    def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
+        with atomic_folder(target, force=force) as opened:
+            for i, stem in enumerate(found.stems()):
+                with opened(f"{stem}.xml") as file:
+                    tree = ET.ElementTree(_annotation(i, found))
+                    ET.indent(tree)
+                    tree.write(file, encoding="utf-8", xml_declaration=True)
 
 
 def _annotation(i: int, found: BoxesByImage) -> ET.Element:
@@ -64,3 +64,6 @@ def _add(parent: ET.Element, tag: str, text: str = "") -> ET.Element:
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
+
+
+FORMATS = (_Voc("voc", (), "Pascal VOC", "boxes"),)

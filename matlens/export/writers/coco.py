@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matlens.columns.build import json_safe
 from matlens.export.atomic import atomic_output
-from matlens.export.images import BoxesByImage
+from matlens.export.format import BoxesFormat
 
-__all__ = ["write_coco"]
+if TYPE_CHECKING:
+    from matlens.export.images import BoxesByImage
+
+__all__ = ["FORMATS"]
 
 
-def write_coco(found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
-    """Write boxes as a COCO document; what else is known of a box goes to its ``attributes``.
+class _Coco(BoxesFormat):
+    """What else is known of a box goes to its ``attributes``."""
 
-    Raises
-    ------
-    OutputExists
-        If `target` exists and `force` is false.
-    """
-    document = {
-        "info": {"description": f"{source}, converted by matlens".lstrip(", "), "version": "1.0"},
-        "licenses": [],
-        "images": [_image(i, name, found) for i, name in enumerate(found.images)],
-        "annotations": [_annotation(k, found) for k in range(len(found.boxes))],
-        "categories": [{"id": i + 1, "name": name, "supercategory": ""} for i, name in enumerate(found.classes)],
-    }
-    with atomic_output(target, force=force) as file:
-        file.write(json.dumps(document, default=str).encode())
+    def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
+        document = {
+            "info": {"description": f"{source}, converted by matlens".lstrip(", "), "version": "1.0"},
+            "licenses": [],
+            "images": [_image(i, name, found) for i, name in enumerate(found.images)],
+            "annotations": [_annotation(k, found) for k in range(len(found.boxes))],
+            "categories": [{"id": i + 1, "name": name, "supercategory": ""} for i, name in enumerate(found.classes)],
+        }
+        with atomic_output(target, force=force) as file:
+            file.write(json.dumps(document, default=str).encode())
 
 
 def _image(i: int, name: str, found: BoxesByImage) -> dict[str, Any]:
@@ -45,6 +43,8 @@ def _image(i: int, name: str, found: BoxesByImage) -> dict[str, Any]:
 
 
 def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
+    from matlens.columns.build import json_safe
+
     xmin, ymin, xmax, ymax = found.boxes[k].tolist()
     annotation = {
         "id": k + 1,
@@ -56,3 +56,6 @@ def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
         "segmentation": [],
     }
     return annotation | ({"attributes": json_safe(found.extras[k])} if found.extras[k] else {})
+
+
+FORMATS = (_Coco("coco", (".json",), "COCO", "boxes"),)

@@ -1,4 +1,4 @@
-"""MAT-files of v7, written element by element from what the readers of any version give.
+"""Variables of MAT-files of v7, encoded element by element from what the readers of any version give.
 
 Dims of empty arrays, UTF-16 text, global flags, function handles and old objects are kept.
 Layout after MathWorks, *MAT-File Format* (R2023b), chapter "Level 5 MAT-Files".
@@ -12,16 +12,13 @@ import time
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.columns.notes import Note
-from matlens.errors import LossyConversion, UnfitFormat, UnsupportedValue
-from matlens.export.atomic import atomic_output
-from matlens.export.item import Item
+from matlens.errors import UnfitFormat, UnsupportedValue
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
@@ -31,7 +28,7 @@ from matlens.names import unique_names
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
 
-__all__ = ["matlab_names", "write_mat"]
+__all__ = ["encode_variable", "file_header", "matlab_names"]
 
 MI_INT8, MI_UINT8, MI_UINT16, MI_INT32, MI_UINT32, MI_DOUBLE = 1, 2, 4, 5, 6, 9
 _STORAGE = {
@@ -51,47 +48,6 @@ MAX_NAME = 63
 MAX_BYTES = 2**32 - 1
 BLOCK = 64
 """From so many elements on, those of equal dims are encoded together."""
-
-
-def write_mat(items: Sequence[Item], target: str | Path, *, force: bool = False, strict: bool = False) -> list[Note]:
-    """Write several values as variables of a compressed v7 file.
-
-    With `strict`, nothing is written if something would be lost.
-
-    Returns
-    -------
-    list of Note
-        What could not be written, or not under its name.
-
-    Raises
-    ------
-    UnfitFormat
-        For a variable of 4 GB or more.
-    LossyConversion
-    OutputExists
-        If `target` exists and `force` is false.
-    """
-    written = [item for item in items if item.node is not None]
-    names = matlab_names([item.name for item in written])
-    notes = [
-        Note(item.name, f"named {name}")
-        for item, name in zip(written, names, strict=True)
-        if name != item.name and item.node is not None
-    ]
-    with atomic_output(target, force=force) as file:
-        file.write(_file_header())
-        for item, name in zip(written, names, strict=True):
-            try:
-                data, found = encode_variable(item.node, name)  # type: ignore[arg-type]
-            except UnsupportedValue as error:
-                notes.append(Note(item.name, f"not written: {error.message}"))
-                continue
-            file.write(data)
-            notes += found
-            item.on_rows(item.num_rows)
-        if strict and notes:
-            raise LossyConversion("; ".join(map(str, notes)), file=str(target))
-    return notes
 
 
 def matlab_names(names: Iterable[str]) -> list[str]:
@@ -121,7 +77,8 @@ def encode_variable(node: Node, name: str) -> tuple[bytes, list[Note]]:
     return struct.pack("<II", MI_COMPRESSED, len(data)) + data, encoder.notes
 
 
-def _file_header() -> bytes:
+def file_header() -> bytes:
+    """The first 128 bytes of a file."""
     text = f"MATLAB 5.0 MAT-file, written by matlens, created on: {time.strftime('%a %b %d %H:%M:%S %Y')}"
     return text.encode().ljust(116)[:116] + bytes(8) + struct.pack("<H", 0x0100) + b"IM"
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from matlens.columns.table import METADATA_KEY
+from matlens.columns.notes import Note
 from matlens.errors import MatlensError, MissingExtra
 from matlens.export.atomic import atomic_path
-from matlens.export.item import Item
+from matlens.export.format import Format
+from matlens.export.options import ExportOptions
 from matlens.export.room import with_room
-from matlens.export.sqlite import METADATA_TABLE, quoted
+from matlens.export.writers.sqlite import METADATA_TABLE, quoted
 from matlens.names import unique_names
 
-__all__ = ["connect", "write_duckdb"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from matlens.export.item import Item
+
+__all__ = ["FORMATS", "connect"]
 
 
 def connect(database: str | Path = ":memory:") -> Any:
@@ -34,34 +38,31 @@ def connect(database: str | Path = ":memory:") -> Any:
     return duckdb.connect(str(database), config=config)
 
 
-def write_duckdb(items: Sequence[Item], target: str | Path, *, force: bool = False) -> None:
-    """Write several values as tables of one database.
-
-    Raises
-    ------
-    MissingExtra
-        Without the package duckdb.
-    OutputExists
-        If `target` exists and `force` is false.
-    """
-    names = unique_names([METADATA_TABLE, *(item.name for item in items)], fold=True)[1:]
-    with atomic_path(target, force=force) as temporary:
-        connection = connect(temporary)
-        try:
-            connection.execute(f"create table {METADATA_TABLE} (name varchar primary key, metadata varchar)")
-            for name, item in zip(names, items, strict=True):
-                _write_table(connection, name, item, temporary)
-        except (MatlensError, OSError):
-            raise
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("_duckdb", "duckdb"):
+class _DuckDb(Format):
+    def write(self, items: Sequence[Item], target: Path, options: ExportOptions) -> list[Note]:
+        names = unique_names([METADATA_TABLE, *(item.name for item in items)], fold=True)[1:]
+        with atomic_path(target, force=options.force) as temporary:
+            connection = connect(temporary)
+            try:
+                connection.execute(f"create table {METADATA_TABLE} (name varchar primary key, metadata varchar)")
+                for name, item in zip(names, items, strict=True):
+                    _write_table(connection, name, item, temporary)
+            except (MatlensError, OSError):
                 raise
-            raise OSError(f"DuckDB: {str(error).splitlines()[0]}") from None
-        finally:
-            connection.close()
+            except Exception as error:
+                if type(error).__module__.partition(".")[0] not in ("_duckdb", "duckdb"):
+                    raise
+                raise OSError(f"DuckDB: {str(error).splitlines()[0]}") from None
+            finally:
+                connection.close()
+        return []
 
 
 def _write_table(connection: Any, name: str, item: Item, file: Path) -> None:
+    import pyarrow as pa
+
+    from matlens.columns.table import METADATA_KEY
+
     metadata = (item.schema.metadata or {}).get(METADATA_KEY, b"{}").decode()
     connection.execute(f"insert into {METADATA_TABLE} values (?, ?)", [name, metadata])
     if not len(item.schema):
@@ -88,3 +89,6 @@ def _write_table(connection: Any, name: str, item: Item, file: Path) -> None:
         raise
     finally:
         connection.unregister("matlens_rows")
+
+
+FORMATS = (_DuckDb("duckdb", (".duckdb", ".ddb"), "DuckDB database", many=True),)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from matlens.columns.stored_tables import as_table
-from matlens.columns.table import Table
+from matlens.columns.notes import Note
 from matlens.export.atomic import atomic_output
+from matlens.export.format import Format
+from matlens.export.options import ExportOptions
 
-__all__ = ["write_parquet"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from matlens.columns.table import Table
+    from matlens.export.item import Item
+
+__all__ = ["FORMATS", "write_parquet"]
 
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 64 << 20
@@ -21,6 +25,13 @@ DICTIONARY_BYTES = 128 << 10
 """Columns of more distinct values are stored plainly: a dictionary of all of them would only add to them."""
 
 Compression = Literal["zstd", "snappy", "gzip", "none"]
+
+
+class _Parquet(Format):
+    def write(self, items: Sequence[Item], target: Path, options: ExportOptions) -> list[Note]:
+        for_matlab = options.consumer == "matlab"
+        write_parquet(items[0], target, force=options.force, compression="snappy" if for_matlab else "zstd")
+        return []
 
 
 def write_parquet(
@@ -31,7 +42,7 @@ def write_parquet(
     Parameters
     ----------
     table : Table or pyarrow.Table
-        A reader is written window by window.
+        A table is written window by window.
     target : str or Path
     force : bool
         Overwrite an existing file.
@@ -42,27 +53,36 @@ def write_parquet(
     OutputExists
         If `target` exists and `force` is false.
     """
-    reader = as_table(table)
+    import pyarrow.parquet as pq
+
+    from matlens.columns.stored_tables import as_table
+
+    table = as_table(table)
     with (
         atomic_output(target, force=force) as file,
         pq.ParquetWriter(
-            file, reader.schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES
+            file, table.schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES
         ) as writer,
     ):
-        for group in _row_groups(reader.schema, reader.batches()):
+        for group in _row_groups(table):
             rows = max(1, min(ROW_GROUP_ROWS, ROW_GROUP_BYTES * group.num_rows // max(group.nbytes, 1)))
             writer.write_table(group, row_group_size=rows)
 
 
-def _row_groups(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+def _row_groups(table: Table) -> Iterator[pa.Table]:
     """Batches put together until they are as large as a row group should be."""
+    import pyarrow as pa
+
     waiting: list[pa.RecordBatch] = []
     rows = nbytes = 0
-    for batch in batches:
+    for batch in table.batches():
         if waiting and (rows + batch.num_rows > ROW_GROUP_ROWS or nbytes + batch.nbytes > ROW_GROUP_BYTES):
-            yield pa.Table.from_batches(waiting, schema)
+            yield pa.Table.from_batches(waiting, table.schema)
             waiting, rows, nbytes = [], 0, 0
         waiting.append(batch)
         rows, nbytes = rows + batch.num_rows, nbytes + batch.nbytes
     if waiting:
-        yield pa.Table.from_batches(waiting, schema)
+        yield pa.Table.from_batches(waiting, table.schema)
+
+
+FORMATS = (_Parquet("parquet", (".parquet", ".pq"), "Apache Parquet"),)

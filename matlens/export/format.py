@@ -1,0 +1,96 @@
+"""What an output format is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal
+
+from matlens.columns.notes import Note
+from matlens.errors import LossyConversion, UnfitFormat
+from matlens.export.atomic import atomic_output
+from matlens.export.options import ExportOptions
+
+if TYPE_CHECKING:
+    from matlens.export.images import BoxesByImage
+    from matlens.export.item import Item
+
+__all__ = ["BoxesFormat", "Format", "refuse_losses"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """An output format; its subclasses write it.
+
+    Attributes
+    ----------
+    name : str
+    suffixes : tuple of str
+        The first is that of the files in a folder.
+    text : str
+        The name in words.
+    takes : {"tables", "array", "values", "boxes"}
+        The tables of values, one array, MATLAB's values themselves, or bounding boxes by image.
+    many : bool
+        Whether one file holds several values.
+    understands : tuple of str
+        The `ExportOptions` beyond `force` and `strict` that make a difference.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    text: str
+    takes: Literal["tables", "array", "values", "boxes"] = "tables"
+    many: bool = False
+    understands: tuple[str, ...] = ()
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files rather than one."""
+        return not self.suffixes
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it can be written to a pipe."""
+        return type(self).stream is not Format.stream
+
+    def write(self, items: Sequence[Item], target: Path, options: ExportOptions) -> list[Note]:
+        """Write values to one file, whole or not at all; what is lost beyond the notes of their tables.
+
+        Raises
+        ------
+        UnfitFormat
+            If the format cannot hold the values.
+        OutputExists, LossyConversion
+        """
+        with atomic_output(target, force=options.force) as file:
+            notes = self.stream(items[0], file, options)
+            refuse_losses(notes, options, str(target))
+            return notes
+
+    def stream(self, item: Item, file: IO[bytes], options: ExportOptions) -> list[Note]:
+        """Write one value to an open file, which cannot seek."""
+        raise UnfitFormat(f"{self.text} cannot be written to a pipe")
+
+
+class BoxesFormat(Format):
+    """A format of data sets for detectors."""
+
+    def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
+        """Write boxes to a file or folder, which is whole or absent; `source` says where they come from.
+
+        Raises
+        ------
+        UnfitFormat
+            If the format needs the sizes of images, and some are not known.
+        OutputExists
+        """
+        raise NotImplementedError
+
+
+def refuse_losses(notes: Sequence[Note], options: ExportOptions, file: str) -> None:
+    """Raise `LossyConversion` if there is a loss and the options ask for it."""
+    lossy = [str(note) for note in notes if note.is_lossy]
+    if options.strict and lossy:
+        raise LossyConversion(f"{len(lossy)} losses, nothing is written: {'; '.join(lossy)}", file=file)
