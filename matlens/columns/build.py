@@ -12,13 +12,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns.object_columns import items_of
-from matlens.columns.plan import ColumnPlan, Planner, column_path, is_numeric, reorder_children
+from matlens.columns.plan import ColumnPlan, Plan, column_path, is_numeric
+from matlens.columns.planner import Level, Planner
 from matlens.columns.unify import Kind, Layout, row_major
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.ragged import counts_to_offsets, ragged_ranges, units_to_utf8
 from matlens.formats.reader import Reader
 from matlens.formats.records import Children, Elements, Headers, Int64s
-from matlens.formats.visit import Walk, kinds
+from matlens.formats.visit import Visitor, field_of_records
 from matlens.names import safe_column_names
 from matlens.values.kinds import char_values
 from matlens.values.loadmat_form import decode_values, function_texts
@@ -30,44 +31,44 @@ __all__ = ["ColumnBuilder", "build_column", "json_safe", "leaf_array", "printabl
 def build_column(reader: Reader, elements: Elements, path: str) -> pa.Array:
     """Arrow array of n entries, one for each element, planned from just these."""
     planner = Planner(reader, keep=True)
-    planner.plan([(elements, path)])
-    return ColumnBuilder(reader, planner).build(elements, path)
+    planner.survey([(elements, path)])
+    return ColumnBuilder(reader, planner.plan, planner.levels).visit(elements, path)
 
 
-class ColumnBuilder:
-    """Builds Arrow arrays from elements of one reader, in the forms that a planner has found.
+class ColumnBuilder(Visitor):
+    """Builds an Arrow array of each level, in the form that a plan has for it; a level is known by its path.
 
-    Where the planner has kept the headers of a column, these are used and given up.
+    Where the planner has kept the headers of a column in `levels`, these are used and given up.
     """
 
-    def __init__(self, reader: Reader, planner: Planner) -> None:
-        self._reader = reader
-        self._planner = planner
-        self._walk = Walk(reader)
+    def __init__(self, reader: Reader, plan: Plan, levels: dict[str, Level] | None = None) -> None:
+        super().__init__(reader)
+        self._plan, self._levels = plan, {} if levels is None else levels
 
-    def build(self, elements: Elements, path: str, owner: Int64s | None = None) -> pa.Array:
-        """Arrow array of n entries, one for each element."""
-        plan = self._planner.columns.get(path)
-        if plan is None:
+    def visit(self, elements: Elements, where: Any = "", owner: Int64s | None = None) -> pa.Array:
+        if where not in self._plan.columns:
             return pa.nulls(len(elements))
-        headers, groups = self._planner.levels.pop(path, (None, None))
-        if headers is None:
-            headers = self._walk.enter(elements, owner)
-            headers.raise_first_error()
-        else:
-            self._walk.enter_known(elements, owner)
-        column = self._build_kind(headers, plan, groups)
-        self._walk.leave()
-        return column
+        if where not in self._levels:
+            return super().visit(elements, where, owner)
+        headers, groups = self._levels.pop(where)
+        self.walk.enter_known(elements.positions, np.zeros(len(elements), np.int64) if owner is None else owner)
+        try:
+            return self._column(headers, groups, self._plan.columns[where])
+        finally:
+            self.walk.leave()
 
-    def _build_kind(self, headers: Headers, plan: ColumnPlan, groups: list[Children] | None) -> pa.Array:
+    def level(self, headers: Headers, where: str) -> pa.Array:
+        self.refuse_damaged(headers, None)
+        return self._column(headers, None, self._plan.columns[where])
+
+    def _column(self, headers: Headers, groups: list[Children] | None, plan: ColumnPlan) -> pa.Array:
         if plan.kind == Kind.NUMBER:
             return self._numbers(headers, plan)
         if plan.kind is None:
             return self._json(headers)
         index = np.flatnonzero(~(is_numeric(headers) & (headers.numel == 0)))
         if not len(index):
-            return pa.nulls(len(headers), self._planner.type_of(plan.path))
+            return pa.nulls(len(headers), self._plan.type_of(plan.path))
         present = headers if len(index) == len(headers) else headers.take(index)
         match plan.kind:
             case Kind.CHAR:
@@ -79,14 +80,14 @@ class ColumnBuilder:
             case Kind.SPARSE:
                 array = self._sparse(present, plan)
             case Kind.FUNCTION:
-                array = pa.array(function_texts(self._reader, present), pa.string())
+                array = pa.array(function_texts(self.reader, present), pa.string())
             case _:
                 array = self._objects(present, plan)
         return _spread(array, index, len(headers))
 
     def _objects(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
-        values = decode_values(self._reader, headers.elements)
-        kind = self._planner.type_of(plan.path)
+        values = decode_values(self.reader, headers.elements)
+        kind = self._plan.type_of(plan.path)
         if plan.object_item is None:
             return pa.array([None if is_undecoded(value) else _json_text(value) for value in values], kind)
         lists = [items_of(value) for value in values]
@@ -120,10 +121,8 @@ class ColumnBuilder:
 
     def _gather(self, headers: Headers, plan: ColumnPlan) -> NDArray[Any]:
         """Values of all elements one after another, in the dtype of the column."""
-        dtype, parts = plan.dtype, []
-        for _, index in kinds(headers):
-            values, _ = self._reader.gather(headers if len(index) == len(headers) else headers.take(index))
-            parts.append((index, values))
+        dtype = plan.dtype
+        parts = [(batch.index, self.reader.gather(batch.headers)[0]) for batch in self.batches(headers, None)]
         if len(parts) == 1:
             return parts[0][1].astype(dtype, copy=False)
         starts = counts_to_offsets(headers.numel)
@@ -136,28 +135,27 @@ class ColumnBuilder:
 
     def _chars(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
         if not plan.is_text_row:
-            texts = char_values(self._reader, headers)
+            texts = char_values(self.reader, headers)
             rows = [[text] if isinstance(text, str) else text.ravel(order="F").tolist() for text in texts]
             return pa.array([[printable(row) for row in item] for item in rows], pa.list_(pa.string()))
-        units, offsets = self._reader.gather(headers)
+        units, offsets = self.reader.gather(headers)
         data, ends = units_to_utf8(units, offsets)
         return _string_array(data, ends, plan.is_large)
 
     def _json(self, headers: Headers) -> pa.Array:
-        values = decode_values(self._reader, headers.elements)
+        values = decode_values(self.reader, headers.elements)
         texts = [None if v is None or (np.size(v) == 0 and v.dtype.kind != "U") else _json_text(v) for v in values]
         return pa.array(texts, pa.string())
 
     # --- containers ----------------------------------------------------------------
 
     def _cells(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
-        (group,) = groups or self._reader.children(headers)
-        owner = index[np.repeat(group.parents, np.diff(group.offsets))]
-        items = self.build(group.elements, f"{plan.path}{{}}", owner)
+        (group,) = groups or self.reader.children(headers)
+        items = self.visit(group.elements, f"{plan.path}{{}}", group.owners(index))
         return _list(items, np.diff(group.offsets), np.zeros(len(headers), bool), plan.is_large)
 
     def _structs(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
-        groups = groups or self._reader.children(headers)
+        groups = groups or self.reader.children(headers)
         total = int(headers.numel.sum())
         names, arrays = plan.fields, [self._field(groups, name, index, total, plan) for name in plan.fields]
         if names:
@@ -173,12 +171,12 @@ class ColumnBuilder:
         """Array of one field over all records, null where a record does not have it."""
         path = column_path(plan.path, name)
         if not any(name in (group.fields or ()) for group in groups):
-            return pa.nulls(total, self._planner.type_of(path))
-        elements, target, owner = reorder_children(groups, name, index)
-        return _spread(self.build(elements, path, owner), target, total)
+            return pa.nulls(total, self._plan.type_of(path))
+        elements, target, owner = field_of_records(groups, name, index)
+        return _spread(self.visit(elements, path, owner), target, total)
 
     def _sparse(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
-        triplets = self._reader.triplets(headers)
+        triplets = self.reader.triplets(headers)
         counts, none, large = np.diff(triplets.offsets), np.zeros(len(headers), bool), plan.is_large
         columns = [
             _list(pa.array(triplets.row), counts, none, large),

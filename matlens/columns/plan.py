@@ -6,7 +6,6 @@ is planned first, over the headers of every window, and the windows are built af
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,18 +14,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns.notes import Note
-from matlens.columns.object_columns import item_type, items_of
+from matlens.columns.object_columns import item_type
 from matlens.columns.unify import Kind, Layout, Shapes, common_dtype, holds_exactly, kinds_of, wide_candidates
 from matlens.formats.dtypes import value_dtype
-from matlens.formats.loadmat_output import is_undecoded
-from matlens.formats.ragged import ragged_ranges
-from matlens.formats.reader import Reader
-from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
-from matlens.formats.visit import Walk, kinds
+from matlens.formats.ragged import groups
+from matlens.formats.records import CLASS_DTYPES, Headers, Int64s, MatlabClass
 from matlens.names import safe_column_names
-from matlens.values.loadmat_form import decode_values
 
-__all__ = ["ColumnPlan", "Planner", "is_numeric", "leaf_type", "reorder_children"]
+__all__ = ["ColumnPlan", "Plan", "column_path", "is_numeric", "leaf_type", "list_type", "renamed_notes"]
 
 INT32_MAX = 2**31 - 1
 UTF8_BYTES = 3
@@ -35,13 +30,10 @@ UTF8_BYTES = 3
 _IS_NUMBER = np.zeros(256, bool)
 # Damaged elements that are passed over count as [], which is null.
 _IS_NUMBER[[*CLASS_DTYPES, MatlabClass.UNKNOWN]] = True
-_ITEMSIZE = np.zeros(256, np.int64)
+ITEMSIZE = np.zeros(256, np.int64)
 for _cls, _dtype in CLASS_DTYPES.items():
-    _ITEMSIZE[_cls] = _dtype.itemsize
-_ITEMSIZE[MatlabClass.CHAR] = UTF8_BYTES
-
-Level = tuple[Headers, list[Children]]
-"""The headers of a level of values, and their children."""
+    ITEMSIZE[_cls] = _dtype.itemsize
+ITEMSIZE[MatlabClass.CHAR] = UTF8_BYTES
 
 
 @dataclass(slots=True)
@@ -58,6 +50,8 @@ class ColumnPlan:
         Field names of structs, in order of first appearance.
     lacking : bool
         Some structs do not have this field.
+    records : int
+        Elements of all structs or cells.
     """
 
     path: str
@@ -65,6 +59,7 @@ class ColumnPlan:
     fields: list[str] = field(default_factory=list)
     lacking: bool = False
     shapes: Shapes = field(default_factory=Shapes)
+    records: int = 0
     _classes: dict[int, str] = field(default_factory=dict)
     _types: dict[tuple[int, bool, bool], bool] = field(default_factory=dict)
     _exact: dict[Any, bool] = field(default_factory=dict)
@@ -72,11 +67,32 @@ class ColumnPlan:
     _vectors_only: bool = True
     _ones_only: bool = True
     _units: int = 0
-    _records: int = 0
     _sparse_types: set[tuple[bool, bool]] = field(default_factory=set)
     object_classes: set[str] = field(default_factory=set)
     objects_alone: bool = True
     objects_known: bool = True
+
+    def merge(self, other: ColumnPlan) -> ColumnPlan:
+        """The plan of the elements of both."""
+        return ColumnPlan(
+            self.path,
+            kinds=list(dict.fromkeys((*self.kinds, *other.kinds))),
+            fields=list(dict.fromkeys((*self.fields, *other.fields))),
+            lacking=self.lacking or other.lacking,
+            shapes=self.shapes.merge(other.shapes),
+            records=self.records + other.records,
+            _classes=other._classes | self._classes,
+            _types=self._types | {key: filled or self._types.get(key, False) for key, filled in other._types.items()},
+            _exact=self._exact | {key: exact and self._exact.get(key, True) for key, exact in other._exact.items()},
+            _rows_only=self._rows_only and other._rows_only,
+            _vectors_only=self._vectors_only and other._vectors_only,
+            _ones_only=self._ones_only and other._ones_only,
+            _units=self._units + other._units,
+            _sparse_types=self._sparse_types | other._sparse_types,
+            object_classes=self.object_classes | other.object_classes,
+            objects_alone=self.objects_alone and other.objects_alone,
+            objects_known=self.objects_known and other.objects_known,
+        )
 
     def add(self, headers: Headers) -> Int64s:
         """Take notice of some elements; indices of those that are not null."""
@@ -94,7 +110,7 @@ class ColumnPlan:
         return present
 
     def _note_classes(self, headers: Headers) -> None:
-        for (cls, is_complex, is_logical), index in kinds(headers):
+        for (cls, is_complex, is_logical), index in groups(headers.cls, headers.is_complex, headers.is_logical):
             if cls == MatlabClass.UNKNOWN:
                 continue
             self._classes.setdefault(2 * cls + is_logical, headers.class_name(int(index[0])))
@@ -110,10 +126,10 @@ class ColumnPlan:
             self._units += int(numel.sum())
             self._rows_only &= bool((((dims[:, 0] == 1) & flat) | (numel == 0)).all())
         elif self.kinds == [Kind.CELL]:
-            self._records += int(numel.sum())
+            self.records += int(numel.sum())
             self._vectors_only &= bool((flat & ((dims == 1).any(axis=1) | (numel == 0))).all())
         elif self.kinds == [Kind.STRUCT]:
-            self._records += int(numel.sum())
+            self.records += int(numel.sum())
             self._ones_only &= bool((numel == 1).all())
 
     # --- what follows --------------------------------------------------------------
@@ -171,7 +187,7 @@ class ColumnPlan:
     @property
     def is_large(self) -> bool:
         """Whether offsets into all items of the column need 64 bits."""
-        return max(self.shapes.items, self._records, self._units * UTF8_BYTES) > INT32_MAX
+        return max(self.shapes.items, self.records, self._units * UTF8_BYTES) > INT32_MAX
 
     def notes(self) -> list[Note]:
         """Every choice that is not plain, and whether it loses something."""
@@ -215,113 +231,37 @@ def is_numeric(headers: Headers) -> NDArray[np.bool_]:
     return np.asarray(_IS_NUMBER[headers.cls])
 
 
-class Planner:
-    """Plans the columns below one or several paths, window by window.
+class Plan:
+    """Columns by path: a name, then the fields below it, with ``{}`` for the elements of cells.
 
-    Parameters
-    ----------
-    reader : Reader
-    keep : bool
-        Keep headers and children in `levels`, to build the only window from.
+    A plan comes of headers alone, and plans of several windows, values or files merge.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matlens.formats.memory import LoadmatReader
+    >>> from matlens.columns.planner import plan_of
+    >>> first, second = (plan_of(LoadmatReader({"x": x}), "x") for x in (np.int8([[1]]), np.int16([[1, 2]])))
+    >>> first.type_of("x"), second.type_of("x"), first.merge(second).type_of("x")
+    (DataType(int8), FixedSizeListType(fixed_size_list<element: int16>[2]), ListType(list<element: int16>))
     """
 
-    def __init__(self, reader: Reader, *, keep: bool = False) -> None:
-        self._reader = reader
-        self._walk = Walk(reader)
-        self._keep = keep
-        self._values_of: set[str] | None = None
+    def __init__(self) -> None:
         self.columns: dict[str, ColumnPlan] = {}
-        self.levels: dict[str, Level] = {}
 
-    def add(self, elements: Elements, path: str, owner: Int64s | None = None) -> Int64s:
-        """Plan with some elements of a column; about how many bytes each will take in Arrow."""
-        headers = self._walk.enter(elements, owner)
-        headers.raise_first_error()
-        plan = self.columns.setdefault(path, ColumnPlan(path))
-        if self._values_of is None:
-            index = plan.add(headers)
-        else:
-            index = np.flatnonzero(~(is_numeric(headers) & (headers.numel == 0)))
-            if path in self._values_of:
-                self._add_values(plan, headers)
-        sizes = headers.numel * _ITEMSIZE[headers.cls] * (1 + headers.is_complex) + 1
-        groups: list[Children] = []
-        if plan.kinds == [Kind.OPAQUE] and len(index):
-            self._add_objects(plan, headers.take(index))
-        if plan.kinds in ([Kind.CELL], [Kind.STRUCT]) and len(index):
-            present = headers if len(index) == len(headers) else headers.take(index)
-            groups = self._reader.children(present)
-            below = self._cells if plan.kinds == [Kind.CELL] else self._structs
-            sizes += below(plan, groups, index, len(headers))
-        else:
-            sizes += np.where(is_numeric(headers) | (headers.cls == MatlabClass.CHAR), 0, headers.nbytes)
-        if self._keep:
-            self.levels[path] = headers, groups
-        self._walk.leave()
-        return np.asarray(sizes)
-
-    def _add_objects(self, plan: ColumnPlan, headers: Headers) -> None:
-        """Whether each stands for one element; how many an object holds is not in its header."""
-        plan.object_classes |= set(headers.class_names.values())
-        if plan.object_item is not None and plan.objects_alone:
-            values = decode_values(self._reader, headers.elements)
-            plan.objects_known &= not any(is_undecoded(value) for value in values)
-            plan.objects_alone = plan.objects_known and all(len(items_of(value)) == 1 for value in values)
-
-    def _cells(self, plan: ColumnPlan, groups: list[Children], index: Int64s, total: int) -> Int64s:
-        sizes = np.zeros(total, np.int64)
-        for group in groups:
-            owner = index[np.repeat(group.parents, np.diff(group.offsets))]
-            if len(owner):
-                below = self.add(group.elements, f"{plan.path}{{}}", owner)
-                sizes += np.bincount(owner, below, total).astype(np.int64)
-        return sizes
-
-    def _structs(self, plan: ColumnPlan, groups: list[Children], index: Int64s, total: int) -> Int64s:
-        sizes = np.zeros(total, np.int64)
-        names = list(dict.fromkeys(name for group in groups for name in group.fields or ()))
-        records = sum(int(group.offsets[-1]) for group in groups)
-        seen = plan._records > records
-        added = [name for name in names if name not in plan.fields]
-        plan.fields += added
-        for name in names:
-            elements, _, owner = reorder_children(groups, name, index)
-            path = column_path(plan.path, name)
-            below = self.add(elements, path, owner)
-            sizes += np.bincount(owner, below, total).astype(np.int64)
-            self.columns[path].lacking |= len(elements) < records or (seen and name in added)
-        for name in plan.fields:
-            if name not in names:
-                self.columns[column_path(plan.path, name)].lacking = True
-        return sizes
-
-    def _add_values(self, plan: ColumnPlan, headers: Headers) -> None:
-        for _, index in kinds(headers):
-            plan.add_values(self._reader.gather(headers.take(index))[0])
-
-    def plan(self, columns: Sequence[tuple[Elements, str]], window: int | None = None) -> Int64s:
-        """Plan columns of equal length, `window` rows at a time; about how many bytes each row will take.
-
-        Where classes alone do not tell a dtype, the values of such columns are read.
-        """
-        sizes = self._pass(columns, window)
-        wanting = {path for path, plan in self.columns.items() if plan.needs_values}
-        if wanting:
-            self._values_of, self._walk, self._keep = wanting, Walk(self._reader), False
-            self._pass(columns, window)
-        return sizes
-
-    def _pass(self, columns: Sequence[tuple[Elements, str]], window: int | None) -> Int64s:
-        total = max((len(elements) for elements, _ in columns), default=0)
-        step = window or max(total, 1)
-        sizes = np.zeros(total, np.int64)
-        for start in range(0, total, step):
-            rows = slice(start, start + step)
-            for elements, path in columns:
-                sizes[rows] += self.add(elements.take(rows), path)
-        return sizes
-
-    # --- types ---------------------------------------------------------------------
+    def merge(self, other: Plan) -> Plan:
+        """The plan of all elements of both."""
+        merged = Plan()
+        for path in dict.fromkeys((*self.columns, *other.columns)):
+            found = [plan.columns[path] for plan in (self, other) if path in plan.columns]
+            merged.columns[path] = found[0].merge(found[-1]) if len(found) == 2 else found[0].merge(ColumnPlan(path))
+        for path, plan in merged.columns.items():
+            for part in (self, other):
+                known = part.columns.get(path)
+                for name in plan.fields if known is not None and known.records else ():
+                    if known is not None and name not in known.fields:
+                        merged.columns[column_path(path, name)].lacking = True
+        return merged
 
     def type_of(self, path: str) -> pa.DataType:
         """Arrow type of the column at `path`."""
@@ -400,27 +340,3 @@ def _number_type(shapes: Shapes, leaf: pa.DataType, large: bool) -> pa.DataType:
 
 def list_type(items: pa.DataType, large: bool) -> pa.DataType:
     return pa.large_list(items) if large else pa.list_(items)
-
-
-def reorder_children(groups: list[Children], name: str, index: Int64s) -> tuple[Elements, Int64s, Int64s]:
-    """Elements of one field over all structs, the record of each, and the element that owns it.
-
-    `index` says which elements the parents of the groups are.
-    """
-    total = max((int(group.parents.max(initial=-1)) for group in groups), default=-1) + 1
-    counts = np.zeros(total, np.int64)
-    for group in groups:
-        counts[group.parents] = np.diff(group.offsets)
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    targets, positions, owners = [], [], []
-    for group in groups:
-        if name not in (group.fields or ()):
-            continue
-        records = np.diff(group.offsets)
-        targets.append(ragged_ranges(starts[group.parents], records))
-        positions.append(group.column((group.fields or ()).index(name)).positions)
-        owners.append(index[np.repeat(group.parents, records)])
-    target = np.concatenate(targets)
-    order: Any = np.argsort(target, kind="stable") if len(groups) > 1 else slice(None)
-    elements = Elements(groups[0].elements.segment, np.concatenate(positions)[order])
-    return elements, target[order], np.concatenate(owners)[order]

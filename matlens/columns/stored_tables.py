@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from matlens.columns.build import ColumnBuilder, leaf_array, printable
 from matlens.columns.notes import Note
-from matlens.columns.plan import ColumnPlan, Planner, column_path, leaf_type, renamed_notes
+from matlens.columns.plan import ColumnPlan, column_path, leaf_type, renamed_notes
+from matlens.columns.planner import Planner
 from matlens.columns.table import Table, no_rows, with_metadata
 from matlens.columns.unify import Kind
 from matlens.errors import PathError, ShapeMismatch, UnsupportedValue
@@ -148,11 +149,11 @@ class ElementsTable(StoredTable):
         pairs = list(zip(self._columns, self._names, strict=True))
         total, window = self.num_rows, None
         if total > PROBE_ROWS and not self._is_small:
-            probed = Planner(self._reader).plan([(column.take(slice(PROBE_ROWS)), path) for column, path in pairs])
+            probed = Planner(self._reader).survey([(column.take(slice(PROBE_ROWS)), path) for column, path in pairs])
             if int(probed.mean() * total) > windows.WINDOW_BYTES or total * len(pairs) > KEPT_ELEMENTS:
                 window = max(1, min(windows.WINDOW_ROWS, int(windows.WINDOW_BYTES // max(probed.mean(), 1))))
         planner = Planner(self._reader, keep=window is None)
-        sizes = planner.plan(pairs, window)
+        sizes = planner.survey(pairs, window)
         if window is None and int(sizes.sum()) <= windows.WINDOW_BYTES:
             return planner, [0, total]
         planner.levels.clear()
@@ -168,26 +169,26 @@ class ElementsTable(StoredTable):
         if not self._open_structs or len(self._names) != 1:
             return None
         name = self._names[0]
-        plan = self._planned[0].columns.get(name)
+        plan = self._planned[0].plan.columns.get(name)
         fits = plan is not None and plan.kind == Kind.STRUCT and plan.is_record and plan.fields and not plan.may_miss
         return name if fits else None
 
     @cached_property
     def columns(self) -> pa.Schema:
-        planner = self._planned[0]
+        plan = self._planned[0].plan
         if self._opened is not None:
-            return pa.schema(list(planner.record_type(self._opened)))
-        types = [planner.type_of(name) for name in self._names]
+            return pa.schema(list(plan.record_type(self._opened)))
+        types = [plan.type_of(name) for name in self._names]
         return pa.schema(list(zip(safe_column_names(self._names), types, strict=True)))
 
     @property
     def about(self) -> dict[str, Any]:
-        planner, names = self._planned[0], self._names
+        plan, names = self._planned[0].plan, self._names
         paths = names
         if self._opened is not None:
-            names = planner.columns[self._opened].fields
+            names = plan.columns[self._opened].fields
             paths = [column_path(self._opened, name) for name in names]
-        known = [planner.columns.get(path, ColumnPlan(path)) for path in paths]
+        known = [plan.columns.get(path, ColumnPlan(path)) for path in paths]
         return {
             "columns": {
                 safe: _describe(plan) | ({} if safe == name else {"name": name})
@@ -197,13 +198,14 @@ class ElementsTable(StoredTable):
 
     @property
     def choices(self) -> list[Note]:
-        return renamed_notes(self._names) + self._planned[0].notes()
+        return renamed_notes(self._names) + self._planned[0].plan.notes()
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
-        builder = ColumnBuilder(self._reader, self._planned[0])
+        planner = self._planned[0]
+        builder = ColumnBuilder(self._reader, planner.plan, planner.levels)
         rows = slice(start, stop)
         arrays = [
-            builder.build(column.take(rows), name) for column, name in zip(self._columns, self._names, strict=True)
+            builder.visit(column.take(rows), name) for column, name in zip(self._columns, self._names, strict=True)
         ]
         if self._opened is not None:
             arrays = arrays[0].flatten()

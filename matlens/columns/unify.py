@@ -166,17 +166,29 @@ class Shapes:
         if self.columns is not None and not (first[1] == self.columns and (same or (dims[:, 1] == first[1]).all())):
             self.columns = None
 
+    def merge(self, other: Shapes) -> Shapes:
+        """What the elements of both have in common."""
+        known = [shapes for shapes in (self, other) if shapes.first is not None]
+        alike = len({shapes.first for shapes in known}) < 2
+        described = [shapes.described for shapes in (self, other) if shapes.described is not None]
+        return Shapes(
+            items=self.items + other.items,
+            first=known[0].first if known else None,
+            same=alike and all(shapes.same for shapes in known),
+            columns=known[0].columns if known and len({shapes.columns for shapes in known}) == 1 else None,
+            flat=self.flat and other.flat,
+            rows_one=self.rows_one and other.rows_one,
+            columns_one=self.columns_one and other.columns_one,
+            described=_shared_dims(described[0], described[-1]) if described else None,
+            empties=self.empties + other.empties,
+        )
+
     def _describe(self, headers: Headers) -> None:
         """Dims that all elements share, None for each that varies."""
         for size in np.flatnonzero(np.bincount(headers.ndim)).tolist():
             dims = headers.dims[:, :size] if (headers.ndim == size).all() else headers.dims[headers.ndim == size, :size]
             shared = [int(c[0]) if (c == c[0]).all() else None for c in dims.T]
-            if self.described is None:
-                self.described = shared
-            elif len(self.described) != size:
-                self.described = []
-            else:
-                self.described = [a if a == b else None for a, b in zip(self.described, shared, strict=True)]
+            self.described = _shared_dims(shared if self.described is None else self.described, shared)
 
     @property
     def layout(self) -> Layout:
@@ -216,6 +228,11 @@ class Shapes:
             return 0
         kept = self.columns if are_numbers and self.layout == Layout.ROWS else None
         return sum(n for dims, n in self.empties.items() if any(dims) and (dims[1] != kept or len(dims) != 2))
+
+
+def _shared_dims(a: list[int | None], b: list[int | None]) -> list[int | None]:
+    """Dims that two descriptions share, None for each that differs; nothing where their number does."""
+    return [x if x == y else None for x, y in zip(a, b, strict=True)] if len(a) == len(b) else []
 
 
 def row_major(dims: Int64s, counts: Int64s) -> Int64s:

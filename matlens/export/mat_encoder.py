@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from matlens.columns.notes import Note
 from matlens.errors import UnfitFormat, UnsupportedValue
-from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import Reader
-from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
+from matlens.formats.records import CLASS_DTYPES, Headers, MatlabClass
 from matlens.formats.v5.tags import MI_COMPRESSED, MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32
-from matlens.formats.visit import Walk, kinds
+from matlens.formats.visit import Batch, Visitor
 from matlens.names import unique_names
+from matlens.tree.file import from_loadmat
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
 
@@ -68,9 +68,10 @@ def matlab_names(names: Iterable[str]) -> list[str]:
 
 def encode_variable(node: Node, name: str) -> tuple[bytes, list[Note]]:
     """A value as a compressed top-level element, and notes on what changed inside it."""
-    encoder = _Encoder(node.owner.reader)
+    stored = from_loadmat({"value": node.to_numpy()})["value"] if node.is_part else node
+    encoder = _Encoder(stored.owner.reader, name.encode(), _GLOBAL if node.is_global and not node.is_part else 0)
     with node.owner.guard(node):
-        encoded = encoder.node(node, name.encode())
+        (encoded,) = encoder.visit(stored.elements, node.path)
         if len(encoded) > MAX_BYTES:
             raise UnfitFormat(f"{len(encoded):,} bytes: a v7 file holds variables of less than 4 GB")
     data = zlib.compress(encoded, 6)
@@ -107,122 +108,102 @@ def _array(cls: int, dims: Sequence[int], payload: Iterable[bytes], *, name: byt
     return struct.pack("<II", MI_MATRIX, len(body)) + body
 
 
-class _Encoder:
-    """Encodes values of one reader, level by level."""
+class _Encoder(Visitor):
+    """Encodes every element of a level as an array of its own; a level is known by the path of its column."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._walk = Walk(reader)
+    def __init__(self, reader: Reader, name: bytes, flags: int) -> None:
+        super().__init__(reader)
+        self._name, self._flags = name, flags
+        self._path = ""
         self.notes: list[Note] = []
 
-    def node(self, node: Node, name: bytes) -> bytes:
-        """One value under a name."""
-        flags = _GLOBAL if node.is_global else 0
-        if node.is_part:
-            return self._part(node, name)
-        return self.encode(node.elements, node.path, name=name, flags=flags)[0]
-
-    def _part(self, node: Node, name: bytes) -> bytes:
-        """Elements of an array, a record or a field: not stored as such, so its values are read first."""
-        from matlens.tree.file import from_loadmat
-
-        part = from_loadmat({"value": node.to_numpy()})["value"]
-        encoder = _Encoder(part.owner.reader)
-        return encoder.encode(part.elements, node.path, name=name)[0]
-
-    def encode(
-        self, elements: Elements, path: str, owner: Int64s | None = None, *, name: bytes = b"", flags: int = 0
-    ) -> list[bytes]:
-        """Every element as an array of its own."""
-        headers = self._walk.enter(elements, owner)
+    def level(self, headers: Headers, where: str) -> list[bytes]:
         headers.raise_first_error()
         encoded: list[bytes] = [b""] * len(headers)
-        for (cls, *_), index in kinds(headers):
-            part = headers.take(index)
-            if cls in (MatlabClass.OPAQUE, MatlabClass.UNKNOWN):
-                if cls == MatlabClass.OPAQUE:
-                    self._note_objects(part, path)
-                for i in index.tolist():
-                    encoded[i] = _array(MatlabClass.DOUBLE, (0, 0), [_element(MI_DOUBLE, b"")])
-                continue
-            alike = self._alike(cls, part, name, flags)
-            if alike is not None:
-                for i, data in zip(index.tolist(), alike, strict=True):
-                    encoded[i] = data
-                continue
-            payloads = self._payloads(cls, part, path, index)
-            for k, (i, payload) in enumerate(zip(index.tolist(), payloads, strict=True)):
-                encoded[i] = _array(
-                    self._flags(part, k) | flags, part.shape(k), payload[1], name=name, nzmax=payload[0]
-                )
-        self._walk.leave()
+        for batch in self.batches(headers, None):
+            self._path = where
+            found = self._alike(batch.headers) if len(batch) >= BLOCK else None
+            for i, data in zip(batch.index.tolist(), found or self.handle(batch), strict=True):
+                encoded[i] = data
         return encoded
 
-    def _alike(self, cls: int, headers: Headers, name: bytes, flags: int) -> Iterable[bytes] | None:
+    def _arrays(self, headers: Headers, payloads: Iterable[list[bytes]], sizes: Sequence[int] = ()) -> list[bytes]:
+        """Arrays around what follows name and dims; `sizes` is the room for non-zeros of sparse ones."""
+        name = self._name if self.walk.depth == 1 else b""
+        return [
+            _array(self._flags_of(headers, k), headers.shape(k), payload, name=name, nzmax=sizes[k] if sizes else 0)
+            for k, payload in enumerate(payloads)
+        ]
+
+    def _flags_of(self, headers: Headers, k: int) -> int:
+        flags = (_COMPLEX if headers.is_complex[k] else 0) | (_LOGICAL if headers.is_logical[k] else 0)
+        return int(headers.cls[k]) | flags | (self._flags if self.walk.depth == 1 else 0)
+
+    def numbers(self, batch: Batch) -> list[bytes]:
+        cls = int(batch.headers.cls[0])
+        return self._arrays(batch.headers, [_numbers(cls, part) for part in self._values(batch.headers)])
+
+    def text(self, batch: Batch) -> list[bytes]:
+        return self._arrays(batch.headers, [_char(units) for units in self._values(batch.headers)])
+
+    def _values(self, headers: Headers) -> list[NDArray[Any]]:
+        values, offsets = self.reader.gather(headers)
+        return [values[a:b] for a, b in pairwise(offsets.tolist())]
+
+    def sparse(self, batch: Batch) -> list[bytes]:
+        sizes, payloads = zip(*map(_sparse, sparse_arrays(self.reader, batch.headers)), strict=True)
+        return self._arrays(batch.headers, payloads, sizes)
+
+    def damaged(self, batch: Batch) -> list[bytes]:
+        return [_array(MatlabClass.DOUBLE, (0, 0), [_element(MI_DOUBLE, b"")])] * len(batch)
+
+    def objects(self, batch: Batch) -> list[bytes]:
+        """Objects are not written to MAT-files: inside other values, ``[]`` stands for them."""
+        names = ", ".join(dict.fromkeys(batch.headers.class_name(i) for i in range(len(batch))))
+        if self.walk.depth == 1:
+            raise UnsupportedValue(f"objects of class {names} are not written to MAT-files")
+        self.notes.append(Note(self._path, f"objects of class {names} are not written to MAT-files: []"))
+        return self.damaged(batch)
+
+    def functions(self, batch: Batch) -> list[bytes]:
+        return self.structs(batch)
+
+    def structs(self, batch: Batch) -> list[bytes]:
+        headers, path = batch.headers, self._path
+        payloads: list[list[bytes]] = [[]] * len(batch)
+        for below in self.below(batch):
+            group = below.group
+            inner = f"{path}{{}}" if group.fields is None else path
+            encoded = self.visit(group.elements, inner, below.owner)
+            fields = [] if group.fields is None else self._fields(group.fields, path)
+            bounds = (group.offsets * group.width).tolist()
+            for k, parent in enumerate(group.parents.tolist()):
+                payloads[parent] = self._class_name(headers, parent) + fields + encoded[bounds[k] : bounds[k + 1]]
+        return self._arrays(headers, payloads)
+
+    def _alike(self, headers: Headers) -> Iterable[bytes] | None:
         """Real numbers and ASCII text of equal dims, all at once: they differ in their data alone."""
-        count, dims = len(headers), headers.shape(0)
+        count, cls = len(headers), int(headers.cls[0])
         fits = cls in CLASS_DTYPES or cls == MatlabClass.CHAR
-        if count < BLOCK or not fits or headers.is_complex[0] or not headers.numel[0]:
+        if not fits or headers.is_complex[0] or not headers.numel[0] or not (headers.dims == headers.dims[0]).all():
             return None
-        if not (headers.dims == headers.dims[0]).all():
-            return None
-        values, _ = self._reader.gather(headers)
+        values, _ = self.reader.gather(headers)
         if cls == MatlabClass.CHAR and (int(values.max()) >= 0x80 or len(values) != headers.numel.sum()):
             return None
         kind = MI_UTF8 if cls == MatlabClass.CHAR else _STORAGE[MatlabClass(cls)]
         dtype = np.dtype("u1") if cls == MatlabClass.CHAR else CLASS_DTYPES[cls].newbyteorder("<")
         raw = values.astype(dtype, copy=False).view(np.uint8).reshape(count, -1)
         nbytes = raw.shape[1]
-        template = _array(self._flags(headers, 0) | flags, dims, [_element(kind, bytes(nbytes))], name=name)
+        template = self._arrays(headers.take([0]), [[_element(kind, bytes(nbytes))]])[0]
         start = len(template) - (4 if nbytes <= 4 else nbytes + -nbytes % 8)
         rows = np.tile(np.frombuffer(template, np.uint8), (count, 1))
         rows[:, start : start + nbytes] = raw
         data, size = rows.tobytes(), len(template)
-        return (data[k : k + size] for k in range(0, len(data), size))
+        return [data[k : k + size] for k in range(0, len(data), size)]
 
-    def _note_objects(self, headers: Headers, path: str) -> None:
-        """Objects are not written to MAT-files: inside other values, ``[]`` stands for them."""
-        names = ", ".join(dict.fromkeys(headers.class_name(i) for i in range(len(headers))))
-        if self._walk.depth == 1:
-            raise UnsupportedValue(f"objects of class {names} are not written to MAT-files")
-        self.notes.append(Note(path, f"objects of class {names} are not written to MAT-files: []"))
-
-    def _flags(self, headers: Headers, k: int) -> int:
-        return (
-            int(headers.cls[k])
-            | (_COMPLEX if headers.is_complex[k] else 0)
-            | (_LOGICAL if headers.is_logical[k] else 0)
-        )
-
-    def _payloads(self, cls: int, headers: Headers, path: str, index: Int64s) -> list[tuple[int, list[bytes]]]:
-        """What follows name and dims, for each element; with the room for non-zeros of sparse ones."""
-        if cls in CLASS_DTYPES or cls == MatlabClass.CHAR:
-            values, offsets = self._reader.gather(headers)
-            bounds = offsets.tolist()
-            parts = [values[a:b] for a, b in pairwise(bounds)]
-            encode = _char if cls == MatlabClass.CHAR else _numbers
-            return [(0, encode(cls, part)) for part in parts]
-        if cls == MatlabClass.SPARSE:
-            return [_sparse(matrix) for matrix in sparse_arrays(self._reader, headers)]
-        payloads: list[tuple[int, list[bytes]]] = [(0, [])] * len(headers)
-        for group in self._reader.children(headers):
-            for parent, children in self._children(group, path, index):
-                start = self._class_name(headers, parent, cls)
-                fields = [] if group.fields is None else self._fields(group.fields, path)
-                payloads[parent] = (0, start + fields + children)
-        return payloads
-
-    def _children(self, group: Children, path: str, index: Int64s) -> Iterable[tuple[int, list[bytes]]]:
-        """Parents of a group with their encoded children."""
-        counts = np.diff(group.offsets) * group.width
-        inner = f"{path}{{}}" if group.fields is None else path
-        encoded = self.encode(group.elements, inner, index[np.repeat(group.parents, counts)])
-        bounds = counts_to_offsets(counts).tolist()
-        for k, parent in enumerate(group.parents.tolist()):
-            yield parent, encoded[bounds[k] : bounds[k + 1]]
-
-    def _class_name(self, headers: Headers, i: int, cls: int) -> list[bytes]:
-        return [_element(MI_INT8, headers.class_name(i).encode())] if cls == MatlabClass.OBJECT else []
+    def _class_name(self, headers: Headers, i: int) -> list[bytes]:
+        is_object = headers.cls[i] == MatlabClass.OBJECT
+        return [_element(MI_INT8, headers.class_name(i).encode())] if is_object else []
 
     def _fields(self, fields: Sequence[str], path: str) -> list[bytes]:
         """Length of field names, and the names."""
@@ -243,7 +224,7 @@ def _numbers(cls: int, values: NDArray[Any]) -> list[bytes]:
     return [_element(kind, part.astype(dtype, copy=False).tobytes()) for part in parts]
 
 
-def _char(cls: int, units: NDArray[Any]) -> list[bytes]:
+def _char(units: NDArray[Any]) -> list[bytes]:
     highest = int(units.max()) if len(units) else 0
     if highest < 0x80:
         return [_element(MI_UTF8, units.astype("u1").tobytes())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from matlens.formats.records import Children, Headers, Int64s
 
 _NAME = re.compile(r"[^\W\d]\w*")
 
-__all__ = ["ChildPlaces", "OnePlace", "Places", "SomePlaces", "field_suffix", "python_field", "subscript"]
+__all__ = ["ChildPlaces", "OnePlace", "Places", "SomePlaces", "child_path", "field_suffix", "python_field", "subscript"]
 
 
 class Places(Protocol):
@@ -59,17 +60,26 @@ class ChildPlaces:
         self._above, self._headers, self._group, self._field = above, headers, group, field
 
     def path(self, i: int) -> str:
-        fields = self._group.fields
-        record, field = (i, self._field) if self._field is not None else divmod(i, self._group.width)
-        k = int(np.searchsorted(self._group.offsets, record, "right")) - 1
-        parent = int(self._group.parents[k])
-        rank, dims = record - int(self._group.offsets[k]), self._headers.shape(parent)
-        path = self._above.path(parent)
-        if fields is None:
-            return path + subscript(rank, dims, "{}")
-        if self._headers.numel[parent] > 1:
-            path += subscript(rank, dims, "()")
-        return path + field_suffix(fields[field])
+        group = self._group
+        record, field = (i, self._field) if self._field is not None else divmod(i, group.width)
+        k = int(np.searchsorted(group.offsets, record, "right")) - 1
+        parent, rank = int(group.parents[k]), record - int(group.offsets[k])
+        place = rank * group.width + field
+        return child_path(self._above.path(parent), group.fields, self._headers.shape(parent), place)
+
+
+def child_path(path: str, fields: tuple[str, ...] | None, dims: tuple[int, ...], i: int) -> str:
+    """Path of child `i` of a cell, or of a struct with `fields`: the fields of a record stand next to each other.
+
+    Examples
+    --------
+    >>> child_path("s", ("a", "b"), (1, 3), 3), child_path("s", ("a",), (1, 1), 0), child_path("c", None, (2, 2), 2)
+    ('s(2).b', 's.a', 'c{1,2}')
+    """
+    if fields is None:
+        return path + subscript(i, dims, "{}")
+    record, field = divmod(i, len(fields))
+    return path + (subscript(record, dims, "()") if math.prod(dims) > 1 else "") + field_suffix(fields[field])
 
 
 def field_suffix(name: str) -> str:

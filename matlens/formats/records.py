@@ -263,6 +263,11 @@ class Children:
         elements = self.elements.take(slice(int(offsets[0]) * self.width, int(offsets[-1]) * self.width))
         return Children(self.parents[start:stop], self.fields, elements, offsets - offsets[0])
 
+    def owners(self, index: Int64s, *, of_records: bool = False) -> Int64s:
+        """For each element, or each record, the entry of `index` at its parent: who owns it in the level above."""
+        counts = np.diff(self.offsets)
+        return np.asarray(index[np.repeat(self.parents, counts if of_records else counts * self.width)])
+
     def column(self, field_index: int) -> Elements:
         """The elements of one field, for all records of all parents."""
         return self.elements.take(slice(field_index, None, self.width))

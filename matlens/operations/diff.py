@@ -19,10 +19,10 @@ from matlens.errors import MatlensError
 from matlens.formats.dtypes import target_dtype
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.places import ChildPlaces, OnePlace, Places, SomePlaces, subscript
-from matlens.formats.ragged import groups, units_to_str
+from matlens.formats.ragged import units_to_str
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
-from matlens.formats.visit import Walk, blocks
+from matlens.formats.visit import Batch, Visitor, Walk, blocks
 from matlens.helpers import explain_mismatch
 from matlens.tree.file import MatFile, from_loadmat
 from matlens.tree.nodes.node import Node
@@ -107,83 +107,120 @@ def diff_nodes(a: Node, b: Node, *, rtol: float = 0.0, atol: float = 0.0) -> Ite
         yield Difference(a.path, "unreadable", error.message, "")
 
 
-class _Comparer:
-    """Compares batches of elements of two readers."""
+class _Comparer(Visitor):
+    """Compares element k of one reader with element k of another, for all k of a level.
+
+    The walk is that of the first; the second goes along.
+    """
 
     def __init__(self, a: Reader, b: Reader, rtol: float, atol: float) -> None:
+        super().__init__(a)
+        self._other = Walk(b, "visited")
         self._readers = a, b
-        self._walks = Walk(a), Walk(b)
         self._rtol, self._atol = rtol, atol
 
     def compare(self, a: Elements, b: Elements, places: Places, owner: Int64s | None = None) -> Iterator[Difference]:
-        """Compare element k of `a` with element k of `b`, for all k."""
-        ha, hb = (walk.enter(e, owner) for walk, e in zip(self._walks, (a, b), strict=True))
-        comparable = np.ones(len(ha), bool)
-        for what, differs, describe in (
-            ("unreadable", ~ha.ok | ~hb.ok, _error),
-            ("class", _classes_differ(ha, hb), _class),
-            ("dims", _dims_differ(ha, hb), _dims),
-        ):
-            for i in np.flatnonzero(differs & comparable).tolist():
-                explanation = "" if what == "unreadable" else _explanation(ha, hb, i)
-                yield Difference(places.path(i), what, describe(ha, i), describe(hb, i), explanation=explanation)
-            comparable &= ~differs
-        index = np.flatnonzero(comparable)
-        ha, hb = ha.take(index), hb.take(index)
-        for (cls, *_), some in groups(ha.cls, ha.is_complex, ha.is_logical):
-            yield from self._kind(cls, ha.take(some), hb.take(some), SomePlaces(places, index[some]), index[some])
-        for walk in self._walks:
-            walk.leave()
+        """Compare two levels, and all below them."""
+        ha, hb = self.walk.enter(a, owner), self._other.enter(b, owner)
+        try:
+            comparable = np.ones(len(ha), bool)
+            for what, differs, describe in (
+                ("unreadable", ~ha.ok | ~hb.ok, _error),
+                ("class", _classes_differ(ha, hb), _class),
+                ("dims", _dims_differ(ha, hb), _dims),
+            ):
+                for i in np.flatnonzero(differs & comparable).tolist():
+                    explanation = "" if what == "unreadable" else _explanation(ha, hb, i)
+                    yield Difference(places.path(i), what, describe(ha, i), describe(hb, i), explanation=explanation)
+                comparable &= ~differs
+            index = np.flatnonzero(comparable)
+            for batch in self.batches(ha.take(index), SomePlaces(places, index)):
+                second = hb.take(index[batch.index])
+                yield from self.handle(Batch(batch.headers, index[batch.index], batch.places, beside=second))
+        finally:
+            self.walk.leave()
+            self._other.leave()
 
-    def _kind(self, cls: int, ha: Headers, hb: Headers, places: Places, index: Int64s) -> Iterator[Difference]:
-        if cls in CLASS_DTYPES or cls == MatlabClass.CHAR:
-            for block in blocks(ha):
-                part = ha.take(block), hb.take(block)
-                if cls != MatlabClass.CHAR and len(block) == 1 and part[0].numel[0] > LARGE:
-                    yield from self._large(*part, SomePlaces(places, block))
-                else:
-                    yield from self._values(cls, *part, SomePlaces(places, block))
-        elif cls == MatlabClass.SPARSE:
-            yield from self._sparse(ha, hb, places)
-        elif cls == MatlabClass.FUNCTION:
-            texts = [function_texts(reader, h) for reader, h in zip(self._readers, (ha, hb), strict=True)]
-            for i, (x, y) in enumerate(zip(*texts, strict=True)):
-                if x != y:
-                    yield Difference(places.path(i), "values", _cut(x), _cut(y))
-        elif cls == MatlabClass.OPAQUE:
-            yield from self._objects(ha, hb, places)
-        else:
-            yield from self._containers(ha, hb, places, index)
+    def _sides(self, batch: Batch) -> list[tuple[Reader, Headers]]:
+        """Both readers, each with its headers of the elements of a batch."""
+        second = batch.headers if batch.beside is None else batch.beside
+        return list(zip(self._readers, (batch.headers, second), strict=True))
 
-    def _objects(self, ha: Headers, hb: Headers, places: Places) -> Iterator[Difference]:
+    # --- containers ----------------------------------------------------------------
+
+    def structs(self, batch: Batch) -> Iterator[Difference]:
+        """Compare the children of cells, structs and old objects, matched by field name."""
+        firsts, seconds = (reader.children(headers) for reader, headers in self._sides(batch))
+        for ga in firsts:
+            for gb in seconds:
+                _, ka, kb = np.intersect1d(ga.parents, gb.parents, assume_unique=True, return_indices=True)
+                if len(ka):
+                    yield from self._groups(_only(ga, ka), _only(gb, kb), batch)
+
+    def _groups(self, ga: Children, gb: Children, batch: Batch) -> Iterator[Difference]:
+        """Compare the children of the same parents, those of one set of fields on each side."""
+        owner = ga.owners(batch.index, of_records=True)
+        if ga.fields is None or gb.fields is None:
+            yield from self.compare(ga.elements, gb.elements, ChildPlaces(batch, batch.headers, ga), owner)
+            return
+        for name in dict.fromkeys((*ga.fields, *gb.fields)):
+            if name in ga.fields and name in gb.fields:
+                k = ga.fields.index(name)
+                below = ga.column(k), gb.column(gb.fields.index(name))
+                yield from self.compare(*below, ChildPlaces(batch, batch.headers, ga, k), owner)
+                continue
+            shown = [f"field {name}" if name in fields else "" for fields in (ga.fields, gb.fields)]
+            for parent in ga.parents.tolist():
+                yield Difference(batch.path(parent), "fields", shown[0], shown[1])
+
+    # --- objects and functions -----------------------------------------------------
+
+    def functions(self, batch: Batch) -> Iterator[Difference]:
+        texts = [function_texts(reader, h) for reader, h in self._sides(batch)]
+        for i, (x, y) in enumerate(zip(*texts, strict=True)):
+            if x != y:
+                yield Difference(batch.path(i), "values", _cut(x), _cut(y))
+
+    def objects(self, batch: Batch) -> Iterator[Difference]:
         """Objects by their values; those that are not decoded are passed over, and said to be."""
-        values = (decode_values(reader, h.elements) for reader, h in zip(self._readers, (ha, hb), strict=True))
+        values = (decode_values(reader, h.elements) for reader, h in self._sides(batch))
         for i, (x, y) in enumerate(zip(*values, strict=True)):
             if is_undecoded(x) or is_undecoded(y):
-                yield Difference(places.path(i), "not compared", f"{_class(ha, i)} object", f"{_class(hb, i)} object")
+                shown = [f"{_class(h, i)} object" for _, h in self._sides(batch)]
+                yield Difference(batch.path(i), "not compared", shown[0], shown[1])
                 continue
             a, b = json.dumps(json_safe(plain(x))), json.dumps(json_safe(plain(y)))
             if a != b:
-                yield Difference(places.path(i), "values", _cut(a), _cut(b))
+                yield Difference(batch.path(i), "values", _cut(a), _cut(b))
 
     # --- numbers and text ----------------------------------------------------------
 
-    def _values(self, cls: int, ha: Headers, hb: Headers, places: Places) -> Iterator[Difference]:
-        (va, offsets), (vb, _) = (reader.gather(h) for reader, h in zip(self._readers, (ha, hb), strict=True))
-        if len(va) != len(vb):
-            # Characters beyond the 16-bit range, counted in one file as one and in the other as two.
-            va, vb = va[: min(len(va), len(vb))], vb[: min(len(va), len(vb))]
+    def numbers(self, batch: Batch) -> Iterator[Difference]:
+        for block in blocks(batch):
+            found = self._large if len(block) == 1 and block.headers.numel[0] > LARGE else self._numbers
+            yield from found(block)
+
+    def _numbers(self, batch: Batch) -> Iterator[Difference]:
+        (va, offsets), (vb, _) = self._gather(batch)
         bad = np.flatnonzero(self._unequal(va, vb))
         owners = np.searchsorted(offsets, bad, "right") - 1
         for i in np.unique(owners).tolist():
             where = bad[owners == i]
-            if cls == MatlabClass.CHAR:
-                texts = [_cut(units_to_str(v[offsets[i] : offsets[i + 1]])) for v in (va, vb)]
-                yield Difference(places.path(i), "values", texts[0], texts[1], len(where))
-            else:
-                statistics = _Statistics(ha.shape(i))
-                statistics.add(va[where], vb[where], where - offsets[i])
-                yield statistics.difference(places.path(i))
+            statistics = _Statistics(batch.headers.shape(i))
+            statistics.add(va[where], vb[where], where - offsets[i])
+            yield statistics.difference(batch.path(i))
+
+    def text(self, batch: Batch) -> Iterator[Difference]:
+        for block in blocks(batch):
+            (va, starts), (vb, others) = self._gather(block)
+            for i in range(len(block)):
+                # Characters beyond the 16-bit range count in one file as one and in another as two.
+                a, b = (units_to_str(v[o[i] : o[i + 1]]) for v, o in ((va, starts), (vb, others)))
+                if a != b:
+                    yield Difference(block.path(i), "values", _cut(a), _cut(b), _differing(a, b))
+
+    def _gather(self, batch: Batch) -> list[tuple[NDArray[Any], Int64s]]:
+        return [reader.gather(h) for reader, h in self._sides(batch)]
 
     def _unequal(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
         unequal = np.asarray(a != b)
@@ -198,59 +235,31 @@ class _Comparer:
             unequal[where[close]] = False
         return np.asarray(unequal)
 
-    def _large(self, ha: Headers, hb: Headers, places: Places) -> Iterator[Difference]:
+    def _large(self, batch: Batch) -> Iterator[Difference]:
         """One array in windows of its last dimension."""
-        arrays = [StoredArray(reader, h) for reader, h in zip(self._readers, (ha, hb), strict=True)]
-        statistics = _Statistics(ha.shape(0))
+        arrays = [StoredArray(reader, h) for reader, h in self._sides(batch)]
+        statistics = _Statistics(batch.headers.shape(0))
         for position, pair in pieces(*arrays):
             a, b = (piece.ravel(order="F") for piece in pair)
             bad = np.flatnonzero(self._unequal(a, b))
             statistics.add(a[bad], b[bad], bad + position)
         if statistics.count:
-            yield statistics.difference(places.path(0))
+            yield statistics.difference(batch.path(0))
 
-    def _sparse(self, ha: Headers, hb: Headers, places: Places) -> Iterator[Difference]:
-        matrices = [sparse_arrays(reader, h) for reader, h in zip(self._readers, (ha, hb), strict=True)]
+    def sparse(self, batch: Batch) -> Iterator[Difference]:
+        matrices = [sparse_arrays(reader, h) for reader, h in self._sides(batch)]
         for i, (a, b) in enumerate(zip(*matrices, strict=True)):
-            a, b = a.tocoo(), b.tocoo()
-            rows, keys = ha.shape(i)[0], [m.coords[1].astype(np.int64) * ha.shape(i)[0] + m.coords[0] for m in (a, b)]
+            a, b, dims = a.tocoo(), b.tocoo(), batch.headers.shape(i)
+            keys = [m.coords[1].astype(np.int64) * dims[0] + m.coords[0] for m in (a, b)]
             everywhere = np.union1d(*keys)
             full = [np.zeros(len(everywhere), m.data.dtype) for m in (a, b)]
             for values, key, m in zip(full, keys, (a, b), strict=True):
                 values[np.searchsorted(everywhere, key)] = m.data
             bad = np.flatnonzero(self._unequal(*full))
-            if len(bad) and rows:
-                statistics = _Statistics(ha.shape(i))
+            if len(bad) and dims[0]:
+                statistics = _Statistics(dims)
                 statistics.add(full[0][bad], full[1][bad], everywhere[bad])
-                yield statistics.difference(places.path(i))
-
-    # --- cells and structs ---------------------------------------------------------
-
-    def _containers(self, ha: Headers, hb: Headers, places: Places, index: Int64s) -> Iterator[Difference]:
-        """Compare the children of cells, structs and old objects, matched by field name."""
-        sides = [reader.children(h) for reader, h in zip(self._readers, (ha, hb), strict=True)]
-        for ga in sides[0]:
-            for gb in sides[1]:
-                _, ka, kb = np.intersect1d(ga.parents, gb.parents, assume_unique=True, return_indices=True)
-                if len(ka):
-                    pair = _only(ga, ka), _only(gb, kb)
-                    yield from self._groups(*pair, ha, places, index)
-
-    def _groups(self, ga: Children, gb: Children, ha: Headers, places: Places, index: Int64s) -> Iterator[Difference]:
-        """Compare the children of the same parents, those of one set of fields on each side."""
-        owner = index[np.repeat(ga.parents, np.diff(ga.offsets))]
-        if ga.fields is None or gb.fields is None:
-            yield from self.compare(ga.elements, gb.elements, ChildPlaces(places, ha, ga), owner)
-            return
-        for name in dict.fromkeys((*ga.fields, *gb.fields)):
-            if name in ga.fields and name in gb.fields:
-                k = ga.fields.index(name)
-                below = ga.column(k), gb.column(gb.fields.index(name))
-                yield from self.compare(*below, ChildPlaces(places, ha, ga, k), owner)
-                continue
-            shown = [f"field {name}" if name in fields else "" for fields in (ga.fields, gb.fields)]
-            for parent in ga.parents.tolist():
-                yield Difference(places.path(parent), "fields", shown[0], shown[1])
+                yield statistics.difference(batch.path(i))
 
 
 class _Statistics:
@@ -349,6 +358,11 @@ def _is_sparse(headers: Headers, i: int) -> bool:
 
 def _dims(headers: Headers, i: int) -> str:
     return "x".join(map(str, headers.shape(i)))
+
+
+def _differing(a: str, b: str) -> int:
+    """How many characters of two texts differ."""
+    return sum(x != y for x, y in zip(a, b, strict=False)) + abs(len(a) - len(b))
 
 
 def _cut(text: str) -> str:

@@ -166,7 +166,12 @@ class Search(ModalScreen[str | None]):
         worker = get_current_worker()
         hits: list[Hit] = []
         seen, told = "0", time.monotonic()
-        for hit in (hit for node in self._where for hit in search(node, query, self._lock)):
+        found = (hit for node in self._where for hit in search(node, query))
+        while True:
+            with self._lock:
+                hit = next(found, None)
+            if hit is None:
+                break
             if worker.is_cancelled:
                 return
             if hit.path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from matlens.errors import MatlensError
 from matlens.formats.loadmat_output import is_undecoded
+from matlens.formats.places import Places, child_path
 from matlens.formats.ragged import decode_rows
 from matlens.formats.reader import Reader
-from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue, Single
-from matlens.formats.visit import Walk, kinds
+from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue, Single
+from matlens.formats.visit import Batch, Visitor, Walk
 from matlens.values.kinds import number_arrays, sparse_arrays
 from matlens.values.objects import Objects, is_enumeration
 from matlens.values.plain import decode
@@ -25,7 +27,7 @@ __all__ = ["LoadmatOptions", "decode_values", "function_texts"]
 
 SINGLES = 16
 """Fewer values than this are decoded one by one where the reader can."""
-_NONE = np.zeros(0, np.int64)
+_NONE, _FIRST = np.zeros(0, np.int64), np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,92 +40,107 @@ class LoadmatOptions:
     struct_as_record: bool = True
 
 
-def decode_values(reader: Reader, elements: Elements, options: LoadmatOptions | None = None) -> NDArray[np.object_]:
+def decode_values(
+    reader: Reader, elements: Elements, options: LoadmatOptions | None = None, places: Places | None = None
+) -> NDArray[np.object_]:
     """Decode all `elements`, nested values included, to an object array of n values."""
-    return _Decoder(Walk(reader, reader.limits.elements), options or LoadmatOptions()).decode(elements)
+    found: NDArray[np.object_] = _Decoder(reader, options or LoadmatOptions()).visit(elements, places)
+    return found
 
 
-class _Decoder:
-    def __init__(self, walk: Walk, options: LoadmatOptions) -> None:
-        self._walk = walk
-        self._reader = walk.reader
+class _Inside:
+    """Places of the children of element `i`, which was read alone."""
+
+    def __init__(self, above: Places, i: int, one: Single) -> None:
+        self._above, self._i, self._one = above, i, one
+
+    def path(self, i: int) -> str:
+        return child_path(self._above.path(self._i), self._one.fields, self._one.dims, i)
+
+
+class _Decoder(Visitor):
+    """Each method gives the values of its batch; a level is an object array."""
+
+    def __init__(self, reader: Reader, options: LoadmatOptions, walk: Walk | None = None) -> None:
+        super().__init__(reader, most="elements", walk=walk)
         self._options = options
+        self.as_stored = not options.mat_dtype
         self._objects: Objects | None = None
 
-    def decode(self, elements: Elements, owner: Int64s | None = None) -> NDArray[np.object_]:
+    def visit(self, elements: Elements, where: Any = None, owner: Int64s | None = None) -> NDArray[np.object_]:
         if len(elements) >= SINGLES:
-            return self._decode_batch(elements, owner)
+            return self._batch(elements, where, owner)
         values = np.empty(len(elements), object)
         for i, position in enumerate(elements.positions.tolist()):
-            one = self._read_single(elements.segment, position)
+            try:
+                one = self.reader.single(elements.segment, position, as_stored=self.as_stored)
+            except MatlensError as error:
+                raise error if where is None else error.at(variable=where.path(i)) from error.__cause__
             if one is None:
-                return self._decode_batch(elements, owner)
-            values[i] = self._squeeze(self._decode_single(one, elements.segment, position))
+                return self._batch(elements, where, owner)
+            inside = None if where is None else _Inside(where, i, one)
+            values[i] = self._squeeze(self._single(one, elements.segment, position, inside))
         return values
 
-    def _read_single(self, segment: int, position: int) -> Single | None:
-        try:
-            return self._reader.single(segment, position, as_stored=not self._options.mat_dtype)
-        except MatlensError as error:
-            error.position = error.position or (segment, position)
-            raise
+    def _batch(self, elements: Elements, where: Any, owner: Int64s | None) -> NDArray[np.object_]:
+        return np.fromiter(map(self._squeeze, super().visit(elements, where, owner)), object, len(elements))
 
-    def _decode_single(self, one: Single, segment: int, position: int) -> Any:
+    def _single(self, one: Single, segment: int, position: int, inside: Places | None) -> Any:
         if one.values is not None:
             if one.cls == MatlabClass.CHAR:
                 return self._char_array(one.values, one.dims)
             return _writeable(one.values.reshape(one.dims, order="F"))
-        self._walk.enter_single(position)
-        items = self.decode(Elements(segment, one.children if one.children is not None else _NONE))
-        self._walk.leave()
+        self.walk.enter_known(np.array([position]), _FIRST)
+        items = self.visit(Elements(segment, one.children if one.children is not None else _NONE), inside)
+        self.walk.leave()
         if one.cls == MatlabClass.CELL:
             return items.reshape(one.dims, order="F")
         return self._structs(one.fields or (), one.dims, items)
 
-    def _decode_batch(self, elements: Elements, owner: Int64s | None = None) -> NDArray[np.object_]:
-        headers = self._walk.enter(elements, owner)
-        headers.raise_first_error()
-        values = np.empty(len(elements), object)
-        for (cls, *_), index in kinds(headers, as_stored=not self._options.mat_dtype):
-            part = headers.take(index)
-            for i, value in zip(index.tolist(), self._decode_kind(cls, part, index), strict=True):
-                values[i] = self._squeeze(value)
-        self._walk.leave()
-        return values
+    # --- batches of one class ------------------------------------------------------
 
-    def _decode_kind(self, cls: int, headers: Headers, index: Int64s) -> list[Any]:
-        if cls in CLASS_DTYPES:
-            arrays = number_arrays(self._reader, headers, as_stored=not self._options.mat_dtype)
-            return [_writeable(array) for array in arrays]
-        if cls == MatlabClass.CHAR:
-            return self._chars(headers)
-        if cls == MatlabClass.SPARSE:
-            return sparse_arrays(self._reader, headers)
-        if cls == MatlabClass.UNKNOWN:
-            return [None] * len(headers)
-        if cls == MatlabClass.OPAQUE:
-            return [self._opaque(headers, i, int(place)) for i, place in enumerate(index)]
-        values: list[Any] = [None] * len(headers)
-        for group in self._reader.children(headers):
-            counts = np.diff(group.offsets) * group.width
-            items = self.decode(group.elements, index[np.repeat(group.parents, counts)])
+    def numbers(self, batch: Batch) -> list[Any]:
+        return [_writeable(array) for array in number_arrays(self.reader, batch.headers, as_stored=self.as_stored)]
+
+    def text(self, batch: Batch) -> list[Any]:
+        headers = batch.headers
+        units, offsets = self.reader.gather(headers)
+        bounds = offsets.tolist()
+        return [self._char_array(units[bounds[i] : bounds[i + 1]], headers.shape(i)) for i in range(len(headers))]
+
+    def sparse(self, batch: Batch) -> list[Any]:
+        return sparse_arrays(self.reader, batch.headers)
+
+    def objects(self, batch: Batch) -> list[Any]:
+        return [self._opaque(batch.headers, i, int(place)) for i, place in enumerate(batch.index)]
+
+    def functions(self, batch: Batch) -> list[Any]:
+        from scipy.io.matlab import MatlabFunction
+
+        return self._containers(batch, lambda i, group, items: MatlabFunction(items[0]))
+
+    def cells(self, batch: Batch) -> list[Any]:
+        return self._containers(batch, lambda i, group, items: items.reshape(batch.headers.shape(i), order="F"))
+
+    def structs(self, batch: Batch) -> list[Any]:
+        return self._containers(batch, lambda i, group, items: self._struct(batch.headers, i, group, items))
+
+    def _containers(self, batch: Batch, make: Callable[[int, Children, NDArray[np.object_]], Any]) -> list[Any]:
+        """Decode all children of a batch, and make a value for each parent from its own."""
+        values: list[Any] = [None] * len(batch)
+        for below in self.below(batch):
+            group = below.group
+            items = self.visit(group.elements, below.places, below.owner)
+            bounds = (group.offsets * group.width).tolist()
             for k, parent in enumerate(group.parents.tolist()):
-                start, stop = (group.offsets[k : k + 2] * group.width).tolist()
-                values[parent] = self._container(cls, headers, parent, group, items[start:stop])
+                values[parent] = make(parent, group, items[bounds[k] : bounds[k + 1]])
         return values
 
-    def _container(self, cls: int, headers: Headers, i: int, group: Children, items: NDArray[np.object_]) -> Any:
-        dims = headers.shape(i)
-        if cls == MatlabClass.CELL:
-            return items.reshape(dims, order="F")
-        if cls == MatlabClass.FUNCTION:
-            from scipy.io.matlab import MatlabFunction
-
-            return MatlabFunction(items[0])
-        structs = self._structs(group.fields or (), dims, items)
+    def _struct(self, headers: Headers, i: int, group: Children, items: NDArray[np.object_]) -> Any:
+        structs = self._structs(group.fields or (), headers.shape(i), items)
         if is_enumeration(structs) and (objects := self._find_objects()) is not None:
             return objects.enumeration(structs)
-        if cls == MatlabClass.OBJECT:
+        if headers.cls[i] == MatlabClass.OBJECT:
             from scipy.io.matlab import MatlabObject
 
             return MatlabObject(structs, headers.class_name(i))
@@ -134,7 +151,7 @@ class _Decoder:
             return self._mat_structs(fields, dims, items)
         if not fields:
             # They take no room in a file, so that any number may be declared.
-            self._walk.visit(math.prod(dims))
+            self.walk.count(math.prod(dims))
             return np.full(dims, None, object)
         structs = np.empty(dims, dtype=[(name, object) for name in fields], order="F")
         # NumPy gives a name to a field without one.
@@ -147,18 +164,13 @@ class _Decoder:
 
         count = math.prod(dims)
         if not fields:
-            self._walk.visit(count)
+            self.walk.count(count)
         structs = np.empty(count, object)
         for k in range(count):
             structs[k] = record = mat_struct()
             record._fieldnames = list(fields)
             record.__dict__.update(zip(fields, items[k * len(fields) :], strict=False))
         return structs.reshape(dims, order="F")
-
-    def _chars(self, headers: Headers) -> list[Any]:
-        units, offsets = self._reader.gather(headers)
-        bounds = offsets.tolist()
-        return [self._char_array(units[bounds[i] : bounds[i + 1]], headers.shape(i)) for i in range(len(headers))]
 
     def _char_array(self, units: NDArray[Any], dims: tuple[int, ...]) -> NDArray[Any]:
         if self._options.chars_as_strings and len(dims) == 2 and len(units):
@@ -171,27 +183,27 @@ class _Decoder:
         return np.ascontiguousarray(letters).view(f"U{dims[-1]}").reshape(dims[:-1])
 
     def _opaque(self, headers: Headers, i: int, place: int) -> Any:
-        stored = self._reader.opaque(headers, i)
+        stored = self.reader.opaque(headers, i)
         objects = self._find_objects() if stored.type_system == "MCOS" else None
         return self._undecoded(stored, place) if objects is None else objects.value(stored, place)
 
     def _find_objects(self) -> Objects | None:
-        table = self._reader.objects() if self._objects is None else None
+        table = self.reader.objects() if self._objects is None else None
         if table is not None:
-            self._objects = Objects(table, lambda found, at: self._inner.decode(found, np.array([at]))[0])
+            self._objects = Objects(table, lambda found, at: self._inner.visit(found, None, np.array([at]))[0])
         return self._objects
 
     @property
     def _inner(self) -> _Decoder:
         """Properties of objects are decoded with all their dims, whatever the options."""
-        return self if self._options == LoadmatOptions() else _Decoder(self._walk, LoadmatOptions())
+        return self if self._options == LoadmatOptions() else _Decoder(self.reader, LoadmatOptions(), self.walk)
 
     def _undecoded(self, stored: OpaqueValue, place: int) -> Any:
         from scipy.io.matlab import MatlabOpaque
 
         reference = stored.reference
         if isinstance(reference, Elements):
-            reference = self.decode(reference, np.full(len(reference), place))[0]
+            reference = self.visit(reference, None, np.full(len(reference), place))[0]
         reference = self._squeeze(reference)
         dtype = [("s0", object), ("s1", object), ("s2", object), ("arr", object)]
         record = np.empty(1, dtype)

@@ -320,11 +320,9 @@ def test_search_of_values(corpus: Any) -> None:
 
 
 def test_search_finds_numbers_and_passes_over_damage() -> None:
-    from threading import Lock
-
     values = {"s": {"a": np.array([1.0, 2.5]), "t": "about 2.5 m", "c": np.array([2.5, "x"], object)}, "n": 3.0}
     with matlens.from_loadmat(values) as file:
-        hits = [hit for node in file.values() for hit in search(node, "2.5", Lock()) if hit.path]  # type: ignore[arg-type]
+        hits = [hit for node in file.values() for hit in search(node, "2.5") if hit.path]  # type: ignore[arg-type]
     assert {hit.path for hit in hits} == {"s.a", "s.t", "s.c{1}"}
 
 
