@@ -213,8 +213,11 @@ class _Comparer(Visitor):
     def text(self, batch: Batch) -> Iterator[Difference]:
         for block in blocks(batch):
             (va, starts), (vb, others) = self._gather(block)
-            for i in range(len(block)):
-                # Characters beyond the 16-bit range count in one file as one and in another as two.
+            suspects = range(len(block))
+            # Characters beyond the 16-bit range count in one file as one and in another as two.
+            if np.array_equal(starts, others):
+                suspects = np.unique(np.searchsorted(starts, np.flatnonzero(va != vb), "right") - 1).tolist()
+            for i in suspects:
                 a, b = (units_to_str(v[o[i] : o[i + 1]]) for v, o in ((va, starts), (vb, others)))
                 if a != b:
                     yield Difference(block.path(i), "values", _cut(a), _cut(b), _differing(a, b))
