@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from matlens.formats.records import Int64s
 
-__all__ = ["NAME_BYTES", "Bytes", "Mask", "Rows", "equal_text"]
+__all__ = ["Bytes", "Mask", "Rows", "equal_text"]
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.uint8]
-
-NAME_BYTES = 24
-"""As long as the names of MATLAB's attributes and classes get."""
 
 
 class Bytes:
@@ -32,6 +29,7 @@ class Bytes:
     """
 
     def __init__(self, buffer: Any) -> None:
+        self.buffer = buffer
         self.bytes: Rows = np.frombuffer(buffer, np.uint8)
         self.size = len(self.bytes)
         self._runs: dict[int, NDArray[Any]] = {}
@@ -40,19 +38,24 @@ class Bytes:
         """Whether `length` bytes from each position lie in the file."""
         return np.asarray((position >= 0) & (length >= 0) & (position <= self.size - length))
 
-    def take(self, position: Int64s, length: int) -> Rows:
-        """`length` bytes from each position, as rows."""
+    def items(self, position: Int64s, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """One item of `dtype` from each position."""
+        length = dtype.itemsize
         if length not in self._runs:
             # One item at every byte, so that NumPy copies each run as a whole.
             count = max(self.size - length + 1, 0)
             self._runs[length] = np.ndarray((count,), f"V{length}", self.bytes, strides=(1,))
-        return self._runs[length][position].view(np.uint8).reshape(len(position), length)
+        return self._runs[length][position].view(dtype)
+
+    def take(self, position: Int64s, length: int) -> Rows:
+        """`length` bytes from each position, as rows."""
+        return self.items(position, np.dtype(f"V{length}")).view(np.uint8).reshape(len(position), length)
 
     def number(self, position: Int64s, width: int) -> Int64s:
         """Unsigned integers of `width` bytes; undefined addresses come out as -1."""
-        return self.take(position, width).view(f"<u{width}").ravel().astype(np.int64)
+        return self.items(position, np.dtype(f"<u{width}")).astype(np.int64)
 
-    def texts(self, position: Int64s, length: Int64s, width: int = NAME_BYTES) -> Rows:
+    def texts(self, position: Int64s, length: Int64s, width: int) -> Rows:
         """The first `width` bytes of texts of some length, zero from their end on."""
         rows = self._padded(position, width)
         rows &= _kept(width)[np.clip(length, 0, width)]

@@ -7,7 +7,6 @@ Fletcher-32. Layout after The HDF Group, *HDF5 File Format Specification Version
 from __future__ import annotations
 
 import math
-import struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,16 +14,16 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
 from matlens.formats.bounds import check_stored
+from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.bytes import Bytes
-from matlens.formats.hdf5.object import H5Object
+from matlens.formats.hdf5.layout import DEFLATE, FILTER_NAMES, FLETCHER32, SHORT, SHUFFLE, TREE_NODE, WORD
+from matlens.formats.hdf5.object_single import ObjectHeader
 from matlens.formats.inflate import MAX_RATIO, THREADED_BYTES, in_threads, inflate
 from matlens.formats.records import Int64s
 from matlens.limits import Limits
 
 __all__ = ["Chunks", "read_chunks", "read_filters", "read_values", "read_window"]
 
-DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
-FILTER_NAMES = dict(enumerate(("deflate", "shuffle", "fletcher32", "szip", "nbit", "scaleoffset"), 1)) | {32000: "lzf"}
 _ORDERS = (
     (),
     (DEFLATE,),
@@ -37,8 +36,6 @@ _ORDERS = (
     (FLETCHER32, DEFLATE),
     (FLETCHER32, SHUFFLE, DEFLATE),
 )
-MAX_CHUNKS = 1 << 24
-MAX_LEVEL = 16
 MAX_PARTS = 64
 """Chunks are shared out to threads in no more parts than this."""
 
@@ -63,7 +60,7 @@ class Chunks(NamedTuple):
     limits: Limits
 
 
-def read_chunks(source: Bytes, base: int, found: H5Object, limits: Limits) -> Chunks:
+def read_chunks(source: Bytes, base: int, found: ObjectHeader, limits: Limits) -> Chunks:
     """The chunks of a data set.
 
     Raises
@@ -121,27 +118,20 @@ def read_filters(source: Bytes, position: int) -> list[tuple[int, tuple[int, ...
     """Numbers and parameters of the filters, in the order in which they were applied."""
     if position < 0:
         return []
-    try:
-        return _filters(source.bytes, position)
-    except struct.error:
-        raise CorruptFile("the filters are cut off", offset=position) from None
-
-
-def _filters(buffer: Any, position: int) -> list[tuple[int, tuple[int, ...]]]:
-    version, count = int(buffer[position]), int(buffer[position + 1])
-    if version not in (1, 2) or count > 32:
+    buffer = source.buffer
+    version, count = layout.FILTER_HEAD.one(buffer, position)
+    if version not in layout.FILTERS_START or count > layout.MAX_FILTERS:
         raise CorruptFile(f"{count} filters, version {version}", offset=position)
-    at = position + (8 if version == 1 else 2)
+    at = position + layout.FILTERS_START[version]
     found = []
     for _ in range(count):
-        (number,) = struct.unpack_from("<H", buffer, at)
-        has_name = version == 1 or number >= 256
-        name = struct.unpack_from("<H", buffer, at + 2)[0] if has_name else 0
-        (values,) = struct.unpack_from("<H", buffer, at + (6 if has_name else 4))
-        at += 8 if has_name else 6
-        at += (name + 7) // 8 * 8 if version == 1 else name
-        found.append((number, struct.unpack_from(f"<{values}I", buffer, at)))
-        at += 4 * (values + (values % 2 if version == 1 else 0))
+        (number,) = SHORT.one(buffer, at)
+        has_name = version == 1 or number >= layout.NAMED_FILTERS
+        name = SHORT.one(buffer, at + 2)[0] if has_name else 0
+        (values,) = SHORT.one(buffer, at + (6 if has_name else 4))
+        at += (8 if has_name else 6) + ((name + 7) // 8 * 8 if version == 1 else name)
+        found.append((number, tuple(WORD.one(buffer, at + WORD.size * k)[0] for k in range(values))))
+        at += WORD.size * (values + (values % 2 if version == 1 else 0))
     return found
 
 
@@ -149,23 +139,23 @@ def _index(source: Bytes, base: int, tree: int, rank: int, most: int) -> tuple[I
     """Corners, positions, stored sizes and skipped filters of all chunks of a B-tree, `most` at most."""
     key = 8 + 8 * rank
     level, above = np.array([tree], np.int64), -1
-    for _ in range(MAX_LEVEL):
-        if not source.inside(level, 24).all():
+    for _ in range(layout.MAX_TREE_LEVEL):
+        if not source.inside(level, TREE_NODE.size).all():
             raise CorruptFile("the index of the chunks leads outside the file", offset=tree)
-        heads = source.take(level, 8)
-        depth = set(heads[:, 5].tolist())
-        if not (heads[:, :5] == np.frombuffer(b"TREE\x01", np.uint8)).all() or len(depth) != 1:
-            raise CorruptFile("the index of the chunks is damaged", offset=int(level[0]))
+        heads = TREE_NODE.many(source, level)
+        depth = set(heads["level"].tolist())
+        fits = (heads["signature"] == layout.TREE) & (heads["kind"] == layout.CHUNK_TREE)
+        if not fits.all() or len(depth) != 1:
+            raise CorruptFile("the index of the chunks is damaged", offset=tree)
         if above >= 0 and depth != {above - 1}:
-            raise CorruptFile("the index of the chunks leads back to itself", offset=int(level[0]))
+            raise CorruptFile("the index of the chunks leads back to itself", offset=tree)
         (above,) = depth
-        counts = heads[:, 6:].copy().view("<u2").ravel().astype(np.int64)
-        if counts.sum() > most or not source.inside(level + 24, counts * (key + 8)).all():
+        counts, first = heads["count"].astype(np.int64), level + TREE_NODE.size
+        if counts.sum() > most or not source.inside(first, counts * (key + 8)).all():
             text = f"{counts.sum()} entries in the index of {most} chunks"
-            raise CorruptFile(text, offset=int(level[0]))
-        slots = np.concatenate(
-            [start + 24 + (key + 8) * np.arange(n) for start, n in zip(level.tolist(), counts.tolist(), strict=True)]
-        )
+            raise CorruptFile(text, offset=tree)
+        starts = zip(first.tolist(), counts.tolist(), strict=True)
+        slots = np.concatenate([start + (key + 8) * np.arange(n) for start, n in starts])
         rows = source.take(slots, key + 8)
         below = rows[:, key:].copy().view("<i8").ravel() + base
         if depth != {0}:
@@ -250,8 +240,7 @@ def _place(source: Bytes, chunks: Chunks, number: int, array: NDArray[Any], axis
     try:
         data = _decoded(stored, filters, size, array.dtype.itemsize)
     except MatlensError as error:
-        error.offset = position
-        raise
+        raise error.at(offset=position) from error.__cause__
     block = np.frombuffer(data, array.dtype).reshape(chunks.shape)
     corner = chunks.corner[number].tolist()
     corner[axis] -= start

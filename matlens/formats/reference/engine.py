@@ -23,8 +23,8 @@ __all__ = ["reference_reader"]
 def reference_reader(buffer: Buffer, version: str, path: str | None, limits: Limits) -> Reader:
     """A reader of `version` that has no decoding of its own."""
     if version == "7.3":
-        from matlens.formats.reference.hdf5_reader import H5pyReader
         from matlens.formats.reference.libhdf5 import Storage
+        from matlens.formats.reference.mat73 import H5pyReader
 
         return H5pyReader(Storage(buffer, path), limits)
     variables = _loadmat(bytes(buffer))

@@ -7,23 +7,24 @@ import itertools
 import math
 import struct
 from collections import OrderedDict
+from threading import Lock
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5r, h5s, h5t
+from h5py import h5d, h5g, h5r, h5s, h5t
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
-from matlens.formats.hdf5.object import LINK_REFUSED, SOFT_LINK
-from matlens.formats.records import Int64s
+from matlens.errors import CorruptFile, MatlensError, UnsafeFile
+from matlens.formats.bounds import check_stored
+from matlens.formats.hdf5.hdf5_file import LINK_REFUSED
+from matlens.formats.hdf5.layout import SOFT_LINK
 from matlens.formats.sniff import find_hdf5
+from matlens.limits import Limits
 
 __all__ = ["H5_ERRORS", "AddressBook", "Storage"]
 
 H5_ERRORS = (OSError, OverflowError, RuntimeError, KeyError, ValueError, TypeError, SystemError)
 """What h5py raises for content that libhdf5 refuses."""
-MAX_UNBACKED = 256 << 20
-SMALL = 1 << 20
 MAX_OPEN = 4096
 BLOCK = 4096
 """References made at once."""
@@ -79,7 +80,6 @@ class Storage:
         if base is None:
             raise CorruptFile("no HDF5 signature")
         self.base = base
-        self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0") if self.base else ""
         self.problems: list[MatlensError] = []
         declared = _declared_size(buffer, self.base)
         source: Any = path if path is not None else io.BytesIO(buffer)
@@ -101,18 +101,19 @@ class Storage:
         self._file.close()
         self.buffer = b""
 
-    def check(self, dataset: Any) -> None:
-        """Refuse a data set that claims far more than it stores, or whose data are cut off."""
+    def root(self) -> Any:
+        """The root group."""
+        return h5g.open(self.file_id, b"/")
+
+    def check(self, dataset: Any, limits: Limits, nbytes: int | None = None) -> None:
+        """Refuse a data set of which `nbytes` are far more than it stores, or whose data are cut off."""
         creation = dataset.get_create_plist()
         if creation.get_external_count() or creation.get_layout() == h5d.VIRTUAL:
             raise UnsafeFile("values are stored in other files or data sets, which are not read")
-        count = math.prod(dataset.shape)
-        if count < SMALL and not self.is_cut_off:
-            return
-        nbytes = count * dataset.dtype.itemsize
         stored = dataset.get_storage_size()
-        if nbytes > MAX_UNBACKED and nbytes > 1000 * max(stored, 1):
-            raise LimitExceeded(f"{nbytes} bytes declared, {stored} stored")
+        if nbytes is None:
+            nbytes = math.prod(dataset.shape) * dataset.get_type().get_size()
+        check_stored(limits, nbytes, stored)
         if self.is_cut_off and stored:
             end = self._end_of_data(dataset)
             if end > self.size:
@@ -139,42 +140,34 @@ class AddressBook:
     set in memory, written as numbers and read as references.
     """
 
-    def __init__(self, file_id: Any, base: int, size: int) -> None:
+    def __init__(self, file_id: Any, size: int) -> None:
         self._file_id = file_id
-        self._base = base
         self._size = size
         self._scratch: h5py.File | None = None
         self._made: Any = None
         self._open: OrderedDict[int, Any] = OrderedDict()
+        self._lock = Lock()
 
     def close(self) -> None:
-        self._open.clear()
-        self._made = None
-        if self._scratch is not None:
-            self._scratch.close()
+        with self._lock:
+            self._open.clear()
+            self._made = None
+            if self._scratch is not None:
+                self._scratch.close()
 
-    def open(self, address: int) -> Any:
-        """The object at `address`, a `GroupID` or `DatasetID`."""
-        if address in self._open:
-            return self._open[address]
-        found = self.open_all(np.array([address], np.int64))[0]
-        if isinstance(found, MatlensError):
-            found.offset = address + self._base
-            raise found
-        return found
-
-    def open_all(self, addresses: Int64s) -> list[Any]:
+    def open_all(self, addresses: list[int]) -> list[Any]:
         """The objects at `addresses`; an error in place of each that cannot be opened."""
-        missing = [a for a in dict.fromkeys(addresses.tolist()) if a not in self._open]
-        inside = [a for a in missing if 0 <= a < self._size]
-        opened: dict[int, Any] = {a: CorruptFile("reference leads outside the file") for a in missing}
-        opened[SOFT_LINK] = UnsafeFile(LINK_REFUSED)
-        opened |= zip(inside, map(self._dereference, self._references(inside)), strict=True)
-        found = [opened[a] if a in opened else self._open[a] for a in addresses.tolist()]
-        self._open.update((a, found) for a, found in opened.items() if not isinstance(found, MatlensError))
-        while len(self._open) > max(MAX_OPEN, len(addresses)):
-            self._open.popitem(last=False)
-        return found
+        with self._lock:
+            missing = [a for a in dict.fromkeys(addresses) if a not in self._open]
+            inside = [a for a in missing if 0 <= a < self._size]
+            opened: dict[int, Any] = {a: CorruptFile("reference leads outside the file") for a in missing}
+            opened[SOFT_LINK] = UnsafeFile(LINK_REFUSED)
+            opened |= zip(inside, map(self.dereference, self._references(inside)), strict=True)
+            found = [opened[a] if a in opened else self._open[a] for a in addresses]
+            self._open.update((a, found) for a, found in opened.items() if not isinstance(found, MatlensError))
+            while len(self._open) > max(MAX_OPEN, len(addresses)):
+                self._open.popitem(last=False)
+            return found
 
     def _references(self, addresses: list[int]) -> list[Any]:
         found: list[Any] = []
@@ -196,7 +189,8 @@ class AddressBook:
         dataset.read(memory, stored, references)
         return list(references)
 
-    def _dereference(self, reference: Any) -> Any:
+    def dereference(self, reference: Any) -> Any:
+        """The object that a reference leads to, or an error in place of it."""
         try:
             found = h5r.dereference(reference, self._file_id)
         except H5_ERRORS as error:

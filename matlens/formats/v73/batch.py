@@ -7,6 +7,7 @@ function handles in groups. Whatever looks different is left to the reader of si
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,58 +15,93 @@ from numpy.typing import NDArray
 
 from matlens.formats.children import FieldNames, unique_names
 from matlens.formats.dtypes import combine_complex
-from matlens.formats.hdf5.bytes import Bytes, Mask
-from matlens.formats.hdf5.chunks import Chunks, read_chunks, read_values, read_window
-from matlens.formats.hdf5.groups import Members, Names, field_orders, group_members
+from matlens.formats.hdf5.bytes import Mask
+from matlens.formats.hdf5.chunks import read_values
+from matlens.formats.hdf5.group_batch import Members, Names, group_members, name_lists
 from matlens.formats.hdf5.hdf5_file import H5File
-from matlens.formats.hdf5.headers import (
-    CHUNKED,
-    CLASS_NAMES,
-    FIXED,
-    FLOAT,
-    NO_CLASS,
-    REFERENCE,
-    VLEN,
+from matlens.formats.hdf5.layout import BATCH_NDIM, BIG_ENDIAN, CHUNKED, FIXED, FLOAT, REFERENCE, SIGNED
+from matlens.formats.hdf5.object import REFERENCES
+from matlens.formats.hdf5.object_batch import (
+    ABSENT,
+    FLAG,
+    NAMES,
+    PRESENCE,
     Objects,
+    Wanted,
+    integer,
     read_objects,
+    word,
 )
 from matlens.formats.ragged import counts_to_offsets, gather_items, ragged_ranges
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
-from matlens.formats.v73.rules import ARRAY_OF_STRUCTS, AS_STRUCT, EMPTY, FUNCTION
-from matlens.formats.v73.single import DIRECT, IN_CHUNKS
+from matlens.formats.v73.rules import (
+    ARRAY_OF_STRUCTS,
+    AS_STRUCT,
+    CLASS,
+    CLASSES,
+    DECODE,
+    DTYPES,
+    EMPTY,
+    FIELDS,
+    FUNCTION,
+    GLOBAL,
+    IS_EMPTY,
+    MAX_DIM,
+    PAIR,
+    SPARSE_ROWS,
+)
 
-__all__ = ["Batch"]
+__all__ = ["DIRECT", "IN_CHUNKS", "OTHER_TYPE", "WANTED", "Batch"]
 
 BLOCK = 16_384
 """Objects handled at once, few enough that their intermediate arrays stay in the cache."""
-
-_CODES = {name: code for code, name in enumerate(CLASS_NAMES)}
-_CLASS = np.array(
-    [*CLASS_DTYPES, MatlabClass.UINT8, MatlabClass.CHAR, MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.DOUBLE],
-    np.uint8,
+DIRECT, IN_CHUNKS, OTHER_TYPE = 16, 17, 18
+"""Storage of values at the byte offset `payload`, of values in chunks of the object at the address `payload`, and of
+values of another type than that of their class."""
+_CODES = {name: code for code, name in enumerate(CLASSES)}
+_CLASS_OF_CODE = np.array([*CLASSES.values(), MatlabClass.UNKNOWN, MatlabClass.UNKNOWN], np.uint8)
+"""Classes by the number of their name; the last two stand for other names and for none."""
+_NUMBERS = [int(cls) for cls in CLASS_DTYPES]
+KEPT = 4
+"""Batches whose members are remembered."""
+_LOGICAL, _STRUCT = _CODES[b"logical"], _CODES[b"struct"]
+WANTED = Wanted(
+    {
+        CLASS: word(list(CLASSES)),
+        IS_EMPTY: FLAG,
+        GLOBAL: PRESENCE,
+        FIELDS: NAMES,
+        DECODE: integer(4),
+        SPARSE_ROWS: integer(8),
+    },
+    PAIR,
 )
-"""MATLAB class of each of `CLASS_NAMES`."""
-_DTYPES = {int(cls): dtype for cls, dtype in CLASS_DTYPES.items()} | {int(MatlabClass.CHAR): np.dtype("u2")}
-_REFERENCES = np.dtype("<u8")
+"""The attributes of objects that are read in batches."""
 
 
 class Batch:
     """Reads objects of one file by their addresses."""
 
     def __init__(self, file: H5File) -> None:
-        self._file = file
-        self._source = Bytes(file.buffer)
-        self._base = file.base
-        self._known: tuple[Elements, list[Members]] = (Elements(0, np.zeros(0, np.int64)), [])
+        self._file, self._base = file, file.base
+        self._known: list[tuple[Elements, list[Members]]] = []
+        self._lock = Lock()
 
     def _objects(self, addresses: Int64s) -> Objects:
-        return read_objects(self._source, self._base, addresses)
+        return read_objects(self._file.source, self._base, addresses, WANTED)
 
     # --- headers -------------------------------------------------------------------
 
     def headers(self, elements: Elements) -> tuple[Headers, Int64s]:
         """Headers of the objects of common form, and the indices of the others."""
-        headers = Headers.empty(elements, max_ndim=8)
+        headers, done, members = self._find(elements)
+        if members:
+            self._remember(elements, members)
+        return headers.narrow(), np.flatnonzero(~done)
+
+    def _find(self, elements: Elements) -> tuple[Headers, Mask, list[Members]]:
+        """Headers of objects, which of them are found, and the members of those that are structs."""
+        headers = Headers.empty(elements, max_ndim=BATCH_NDIM)
         headers.payload[:] = elements.positions
         done = np.zeros(len(elements), bool)
         members: list[Members] = []
@@ -73,39 +109,47 @@ class Batch:
             index = np.arange(start, min(start + BLOCK, len(elements)))
             objects = self._objects(elements.positions[index])
             if elements.segment == AS_STRUCT:
-                objects.matlab_class[:], objects.decode[:] = _CODES[b"struct"], 0
-            headers.is_global[index] = objects.is_global
+                objects.attributes[CLASS][:], objects.attributes[DECODE][:] = _STRUCT, ABSENT
+            headers.is_global[index] = objects.attributes[GLOBAL] != ABSENT
             done[index] = self._data_sets(headers, objects, index) | self._empties(headers, objects, index)
             done[index] |= self._functions(headers, objects, index) | self._sparse(headers, objects, index)
             for part in self._structs(headers, objects, index):
                 done[part.index] = True
                 members.append(part)
-        # Whoever asks for headers of structs will ask for their children.
-        self._known = elements, _merge(members)
-        return headers.narrow(), np.flatnonzero(~done)
+        return headers, done, _merge(members)
+
+    def _remember(self, elements: Elements, members: list[Members]) -> None:
+        """Keep members of groups: whoever asks for headers of structs will ask for their children."""
+        with self._lock:
+            self._known = [(elements, members), *self._known[: KEPT - 1]]
+
+    def _members_of(self, headers: Headers) -> list[Members]:
+        """Members of structs, from the last headers that were read where they are the same."""
+        wanted = headers.elements
+        for known, members in self._known:
+            if known.segment == wanted.segment and np.array_equal(known.positions, wanted.positions):
+                return members
+        return self._find(wanted)[2]
 
     def _data_sets(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
         """Fill in numbers, chars and cells; which elements that were."""
-        code = objects.matlab_class
-        cls = np.where(code >= 0, _CLASS[code], MatlabClass.UNKNOWN).astype(np.uint8)
-        cls[(code == NO_CLASS) & (objects.type_class == REFERENCE)] = MatlabClass.CELL
+        code, numel = objects.attributes[CLASS], objects.numel
+        cls = _CLASS_OF_CODE[code]
         fits = np.zeros(len(code), bool)
-        for value, dtype in _DTYPES.items():
+        for value, dtype in DTYPES.items():
             stored = _is_stored_as(objects, dtype)
             if value != MatlabClass.CHAR:
-                cls[(code == NO_CLASS) & stored] = value
+                cls[(code == ABSENT) & stored] = value
             fits |= (cls == value) & stored
-        fits &= (cls != MatlabClass.CHAR) | ~objects.is_complex
-        fits |= (cls == MatlabClass.CELL) & (objects.type_class == REFERENCE) & (objects.type_size == 8)
-        numel = objects.numel
-        fits &= objects.ok & ~objects.is_group & ~objects.is_empty & (objects.ndim >= 0) & (objects.decode == 0)
-        fits &= numel > 0
+        fits &= np.isin(cls, _NUMBERS) | ~objects.is_complex
+        fits &= _plain(objects) & ~objects.is_group & (objects.attributes[IS_EMPTY] <= 0)
+        fits &= (objects.ndim >= 0) & (numel > 0)
         chunked = objects.layout == CHUNKED
         enough = objects.data_size >= numel * objects.type_size * (1 + objects.is_complex)
         fits &= chunked & (objects.ndim > 0) | (objects.data >= 0) & enough
         some, where = index[fits], fits
         headers.cls[some] = cls[where]
-        headers.is_logical[some] = code[where] == _CODES[b"logical"]
+        headers.is_logical[some] = code[where] == _LOGICAL
         headers.is_complex[some] = objects.is_complex[where]
         headers.storage[some] = np.where(chunked[where], IN_CHUNKS, DIRECT)
         headers.payload[some] = np.where(chunked[where], headers.payload[some], objects.data[where])
@@ -125,25 +169,25 @@ class Batch:
     def _empties(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
         """Fill in empty arrays, whose data are their dims."""
         count = objects.numel
-        fits = objects.ok & objects.is_empty & ~objects.is_group & (objects.data >= 0) & (objects.ndim == 1)
+        code, fields = objects.attributes[CLASS], objects.attributes[FIELDS].max(axis=1)
+        fits = _plain(objects) & (objects.attributes[IS_EMPTY] > 0) & ~objects.is_group
+        fits &= (objects.data >= 0) & (objects.ndim == 1) & (code >= 0)
         fits &= (count >= 2) & (count <= 8) & (objects.data_size == 8 * count) & (objects.type_size == 8)
-        fits &= (objects.matlab_class >= 0) & (objects.decode == 0)
         for k in np.flatnonzero(fits).tolist():
-            dims = self._source.number(np.arange(count[k]) * 8 + objects.data[k], 8)
+            dims = self._file.source.number(np.arange(count[k]) * 8 + objects.data[k], 8)
             # Only a struct without fields may have elements.
-            fieldless = objects.matlab_class[k] == _CODES[b"struct"] and objects.fields[k] < 0
+            fieldless = code[k] == _STRUCT and fields[k] == ABSENT
             empty = dims.prod() == 0 or (fieldless and dims.prod() < 2**31)
-            fits[k] = ((dims >= 0) & (dims < 2**31)).all() and empty and objects.fields_at[k] < 0
+            fits[k] = ((dims >= 0) & (dims < 2**31)).all() and empty
             if fits[k]:
                 headers.set_dims(int(index[k]), tuple(dims.tolist()))
         some = index[fits]
-        headers.cls[some] = _CLASS[objects.matlab_class[fits]]
-        headers.is_logical[some] = objects.matlab_class[fits] == _CODES[b"logical"]
+        headers.cls[some], headers.is_logical[some] = _CLASS_OF_CODE[code[fits]], code[fits] == _LOGICAL
         headers.storage[some] = EMPTY
         return np.asarray(fits)
 
     def _functions(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
-        fits = objects.ok & objects.is_group & (objects.decode == FUNCTION)
+        fits = objects.ok & objects.is_group & (objects.attributes[DECODE] == FUNCTION)
         headers.cls[index[fits]] = MatlabClass.FUNCTION
         headers.numel[index[fits]] = 1
         return np.asarray(fits)
@@ -151,8 +195,9 @@ class Batch:
     def _sparse(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
         """Fill in sparse matrices: as many columns as members of ``jc``, less one."""
         done = np.zeros(len(index), bool)
-        sparse = objects.ok & objects.is_group & (objects.sparse_rows >= 0) & (objects.decode == 0)
-        for members in group_members(self._source, self._base, objects, np.flatnonzero(sparse)):
+        rows = objects.attributes[SPARSE_ROWS]
+        sparse = _plain(objects) & objects.is_group & (rows >= 0) & (rows < MAX_DIM)
+        for members in self._groups(objects, np.flatnonzero(sparse)):
             if b"jc" not in members.names:
                 continue
             starts = self._objects(members.addresses[:, members.names.index(b"jc")])
@@ -163,22 +208,25 @@ class Batch:
                 headers.is_complex[index[members.index]] = values.is_complex
             chosen = members.index[fits]
             done[chosen] = True
-            rows, cols = objects.sparse_rows[chosen], starts.dims[fits, 0] - 1
-            headers.dims[index[chosen], 0], headers.dims[index[chosen], 1] = rows, cols
-            headers.numel[index[chosen]] = rows * cols
+            cols = starts.dims[fits, 0] - 1
+            headers.dims[index[chosen], 0], headers.dims[index[chosen], 1] = rows[chosen], cols
+            headers.numel[index[chosen]] = rows[chosen] * cols
         headers.cls[index[done]] = MatlabClass.SPARSE
-        headers.is_logical[index[done]] = objects.matlab_class[done] == _CODES[b"logical"]
+        headers.is_logical[index[done]] = objects.attributes[CLASS][done] == _LOGICAL
         return done
+
+    def _groups(self, objects: Objects, index: Int64s) -> list[Members]:
+        return group_members(self._file.source, self._base, objects, index, self._file.limits)
 
     def _structs(self, headers: Headers, objects: Objects, index: Int64s) -> list[Members]:
         """Fill in structs, and struct arrays, whose first member is a data set of references."""
-        known = (objects.matlab_class == NO_CLASS) | (objects.matlab_class == _CODES[b"struct"])
-        wanted = objects.ok & objects.is_group & known & (objects.decode == 0) & (objects.sparse_rows < 0)
+        known = np.isin(objects.attributes[CLASS], (ABSENT, _STRUCT))
+        wanted = _plain(objects) & objects.is_group & known & (objects.attributes[SPARSE_ROWS] == ABSENT)
         found = []
         for members in self._members(objects, np.flatnonzero(wanted)):
             first = self._objects(members.addresses[:, 0])
             members = members.take(np.flatnonzero(first.ok))
-            is_array = (first.type_class == REFERENCE) & (first.matlab_class == NO_CLASS) & (first.ndim >= 0)
+            is_array = (first.type_class == REFERENCE) & (first.attributes[CLASS] == ABSENT) & (first.ndim >= 0)
             is_array &= ~first.is_group
             some = index[members.index]
             headers.cls[some] = MatlabClass.STRUCT
@@ -214,43 +262,24 @@ class Batch:
                     found.append(children)
         return found, np.flatnonzero(left)
 
-    def _members_of(self, headers: Headers) -> list[Members]:
-        """Members of structs, from the last headers that were read where they are the same."""
-        wanted, (known, members) = headers.elements, self._known
-        if known.segment == wanted.segment and np.array_equal(known.positions, wanted.positions):
-            return members
-        self.headers(wanted)
-        return self._known[1]
-
     def _members(self, objects: Objects, index: Int64s) -> list[Members]:
         """Members of groups in the order of ``MATLAB_fields``, and those it does not list after them."""
         ordered = []
-        for members in group_members(self._source, self._base, objects, index):
-            listed = (objects.fields[members.index] >= 0) | (objects.fields_at[members.index] >= 0)
+        for members in self._groups(objects, index):
+            lists = objects.attributes[FIELDS][members.index]
+            listed = (lists != ABSENT).any(axis=1)
             if len(members.names) == 1 or not listed.any():
                 ordered.append(members)
                 continue
             if not listed.all():
                 ordered.append(members.take(np.flatnonzero(~listed)))
-                members = members.take(np.flatnonzero(listed))
-            for order, same in self._orders(objects, members.index):
+                members, lists = members.take(np.flatnonzero(listed)), lists[listed]
+            for order, same in name_lists(self._file.source, self._base, lists, WANTED):
                 if order is not None:
                     names = [name for name in dict.fromkeys(order) if name in set(members.names)]
                     rest = sorted(set(members.names).difference(names))
                     ordered.append(members.take(same).reorder((*names, *rest)))
         return ordered
-
-    def _orders(self, objects: Objects, index: Int64s) -> list[tuple[Names | None, Int64s]]:
-        """Lists of field names, which long ones keep in a data set of their own."""
-        position, count = objects.fields[index], objects.field_count[index]
-        elsewhere = np.flatnonzero(position < 0)
-        if len(elsewhere):
-            lists = self._objects(objects.fields_at[index[elsewhere]])
-            numel = lists.numel
-            fits = lists.ok & (lists.type_class == VLEN) & (lists.type_size == 16) & (lists.data >= 0)
-            fits &= (numel <= 65_535) & (lists.data_size >= 16 * numel)
-            position[elsewhere], count[elsewhere] = np.where(fits, lists.data, 0), np.where(fits, numel, 0)
-        return field_orders(self._source, self._base, position, count)
 
     def _records(self, headers: Headers, members: Members) -> Children | None:
         if len(members.names) > self._file.limits.fields:
@@ -268,7 +297,7 @@ class Batch:
 
     def _field(self, addresses: Int64s, counts: Int64s) -> Int64s | None:
         """References of one field of struct arrays, one array after another."""
-        headers = Headers.empty(Elements(0, addresses), max_ndim=8)
+        headers = Headers.empty(Elements(0, addresses), max_ndim=BATCH_NDIM)
         headers.payload[:] = addresses
         for start in range(0, len(addresses), BLOCK):
             index = np.arange(start, min(start + BLOCK, len(addresses)))
@@ -278,14 +307,14 @@ class Batch:
         return self._references(headers) if fits else None
 
     def _references(self, headers: Headers) -> Int64s | None:
-        values = self._items(headers, _REFERENCES)
+        values = self._items(headers, REFERENCES)
         return None if values is None else np.asarray(values.astype(np.int64))
 
     # --- values --------------------------------------------------------------------
 
     def gather(self, headers: Headers) -> NDArray[Any] | None:
         """Values of numbers or chars of one class and complexity; None where that is not covered."""
-        dtype = _DTYPES[int(headers.cls[0])].newbyteorder("<")
+        dtype = DTYPES[int(headers.cls[0])].newbyteorder("<")
         if not headers.is_complex[0]:
             return self._items(headers, dtype)
         pairs = self._items(headers, np.dtype([("real", dtype), ("imag", dtype)]))
@@ -296,11 +325,11 @@ class Batch:
         """Items of data sets that are `DIRECT`, `IN_CHUNKS` or `EMPTY`, one after another."""
         chunked = np.flatnonzero(headers.storage == IN_CHUNKS)
         if not len(chunked):
-            return gather_items(self._source.bytes, headers.payload, headers.numel, dtype)
+            return gather_items(self._file.source.bytes, headers.payload, headers.numel, dtype)
         if not np.isin(headers.storage, (DIRECT, IN_CHUNKS, EMPTY)).all():
             return None
-        data_sets = self._chunks(headers.payload[chunked])
-        parts = read_values(self._source, data_sets, dtype)
+        data_sets = [self._file.object(address).chunks() for address in headers.payload[chunked].tolist()]
+        parts = read_values(self._file.source, data_sets, dtype)
         if len(headers) == 1:
             return parts[0].astype(dtype.newbyteorder("="), copy=False)
         offsets = counts_to_offsets(headers.numel)
@@ -308,39 +337,24 @@ class Batch:
         for k, part in zip(chunked.tolist(), parts, strict=True):
             joined[offsets[k] : offsets[k + 1]] = part
         direct = np.flatnonzero(headers.storage == DIRECT)
-        items = gather_items(self._source.bytes, headers.payload[direct], headers.numel[direct], dtype)
+        items = gather_items(self._file.source.bytes, headers.payload[direct], headers.numel[direct], dtype)
         joined[ragged_ranges(offsets[direct], headers.numel[direct])] = items
         return joined
 
-    def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any]:
-        """Values of one array of numbers `IN_CHUNKS`, of a range of its dimension `axis`, as MATLAB counts them."""
-        dtype = _DTYPES[int(headers.cls[0])].newbyteorder("<")
-        stored = np.dtype([("real", dtype), ("imag", dtype)]) if headers.is_complex[0] else dtype
-        data_sets = self._chunks(headers.payload)
-        values = read_window(self._source, data_sets[0], stored, len(data_sets[0].dims) - 1 - axis, start, stop)
-        if headers.is_complex[0]:
-            single = bool(headers.cls[0] == MatlabClass.SINGLE)
-            flat = combine_complex(values["real"].ravel(), values["imag"].ravel(), single=single)
-            values = flat.reshape(values.shape)
-        return values.T
 
-    def window_step(self, headers: Headers, axis: int) -> int:
-        """Length of the chunks of an array along its dimension `axis`."""
-        (found,) = self._chunks(headers.payload)
-        return found.shape[len(found.dims) - 1 - axis]
-
-    def _chunks(self, addresses: Int64s) -> list[Chunks]:
-        return [
-            read_chunks(self._source, self._base, self._file.object(at), self._file.limits) for at in addresses.tolist()
-        ]
+def _plain(objects: Objects) -> Mask:
+    """Which objects are readable, and neither functions nor objects of a class."""
+    return np.asarray(objects.ok & (objects.attributes[DECODE] <= 0))
 
 
 def _is_stored_as(objects: Objects, dtype: np.dtype[Any]) -> Mask:
-    """Which data sets hold little-endian numbers of `dtype`, or pairs of them."""
+    """Which data sets hold references, or little-endian numbers of `dtype`, or pairs of them."""
+    if dtype is REFERENCES:
+        return np.asarray((objects.type_class == REFERENCE) & (objects.type_size == dtype.itemsize))
     kind = FLOAT if dtype.kind == "f" else FIXED
-    signed = 8 if dtype.kind == "i" else 0
-    # The sign of a float is a bit of its own; MATLAB's integers are little-endian like the rest.
-    bits_fit = (objects.type_bits & 1 == 0) & ((kind == FLOAT) | (objects.type_bits & 8 == signed))
+    signed = SIGNED if dtype.kind == "i" else 0
+    # The sign of a float is a bit of its own.
+    bits_fit = (objects.type_bits & BIG_ENDIAN == 0) & ((kind == FLOAT) | (objects.type_bits & SIGNED == signed))
     return np.asarray((objects.type_class == kind) & (objects.type_size == dtype.itemsize) & bits_fit)
 
 

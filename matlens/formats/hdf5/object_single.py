@@ -1,0 +1,375 @@
+"""Single HDF5 objects, every field of their headers checked: what batches leave, and what is wrong with it.
+
+Layout after The HDF Group, *HDF5 File Format Specification Version 3.0*, IV.A.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile, UnsupportedValue
+from matlens.formats.hdf5 import layout
+from matlens.formats.hdf5.layout import CHUNKED, COMPACT, COMPOUND, CONTIGUOUS, FIXED, FLOAT, SOFT_LINK, UNDEFINED
+from matlens.limits import Limits
+
+__all__ = ["Attribute", "Dataspace", "Datatype", "ObjectHeader", "read_object"]
+
+_OTHER_FORM = "which only engine='reference' reads"
+
+
+class Datatype(NamedTuple):
+    """Class, class bits and size of a type; of a complex number, those of its parts."""
+
+    cls: int
+    bits: int
+    size: int
+    is_complex: bool = False
+
+    @property
+    def itemsize(self) -> int:
+        return self.size * (1 + self.is_complex)
+
+
+class Dataspace(NamedTuple):
+    """Dims in HDF5's order."""
+
+    dims: tuple[int, ...]
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.dims)
+
+
+class Attribute(NamedTuple):
+    """Where the value of an attribute stands."""
+
+    datatype: Datatype
+    dataspace: Dataspace
+    data: int
+    room: int
+
+
+class ObjectHeader:
+    """What the header of an object says. Positions count from the start of the file.
+
+    Attributes
+    ----------
+    dataspace, datatype : Dataspace, Datatype or None
+        Of a data set. Where the type is not read, `unread_type` is the error that says so.
+    layout : int or None
+        `COMPACT`, `CONTIGUOUS` or `CHUNKED`.
+    data, data_size : int
+        Where compact and contiguous values stand; -1 where none are stored.
+    chunks : tuple or None
+        Where the index of the chunks stands, -1 without one, and their dims, with the size of an item as the last.
+    filters : int
+        Where the filters are described; -1 without.
+    fill : bytes
+        Value of elements that are not stored; empty for zero.
+    group : tuple of int or None
+        Where the B-tree and the heap of a group stand.
+    links : dict or None
+        Members of a group that has them in its header: their addresses by name.
+    attributes : dict
+        Those of a type that is not read have the error that says so in place of a value.
+    """
+
+    __slots__ = (
+        "attributes",
+        "chunks",
+        "data",
+        "data_size",
+        "dataspace",
+        "datatype",
+        "fill",
+        "filters",
+        "group",
+        "layout",
+        "links",
+        "position",
+        "unread_type",
+    )
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.dataspace: Dataspace | None = None
+        self.datatype: Datatype | None = None
+        self.unread_type: UnsupportedValue | None = None
+        self.layout: int | None = None
+        self.data, self.data_size, self.filters = -1, 0, -1
+        self.chunks: tuple[int, tuple[int, ...]] | None = None
+        self.fill = b""
+        self.group: tuple[int, int] | None = None
+        self.links: dict[bytes, int] | None = None
+        self.attributes: dict[bytes, Attribute | UnsupportedValue] = {}
+
+    @property
+    def is_group(self) -> bool:
+        return self.group is not None or self.links is not None
+
+
+def read_object(buffer: Any, base: int, address: int, pair: tuple[bytes, bytes], limits: Limits) -> ObjectHeader:
+    """Read the header of the object at `address`, which counts from `base`.
+
+    Parameters
+    ----------
+    pair : tuple of bytes
+        What the two parts of a complex number are called.
+
+    Raises
+    ------
+    CorruptFile
+        If the header contradicts itself or the length of the file.
+    UnsafeFile
+        If the values stand in other files.
+    UnsupportedValue
+        If the object is stored in a form that is not read.
+    LimitExceeded
+        If its dims are beyond any memory, or the names of its members too long.
+    """
+    parser = _Parser(buffer, base, address + base, pair, limits)
+    try:
+        return parser.run()
+    except MatlensError as error:
+        raise error.at(offset=parser.at) from None
+
+
+class _Parser:
+    def __init__(self, buffer: Any, base: int, position: int, pair: tuple[bytes, bytes], limits: Limits) -> None:
+        self._buffer, self._base, self._size = buffer, base, len(buffer)
+        self._pair, self._limits = pair, limits
+        self._found = ObjectHeader(position)
+        self.at = position
+
+    def run(self) -> ObjectHeader:
+        start = self._found.position
+        if not 0 <= start <= self._size - layout.PREFIX.size:
+            raise CorruptFile("reference leads outside the file")
+        version, left, size = layout.PREFIX.one(self._buffer, start)
+        if version != layout.PREFIX_VERSION:
+            if bytes(self._buffer[start : start + 4]) == b"OHDR":
+                raise UnsupportedValue(f"an object header of version 2, {_OTHER_FORM}")
+            raise CorruptFile("no object stands here")
+        blocks = [(start + layout.PREFIX.size, size)]
+        while blocks and left:
+            begin, length = blocks.pop(0)
+            if not (begin >= 0 and 0 <= length <= self._size - begin):
+                raise CorruptFile(f"{length} bytes of an object header are declared to stand at byte {begin}")
+            left = self._block(begin, begin + length, left, blocks)
+        self._finish()
+        return self._found
+
+    def _block(self, at: int, end: int, left: int, blocks: list[tuple[int, int]]) -> int:
+        """Read the messages of one block; how many are left."""
+        while at + layout.MESSAGE.size <= end and left:
+            self.at = at
+            kind, size, flags = layout.MESSAGE.one(self._buffer, at)
+            body = at + layout.MESSAGE.size
+            if body + size > end:
+                raise CorruptFile(f"a header message of {size} bytes, {end - body} are there")
+            if kind > layout.LAST_MESSAGE:
+                raise CorruptFile(f"a header message of type {kind}")
+            left -= 1
+            at = body + size
+            if kind == layout.CONTINUATION:
+                begin, length = layout.CONTINUED.one(self._buffer, body)
+                blocks.append((begin + self._base, length))
+            elif kind not in layout.IGNORED:
+                self._message(kind, flags, body, size)
+        return left
+
+    def _message(self, kind: int, flags: int, body: int, size: int) -> None:
+        found = self._found
+        if flags & layout.SHARED:
+            raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
+        if kind == layout.DATASPACE:
+            found.dataspace = self._dataspace(body, size)
+        elif kind == layout.DATATYPE:
+            self._values_type(body, size)
+        elif kind == layout.LAYOUT:
+            self._layout(body, size)
+        elif kind == layout.FILTERS:
+            found.filters = body
+        elif kind == layout.ATTRIBUTE:
+            self._attribute(body, size)
+        elif kind == layout.SYMBOL_TABLE:
+            tree, heap = layout.GROUP_PLACES.one(self._buffer, body)
+            found.group = tree + self._base, heap + self._base
+        elif kind == layout.LINK:
+            name, address = self._link(body, size)
+            found.links = {**(found.links or {}), name: address}
+        elif kind == layout.LINK_INFO:
+            self._link_info(body)
+        elif kind == layout.EXTERNAL:
+            raise UnsafeFile("values are stored in other files, which are not read")
+        elif kind in (layout.FILL, layout.OLD_FILL):
+            found.fill = self._fill(kind, body, size)
+        else:
+            raise UnsupportedValue(f"a header message of type {kind}, {_OTHER_FORM}")
+
+    def _dataspace(self, body: int, size: int) -> Dataspace:
+        version, ndim, kind = layout.SPACE_HEAD.one(self._buffer, body)
+        start = layout.SPACE_START.get(version, size)
+        if ndim > layout.MAX_NDIM or start + 8 * ndim > size:
+            raise CorruptFile(f"a data space of version {version} with {ndim} dimensions in {size} bytes")
+        if version == 2 and kind == layout.NULL_SPACE:
+            raise UnsupportedValue(f"a data space without elements, {_OTHER_FORM}")
+        dims = layout.DIMS[ndim].one(self._buffer, body + start)
+        # Beside a dim of 0, others may be of any size.
+        if max(math.prod(dims), *dims, 0) >= layout.MAX_NUMEL:
+            text = f"dims {'x'.join(map(str, dims[::-1]))} are beyond any memory"
+            raise LimitExceeded.of(self._limits, "memory", text)
+        return Dataspace(dims)
+
+    def _values_type(self, body: int, size: int) -> None:
+        try:
+            self._found.datatype = self._datatype(body, size)
+        except UnsupportedValue as error:
+            self._found.unread_type = error
+
+    def _datatype(self, body: int, size: int) -> Datatype:
+        if size < layout.TYPE_HEAD.size:
+            raise CorruptFile(f"a type in {size} bytes")
+        head, bits, nbytes = layout.TYPE_HEAD.one(self._buffer, body)
+        version, cls = head >> 4, head & 15
+        if not 1 <= version <= layout.LAST_TYPE_VERSION or cls > layout.LAST_TYPE or nbytes == 0:
+            raise CorruptFile(f"a type of class {cls}, version {version}, {nbytes} bytes")
+        found = Datatype(cls, bits, nbytes)
+        return self._complex(found, body, size) if cls == COMPOUND else found
+
+    def _complex(self, whole: Datatype, body: int, size: int) -> Datatype:
+        """A compound of two numbers of one type, with the names of a pair."""
+        fits = size >= layout.TYPE_HEAD.size + layout.PAIR_COUNT * layout.PART_SIZE[FIXED]
+        fits = fits and layout.PAIR.one(self._buffer, body) == (layout.PAIR_HEAD, layout.PAIR_COUNT)
+        parts: list[Datatype] = []
+        at, end = body + layout.TYPE_HEAD.size, body + size
+        for expected in self._pair if fits else ():
+            if at + layout.PART_SIZE[FIXED] > end:
+                break
+            name, offset = layout.PART.one(self._buffer, at)
+            part = self._datatype(at + layout.PART.size, layout.TYPE_HEAD.size)
+            if name.rstrip(b"\0") != expected or part.cls not in (FIXED, FLOAT) or offset != len(parts) * part.size:
+                break
+            parts.append(part)
+            at += layout.PART_SIZE[part.cls]
+        if len(parts) != 2 or at > end or parts[0] != parts[1] or whole.size != 2 * parts[0].size:
+            names = " and ".join(name.decode("ascii") for name in self._pair)
+            raise UnsupportedValue(f"a compound of other than two equal numbers {names}, {_OTHER_FORM}")
+        return parts[0]._replace(is_complex=True)
+
+    def _layout(self, body: int, size: int) -> None:
+        version, second, third = layout.LAYOUT_HEAD.one(self._buffer, body)
+        is_old = version in (1, 2)
+        kind, start = (third, body + 8) if is_old else (second, body + 2)
+        if version == 4 and kind == layout.VIRTUAL:
+            raise UnsafeFile("values stand in other data sets or files, which are not read")
+        if version == 4:
+            raise UnsupportedValue(f"a layout of version {version}, {_OTHER_FORM}")
+        if not 1 <= version <= layout.LAYOUT_VERSION or kind not in (COMPACT, CONTIGUOUS, CHUNKED):
+            raise CorruptFile(f"a layout of version {version} and class {kind}")
+        found = self._found
+        found.layout = kind
+        if kind == COMPACT:
+            # The old form repeats the dims of the data set before the values.
+            length = layout.WORD if is_old else layout.SHORT
+            (found.data_size,) = length.one(self._buffer, start + 4 * second * is_old)
+            found.data = end = start + 4 * second * is_old + length.size
+            end += found.data_size
+        elif kind == CONTIGUOUS:
+            (address,) = layout.ADDRESS.one(self._buffer, start)
+            end = start + (layout.ADDRESS if is_old else layout.CONTIGUOUS_PLACE).size
+            found.data_size = -1 if is_old else layout.CONTIGUOUS_PLACE.one(self._buffer, start)[1]
+            found.data = UNDEFINED if address == UNDEFINED else address + self._base
+        else:
+            rank, start = (second, start) if is_old else (third, start + 1)
+            (tree,) = layout.ADDRESS.one(self._buffer, start)
+            end = start + layout.ADDRESS.size + layout.WORD.size * rank
+            places = range(start + layout.ADDRESS.size, end, layout.WORD.size)
+            sizes = tuple(layout.WORD.one(self._buffer, at)[0] for at in places)
+            found.chunks = UNDEFINED if tree == UNDEFINED else tree + self._base, sizes
+        if end > body + size:
+            raise CorruptFile(f"a layout of class {kind} in {size} bytes")
+
+    def _link(self, body: int, size: int) -> tuple[bytes, int]:
+        """Name and address of a member that stands in the header of its group."""
+        version, flags = layout.LINK_HEAD.one(self._buffer, body)
+        if version != 1:
+            raise CorruptFile(f"a link of version {version}")
+        at, end = body + layout.LINK_HEAD.size, body + size
+        is_hard = not flags & 8 or self._buffer[at : at + 1] == b"\0"
+        at += (1 if flags & 8 else 0) + (8 if flags & 4 else 0) + (1 if flags & 16 else 0)
+        width = 1 << (flags & 3)
+        length = int.from_bytes(self._buffer[at : at + width], "little")
+        at += width
+        if at + length + (layout.ADDRESS.size if is_hard else 0) > end:
+            raise CorruptFile(f"the name of a link of {length} bytes in a message of {size}")
+        if length > self._limits.name:
+            raise LimitExceeded.of(self._limits, "name", f"the name of a member has {length} bytes")
+        name = bytes(self._buffer[at : at + length])
+        return name, layout.ADDRESS.one(self._buffer, at + length)[0] if is_hard else SOFT_LINK
+
+    def _link_info(self, body: int) -> None:
+        _, flags = layout.LINK_HEAD.one(self._buffer, body)
+        (heap,) = layout.ADDRESS.one(self._buffer, body + (10 if flags & 1 else 2))
+        if heap != UNDEFINED:
+            raise UnsupportedValue(f"a group with an index, {_OTHER_FORM}")
+        self._found.links = self._found.links or {}
+
+    def _fill(self, kind: int, body: int, size: int) -> bytes:
+        """The value of what is not stored; empty where it is zero."""
+        start = 4
+        if kind == layout.FILL:
+            version, flags, is_defined = layout.FILL_HEAD.one(self._buffer, body)
+            if version not in (1, 2, 3):
+                raise CorruptFile(f"a fill value of version {version}")
+            if not (flags & layout.FILL_DEFINED if version == 3 else is_defined):
+                return b""
+            start = 6 if version == 3 else 8
+        if size < start:
+            return b""
+        (length,) = layout.WORD.one(self._buffer, body + start - layout.WORD.size)
+        if length == layout.NO_FILL:
+            return b""
+        if length > size - start:
+            raise CorruptFile(f"a fill value of {length} bytes in {size}")
+        value = bytes(self._buffer[body + start : body + start + length])
+        return value if any(value) else b""
+
+    def _attribute(self, body: int, size: int) -> None:
+        version, flags, *lengths = layout.ATTRIBUTE_HEAD.one(self._buffer, body)
+        if version not in layout.ATTRIBUTE_START:
+            raise CorruptFile(f"an attribute of version {version}")
+        padded = [(n + 7) // 8 * 8 for n in lengths] if version == 1 else lengths
+        name = body + layout.ATTRIBUTE_START[version]
+        datatype, dataspace = name + padded[0], name + padded[0] + padded[1]
+        data = dataspace + padded[2]
+        if data > body + size:
+            raise CorruptFile(f"an attribute of {data - body} bytes in a message of {size}")
+        text = bytes(self._buffer[name : name + lengths[0]]).split(b"\0")[0]
+        try:
+            if version > 1 and flags & layout.SHARED_PARTS:
+                raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
+            parts = self._datatype(datatype, lengths[1]), self._dataspace(dataspace, lengths[2])
+            self._found.attributes[text] = Attribute(*parts, data, body + size - data)
+        except UnsupportedValue as error:
+            self._found.attributes[text] = error.at(offset=body)
+
+    def _finish(self) -> None:
+        """Check what one message says against the others."""
+        found = self._found
+        if found.is_group:
+            return
+        if found.layout is None:
+            raise CorruptFile("neither a group nor a data set", offset=found.position)
+        if found.dataspace is None or (found.datatype is None and found.unread_type is None):
+            raise CorruptFile("a data set without dims or type", offset=found.position)
+        if found.layout == CHUNKED or found.datatype is None:
+            return
+        needed = found.dataspace.numel * found.datatype.itemsize
+        if found.data_size < 0:
+            # Old layouts do not say it.
+            found.data_size = needed
+        if found.data >= 0 and (found.data_size < needed or found.data + found.data_size > self._size):
+            there = min(found.data_size, max(self._size - found.data, 0))
+            raise CorruptFile(f"values of {needed} bytes, {there} are there", offset=found.data)
