@@ -25,7 +25,6 @@ SCIPY_REFUSES = {
 """Files of v4 to v7 that `scipy.io.loadmat` does not read."""
 
 ONE_ROW = "a table of one row whose string variable decodes to one text"
-ORDINAL = "an ordinal categorical becomes a dictionary that is not ordered"
 CYCLE = "function handles whose workspace leads back to them"
 OBJECTS_5 = "metadata of objects of version 5"
 OCTAVE_HDF5 = "Octave's HDF5: groups of type and value"
@@ -46,14 +45,9 @@ _VALUES = _LOADMAT | {
 }
 
 FAILURES: dict[str, dict[str, str]] = {
-    "tests/cli/test_cli.py::test_ls_tree_and_show_take_every_file": {
-        "made/tab_mixed_v7.mat": ORDINAL,
-    },
     "tests/columns/test_tables.py::test_windows_give_the_rows_and_types_of_the_whole": {
         "HebiRobotics+MFL/figures/plot-simple.fig": CYCLE,
-        "made/ordcat_v7.mat": ORDINAL,
         "made/plain.mat": PLAIN_HDF5,
-        "made/tab_mixed_v7.mat": ORDINAL,
     },
     "tests/export/test_consumers.py::test_values_shapes_and_nulls": {
         "plot-simple.fig-hgM_070000": CYCLE,
@@ -79,8 +73,8 @@ def reason_to_fail(nodeid: str) -> str | None:
 
     Examples
     --------
-    >>> reason_to_fail("tests/cli/test_cli.py::test_ls_tree_and_show_take_every_file[made/tab_mixed_v7.mat]")
-    'an ordinal categorical becomes a dictionary that is not ordered'
+    >>> reason_to_fail("tests/operations/test_check.py::test_sound_files_are_sound[made/o_hdf5.mat]")
+    "Octave's HDF5: groups of type and value"
     """
     test, _, parameters = nodeid.partition("[")
     for case, reason in FAILURES.get(test, {}).items():

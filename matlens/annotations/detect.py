@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.annotations.levels import Level, is_list, list_level
+from matlens.columns.buffers import numbers_of
 from matlens.formats.records import Int64s
 
 __all__ = ["BoxColumns", "box_columns", "image_column", "label_column"]
@@ -142,7 +143,7 @@ def _scalar_fields(level: Level) -> Iterator[BoxColumns]:
 
 def _from_scalars(level: Level, stem: str, fields: tuple[str, ...], layout: str) -> BoxColumns:
     columns = [level.columns[name] for name in fields]
-    present = np.logical_and.reduce([c.is_valid().to_numpy(zero_copy_only=False) for c in columns])
+    present = np.logical_and.reduce([numbers_of(c.is_valid()) for c in columns])
     record = np.flatnonzero(present)
     values = np.stack([_floats(column) for column in columns], axis=1)[record]
     return BoxColumns(level, stem, fields, values, record, {}, layout)
@@ -150,13 +151,13 @@ def _from_scalars(level: Level, stem: str, fields: tuple[str, ...], layout: str)
 
 def _from_rows(level: Level, name: str, array: pa.Array) -> BoxColumns:
     table = _floats(array.drop_null().flatten()).reshape(-1, array.type.list_size)
-    record = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+    record = np.flatnonzero(numbers_of(array.is_valid()))
     extras = {f"{name}_{k + 1}": table[:, k] for k in range(4, table.shape[1])}
     return BoxColumns(level, name, (name,), table[:, :4], record, extras, None)
 
 
 def _floats(array: pa.Array) -> NDArray[np.float64]:
-    return np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+    return numbers_of(array.cast(pa.float64(), safe=False))
 
 
 def image_column(level: Level, exclude: tuple[str, ...] = ()) -> str | None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from matlens.annotations.labels import labelled_level
 from matlens.annotations.levels import Level, Paths, numbered, record_paths, struct_columns
+from matlens.columns.buffers import number_array, scalar, text_array
 from matlens.columns.build import build_column, printable
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
@@ -123,12 +124,12 @@ def _note_array(node: Node, beside: _Siblings) -> None:
     if isinstance(node, CharNode):
         value = node.value
         texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
-        beside.add(name, pa.array(list(map(printable, texts)), pa.string()), (f"{node.path}(", ",:)"))
+        beside.add(name, text_array(list(map(printable, texts))), (f"{node.path}(", ",:)"))
     elif isinstance(node, NumericNode) and not node.is_complex:
         if (rows == 1 and width > MAX_WIDTH) or width == 1:
-            array, template = pa.array(node.value.ravel()), (f"{node.path}(", ")")
+            array, template = number_array(node.value.ravel()), (f"{node.path}(", ")")
         elif width <= MAX_WIDTH:
-            flat = pa.array(np.ascontiguousarray(node.value).ravel())
+            flat = number_array(np.ascontiguousarray(node.value).ravel())
             array, template = pa.FixedSizeListArray.from_arrays(flat, width), (f"{node.path}(", ",:)")
         else:
             return
@@ -138,7 +139,7 @@ def _note_array(node: Node, beside: _Siblings) -> None:
 def _sibling_paths(templates: dict[str, tuple[str, str]], base: str) -> Paths:
     def paths(name: str, index: Int64s) -> pa.Array:
         if not name:
-            return pa.array([base] * len(index), pa.string()) if base else numbered("(", index, ")")
+            return pa.repeat(scalar(base), len(index)) if base else numbered("(", index, ")")
         stored = next(other for other in templates if name == other or name.startswith(f"{other}."))
         before, after = templates[stored]
         return numbered(before, index, after + name[len(stored) :])

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.levels import Level, is_list
+from matlens.columns.buffers import list_array, numbers_of, scalar, text_array
 from matlens.columns.build import build_column
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
@@ -99,11 +100,11 @@ def _images(source: Node | None, count: int) -> pa.Array | None:
     found = source.to_python()
     texts = [found] if isinstance(found, str) else [str(text) for text in found]
     if len(texts) == count:
-        return pa.array(texts, pa.string())
+        return text_array(texts)
     if len(texts) != 1:
         return None
     name = PurePosixPath(texts[0].replace("\\", "/")).name
-    return pa.array([f"{name}#{k + 1}" for k in range(count)], pa.string())
+    return text_array([f"{name}#{k + 1}" for k in range(count)])
 
 
 def _long(boxes: dict[str, pa.Array], images: pa.Array | None, path: Any) -> Level:
@@ -113,14 +114,14 @@ def _long(boxes: dict[str, pa.Array], images: pa.Array | None, path: Any) -> Lev
     parts = [_as_lists(array).cast(item) for array in boxes.values()]
     columns: dict[str, pa.Array] = {
         "boxes": pa.concat_arrays(parts),
-        "label": pa.array(np.repeat(list(boxes), count), pa.string()),
+        "label": pa.concat_arrays([pa.repeat(scalar(name), count) for name in boxes]),
     }
     if images is not None:
         columns["image"] = pa.concat_arrays([images] * len(boxes))
     names = list(boxes)
 
     def paths(name: str, index: Int64s) -> pa.Array:
-        return pa.array([path(names[k // count], k % count) for k in index.tolist()], pa.string())
+        return text_array([path(names[k // count], k % count) for k in index.tolist()])
 
     return Level(count * len(boxes), columns, paths, convention="xywh1")
 
@@ -129,5 +130,4 @@ def _as_lists(array: pa.Array) -> pa.Array:
     """Single boxes as lists of one."""
     if not pa.types.is_fixed_size_list(array.type):
         return array
-    offsets = np.concatenate([[0], np.cumsum(array.is_valid().to_numpy(zero_copy_only=False))])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), array.drop_null())
+    return list_array(array.drop_null(), numbers_of(array.is_valid()).astype(np.int64))

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from matlens.columns.buffers import number_array, numbers_of, scalar
 from matlens.formats.records import Int64s
 
 __all__ = ["Level", "Paths", "is_list", "list_level", "numbered", "record_paths", "struct_columns"]
@@ -37,7 +38,7 @@ class Level:
         """A column of this level, or of one above carried down to its records."""
         if name in self.columns or self.parent is None:
             return self.columns[name]
-        return self.parent.column(name).take(pa.array(self.parent_index))
+        return self.parent.column(name).take(number_array(self.parent_index))
 
     def names(self) -> list[str]:
         """Names of all columns that `column` finds, own ones first."""
@@ -63,7 +64,9 @@ def numbered(before: str | pa.Array, index: Int64s, after: str) -> pa.Array:
     >>> numbered("a(", np.array([0, 6]), ").b").to_pylist()
     ['a(1).b', 'a(7).b']
     """
-    return pc.binary_join_element_wise(before, pc.cast(pa.array(index + 1), pa.string()), after, "")
+    start = scalar(before) if isinstance(before, str) else before
+    numbers = number_array(index + 1).cast(pa.string())
+    return pc.binary_join_element_wise(start, numbers, scalar(after), scalar(""))
 
 
 def struct_columns(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
@@ -95,8 +98,8 @@ def list_level(level: Level, name: str) -> Level:
         stored = next((other for other in kinds if wanted == other or wanted.startswith(f"{other}.")), name)
         opening, closing = _brackets(kinds[stored])
         parents, where = np.unique(owner[index], return_inverse=True)
-        above = pc.binary_join_element_wise(level.paths(stored, parents), opening, "")
-        return numbered(above.take(pa.array(where)), rank[index], closing + wanted[len(stored) :])
+        above = pc.binary_join_element_wise(level.paths(stored, parents), scalar(opening), scalar(""))
+        return numbered(above.take(number_array(where)), rank[index], closing + wanted[len(stored) :])
 
     return Level(len(owner), struct_columns(columns), paths, level, owner, level.convention)
 
@@ -116,5 +119,5 @@ def is_list(kind: Any) -> bool:
 
 
 def _counts(array: pa.Array) -> Int64s:
-    lengths = pc.fill_null(pc.list_value_length(array), 0)
-    return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
+    lengths = pc.list_value_length(array)
+    return numbers_of(lengths.fill_null(scalar(0, lengths.type))).astype(np.int64)

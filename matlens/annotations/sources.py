@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from matlens.annotations.conventions import convert
 from matlens.annotations.detect import BoxColumns, box_columns, image_column, label_column
 from matlens.annotations.evidence import Evidence, judge
 from matlens.annotations.finding import levels_of
 from matlens.annotations.levels import is_list
+from matlens.columns.buffers import number_array, numbers_of, scalar, text_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError, NoBoxesFound, PathError
 from matlens.tree.file import MatFile, open_file
@@ -79,26 +79,26 @@ class BoxSource:
         """
         used = convention or self.evidence.require()
         boxes = convert(self.columns.values, used, "xyxy", image_size)
-        record = pa.array(self.columns.record)
+        record = number_array(self.columns.record)
         columns: dict[str, pa.Array] = {"source": self.columns.paths()}
         level = self.columns.level
         nothing = pa.nulls(len(self), pa.string())
         columns["image"] = level.column(self.image).take(record) if self.image else nothing
         columns["label"] = _as_label(level.column(self.label).take(record)) if self.label else nothing
-        columns |= {name: pa.array(boxes[:, k]) for k, name in enumerate(CANONICAL[3:])}
+        columns |= {name: number_array(boxes[:, k]) for k, name in enumerate(CANONICAL[3:])}
         for name in level.names():
             array = level.column(name)
             if name not in (*self.fields, self.image, self.label) and not _is_ragged(array.type):
                 columns[_free(name, columns)] = array.take(record)
         for name, values in self.columns.extras.items():
-            columns[_free(name, columns)] = pa.array(values)
+            columns[_free(name, columns)] = number_array(values)
         about = {"source": self.file, "variable": self.path, "boxes": self._about(used)}
         return with_metadata(pa.table(columns), about)
 
     def image_rows(self) -> pa.Table:
         """All images, those without boxes too: a row for each, with what stands beside their names."""
         if self.image is None:
-            return pa.table({"image": pa.array([], pa.string())})
+            return pa.table({"image": text_array([])})
         level = self.columns.level
         while self.image not in level.columns and level.parent is not None:
             level = level.parent
@@ -266,7 +266,7 @@ def _unify(types: set[Any]) -> bool:
 def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
     for name in names.intersection(table.column_names):
         values = table[name].to_pylist()
-        texts = pa.array([None if value is None else str(value) for value in values], pa.string())
+        texts = text_array([None if value is None else str(value) for value in values])
         table = table.set_column(table.schema.get_field_index(name), name, texts)
     return table
 
@@ -274,7 +274,7 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
 def _as_label(array: pa.Array) -> pa.Array:
     """Class numbers that MATLAB kept as doubles become integers."""
     if pa.types.is_floating(array.type) and len(array):
-        values = np.asarray(pc.fill_null(array, 0).to_numpy(zero_copy_only=False))
+        values = numbers_of(array.fill_null(scalar(0.0, array.type)))
         if np.isfinite(values).all() and (values == np.floor(values)).all() and np.abs(values).max() < 2**53:
             return array.cast(pa.int64())
     return array

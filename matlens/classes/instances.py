@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.classes.maps import dictionary, map_container
-from matlens.classes.strings import categories, stored_strings
+from matlens.classes.strings import categories, category_places, stored_strings
 from matlens.classes.tabular import frame, table_parts, timetable_parts
 from matlens.classes.times import calendar_durations, datetimes, durations
 from matlens.errors import CorruptFile
 
-__all__ = ["COLUMN_CLASSES", "CONVERTERS", "Instance", "convert", "members"]
+__all__ = ["COLUMN_CLASSES", "CONVERTERS", "Instance", "category_parts", "convert", "members"]
 
 
 class Instance(dict[str, Any]):
@@ -35,8 +35,16 @@ class Instance(dict[str, Any]):
 
 
 def _categorical(properties: Mapping[str, Any]) -> Any:
-    ordinal = bool(np.asarray(properties.get("isOrdinal", False)).any())
-    return categories(properties["codes"], properties["categoryNames"], is_ordinal=ordinal)
+    return categories(properties["codes"], properties["categoryNames"], is_ordinal=_is_ordinal(properties))
+
+
+def _is_ordinal(properties: Mapping[str, Any]) -> bool:
+    return bool(np.asarray(properties.get("isOrdinal", False)).any())
+
+
+def category_parts(properties: Mapping[str, Any]) -> tuple[NDArray[np.int64], list[str], bool]:
+    """Places and names of the categories of a categorical array, and whether they are ordered."""
+    return *category_places(properties["codes"], properties["categoryNames"]), _is_ordinal(properties)
 
 
 def _alone(texts: NDArray[Any]) -> Any:
@@ -58,7 +66,9 @@ CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 """Values of the objects of a class from their properties."""
 
 
-def convert(class_name: str, properties: Mapping[str, Any]) -> Any:
+def convert(
+    class_name: str, properties: Mapping[str, Any], converter: Callable[[Mapping[str, Any]], Any] | None = None
+) -> Any:
     """The value of an object of one of MATLAB's own classes.
 
     Parameters
@@ -67,6 +77,8 @@ def convert(class_name: str, properties: Mapping[str, Any]) -> Any:
         One of `CONVERTERS`.
     properties : mapping of str to value
         In the form of `scipy.io.loadmat`; read at most once each.
+    converter : callable, optional
+        Instead of the one of the class.
 
     Raises
     ------
@@ -79,7 +91,7 @@ def convert(class_name: str, properties: Mapping[str, Any]) -> Any:
     array([[60000000]], dtype='timedelta64[us]')
     """
     try:
-        return CONVERTERS[class_name](properties)
+        return (converter or CONVERTERS[class_name])(properties)
     except (KeyError, IndexError, ValueError, TypeError, OverflowError) as error:
         if isinstance(error, CorruptFile):
             raise

@@ -14,7 +14,7 @@ from matlens.errors import CorruptFile
 if TYPE_CHECKING:
     pass
 
-__all__ = ["StoredStrings", "categories", "stored_strings", "texts_of"]
+__all__ = ["StoredStrings", "categories", "category_places", "stored_strings", "texts_of"]
 
 _MISSING = 0xFFFFFFFFFFFFFFFF
 _SEPARATOR = 0xFFFF
@@ -117,6 +117,20 @@ def texts_of(value: Any) -> list[str]:
     return found
 
 
+def category_places(codes: Any, names: Any) -> tuple[NDArray[np.int64], list[str]]:
+    """The place of the category of each element, -1 for undefined ones, and the names of the categories.
+
+    Raises
+    ------
+    CorruptFile
+        If there are fewer names than codes.
+    """
+    codes, labels = np.asarray(codes), texts_of(names)
+    if codes.dtype.kind not in "iuf" or (codes.size and int(codes.max()) > len(labels)):
+        raise CorruptFile(f"codes up to {codes.max() if codes.size else 0} for {len(labels)} categories")
+    return codes.astype(np.int64) - 1, labels
+
+
 def categories(codes: Any, names: Any, *, is_ordinal: bool) -> Any:
     """A categorical array: pandas' for vectors, an array of texts and None otherwise.
 
@@ -137,11 +151,8 @@ def categories(codes: Any, names: Any, *, is_ordinal: bool) -> Any:
     >>> list(categories(np.array([[2], [0], [1]], np.uint8), np.array(["a", "b"], object), is_ordinal=False))
     ['b', nan, 'a']
     """
-    codes, labels = np.asarray(codes), texts_of(names)
-    if codes.dtype.kind not in "iuf" or (codes.size and int(codes.max()) > len(labels)):
-        raise CorruptFile(f"codes up to {codes.max() if codes.size else 0} for {len(labels)} categories")
-    places = codes.astype(np.int64) - 1
-    if max(codes.shape, default=0) == codes.size:
+    places, labels = category_places(codes, names)
+    if max(places.shape, default=0) == places.size:
         import pandas as pd
 
         return pd.Categorical.from_codes(places.ravel(), pd.Index(labels, dtype=object), ordered=is_ordinal)

@@ -127,11 +127,12 @@ def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
     import pyarrow as pa
 
     from matlens.annotations import concat
+    from matlens.columns.buffers import scalar
     from matlens.columns.table import with_metadata
 
     if not many:
         return tables[0][1]
-    named = [table.add_column(0, "file", pa.array([name] * len(table), pa.string())) for name, table in tables]
+    named = [table.add_column(0, "file", pa.repeat(scalar(name), len(table))) for name, table in tables]
     return with_metadata(concat(named), {"files": [name for name, _ in tables]})
 
 

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from matlens.cli.output import Outcome, columns_text, expand, json_options, open_input, print_json, style, value_text
 from matlens.errors import UnsupportedValue
@@ -113,6 +112,8 @@ def _rows(node: Node, limit: int) -> list[str]:
 
 def _matrix(node: Node, limit: int) -> list[str]:
     """A matrix as rows of numbers; an N-D array page by page, as MATLAB prints it."""
+    import numpy as np
+
     if node.numel == 0:
         return ["  (empty)"]
     value = node.value

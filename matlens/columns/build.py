@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from matlens.columns.buffers import items_array, list_array, number_array, text_array
 from matlens.columns.object_columns import items_of
 from matlens.columns.plan import ColumnPlan, Plan, column_path, is_numeric
 from matlens.columns.planner import Level, Planner
@@ -80,7 +81,7 @@ class ColumnBuilder(Visitor):
             case Kind.SPARSE:
                 array = self._sparse(present, plan)
             case Kind.FUNCTION:
-                array = pa.array(function_texts(self.reader, present), pa.string())
+                array = text_array(function_texts(self.reader, present))
             case _:
                 array = self._objects(present, plan)
         return _spread(array, index, len(headers))
@@ -89,9 +90,9 @@ class ColumnBuilder(Visitor):
         values = decode_values(self.reader, headers.elements)
         kind = self._plan.type_of(plan.path)
         if plan.object_item is None:
-            return pa.array([None if is_undecoded(value) else _json_text(value) for value in values], kind)
+            return text_array([None if is_undecoded(value) else _json_text(value) for value in values], kind)
         lists = [items_of(value) for value in values]
-        return pa.array([items[0] for items in lists] if plan.objects_alone else lists, kind)
+        return items_array([items[0] for items in lists] if plan.objects_alone else lists, kind)
 
     # --- numbers -------------------------------------------------------------------
 
@@ -109,15 +110,15 @@ class ColumnBuilder(Visitor):
             return _nest(table, shapes.lists, null)
         counts, large = headers.numel, plan.is_large
         if layout == Layout.VECTOR:
-            return _list(leaf_array(values), counts, null, large)
+            return list_array(leaf_array(values), counts, null, large)
         values = values[row_major(headers.dims, counts)]
         if layout == Layout.ROWS:
             rows = _fixed_list(leaf_array(values), shapes.lists[0])
-            return _list(rows, np.where(null, 0, headers.dims[:, 0]), null, large)
+            return list_array(rows, np.where(null, 0, headers.dims[:, 0]), null, large)
         stored = headers.dims[_stored_dims(headers) & ~null[:, None]]
-        data = _list(leaf_array(values), counts, null, large)
-        shape = _list(pa.array(stored), headers.ndim, null)
-        return pa.StructArray.from_arrays([data, shape], ["data", "shape"], mask=pa.array(null))
+        data = list_array(leaf_array(values), counts, null, large)
+        shape = list_array(number_array(stored), headers.ndim, null)
+        return pa.StructArray.from_arrays([data, shape], ["data", "shape"], mask=number_array(null))
 
     def _gather(self, headers: Headers, plan: ColumnPlan) -> NDArray[Any]:
         """Values of all elements one after another, in the dtype of the column."""
@@ -137,7 +138,7 @@ class ColumnBuilder(Visitor):
         if not plan.is_text_row:
             texts = char_values(self.reader, headers)
             rows = [[text] if isinstance(text, str) else text.ravel(order="F").tolist() for text in texts]
-            return pa.array([[printable(row) for row in item] for item in rows], pa.list_(pa.string()))
+            return items_array([[printable(row) for row in item] for item in rows], pa.list_(pa.string()))
         units, offsets = self.reader.gather(headers)
         data, ends = units_to_utf8(units, offsets)
         return _string_array(data, ends, plan.is_large)
@@ -145,14 +146,14 @@ class ColumnBuilder(Visitor):
     def _json(self, headers: Headers) -> pa.Array:
         values = decode_values(self.reader, headers.elements)
         texts = [None if v is None or (np.size(v) == 0 and v.dtype.kind != "U") else _json_text(v) for v in values]
-        return pa.array(texts, pa.string())
+        return text_array(texts)
 
     # --- containers ----------------------------------------------------------------
 
     def _cells(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
         (group,) = groups or self.reader.children(headers)
         items = self.visit(group.elements, f"{plan.path}{{}}", group.owners(index))
-        return _list(items, np.diff(group.offsets), np.zeros(len(headers), bool), plan.is_large)
+        return list_array(items, np.diff(group.offsets), np.zeros(len(headers), bool), plan.is_large)
 
     def _structs(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
         groups = groups or self.reader.children(headers)
@@ -165,7 +166,7 @@ class ColumnBuilder(Visitor):
             records = pa.StructArray.from_arrays([pa.nulls(total, pa.bool_())], ["_"])
         if plan.is_record:
             return records
-        return _list(records, headers.numel, np.zeros(len(headers), bool), plan.is_large)
+        return list_array(records, headers.numel, np.zeros(len(headers), bool), plan.is_large)
 
     def _field(self, groups: list[Children], name: str, index: Int64s, total: int, plan: ColumnPlan) -> pa.Array:
         """Array of one field over all records, null where a record does not have it."""
@@ -179,10 +180,10 @@ class ColumnBuilder(Visitor):
         triplets = self.reader.triplets(headers)
         counts, none, large = np.diff(triplets.offsets), np.zeros(len(headers), bool), plan.is_large
         columns = [
-            _list(pa.array(triplets.row), counts, none, large),
-            _list(pa.array(triplets.col), counts, none, large),
-            _list(leaf_array(triplets.value), counts, none, large),
-            _fixed_list(pa.array(headers.dims[:, :2].ravel()), 2),
+            list_array(number_array(triplets.row), counts, none, large),
+            list_array(number_array(triplets.col), counts, none, large),
+            list_array(leaf_array(triplets.value), counts, none, large),
+            _fixed_list(number_array(headers.dims[:, :2].ravel()), 2),
         ]
         return pa.StructArray.from_arrays(columns, ["row", "col", "value", "shape"])
 
@@ -202,9 +203,9 @@ def _fixed_row_major(values: NDArray[Any], dims: Sequence[int]) -> NDArray[Any]:
 def leaf_array(values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> pa.Array:
     """A primitive Arrow array of numbers; complex ones as a struct of real and imag."""
     if values.dtype.kind == "c":
-        parts = [pa.array(np.ascontiguousarray(part)) for part in (values.real, values.imag)]
-        return pa.StructArray.from_arrays(parts, ["real", "imag"], mask=None if mask is None else pa.array(mask))
-    return pa.array(values, mask=mask)
+        parts = [number_array(np.ascontiguousarray(part)) for part in (values.real, values.imag)]
+        return pa.StructArray.from_arrays(parts, ["real", "imag"], mask=None if mask is None else number_array(mask))
+    return number_array(values, mask)
 
 
 def _nest(table: NDArray[Any], sizes: tuple[int, ...], null: NDArray[np.bool_]) -> pa.Array:
@@ -219,15 +220,8 @@ def _nest(table: NDArray[Any], sizes: tuple[int, ...], null: NDArray[np.bool_]) 
 
 
 def _fixed_list(values: pa.Array, size: int, mask: NDArray[np.bool_] | None = None) -> pa.Array:
-    masked = None if mask is None else pa.array(mask)
+    masked = None if mask is None else number_array(mask)
     return pa.FixedSizeListArray.from_arrays(values, size, mask=masked)
-
-
-def _list(values: pa.Array, counts: Int64s, null: NDArray[np.bool_], large: bool = False) -> pa.Array:
-    offsets = counts_to_offsets(np.where(null, 0, counts))
-    array_type, dtype = (pa.LargeListArray, np.int64) if large else (pa.ListArray, np.int32)
-    mask = pa.array(null) if null.any() else None
-    return array_type.from_arrays(pa.array(offsets.astype(dtype)), values, mask=mask)
 
 
 def _string_array(data: NDArray[np.uint8], offsets: Int64s, large: bool) -> pa.Array:
@@ -243,7 +237,7 @@ def _spread(array: pa.Array, index: Int64s, total: int) -> pa.Array:
     source[index] = np.arange(len(index))
     absent = np.ones(total, bool)
     absent[index] = False
-    return array.take(pa.array(source, mask=absent))
+    return array.take(number_array(source, absent))
 
 
 def printable(text: str) -> str:

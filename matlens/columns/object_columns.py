@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.classes.instances import convert
+from matlens.classes.instances import category_parts, convert
 from matlens.classes.strings import StoredStrings, stored_strings, texts_of
 from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 
@@ -66,19 +66,22 @@ def arrow_column(class_name: str, properties: Mapping[str, Any]) -> pa.Array:
     """
     import pyarrow as pa
 
+    from matlens.columns.buffers import number_array, text_array
+
     if class_name == "string" and "any" in properties:
         return _string_column(stored_strings(properties["any"]))
-    value = convert(class_name, properties)
     if class_name == "categorical":
-        flat = value if hasattr(value, "categories") else value.ravel(order="F").tolist()
-        return pa.array(flat, pa.dictionary(pa.int32(), pa.string()))
-    flat = np.asarray(value).ravel(order="F")
+        places, names, is_ordinal = convert(class_name, properties, category_parts)
+        flat = places.ravel(order="F").astype(np.int32)
+        codes = number_array(np.maximum(flat, 0), flat < 0)
+        return pa.DictionaryArray.from_arrays(codes, text_array(names), ordered=is_ordinal)
+    flat = np.asarray(convert(class_name, properties)).ravel(order="F")
     if class_name == "datetime":
         zone = texts_of(properties["tz"]) if "tz" in properties else []
-        return pa.array(flat, pa.timestamp("us", tz=zone[0] if zone and zone[0] else None))
+        return number_array(flat).view(pa.timestamp("us", tz=zone[0] if zone and zone[0] else None))
     if class_name == "duration":
-        return pa.array(flat, pa.duration("us"))
-    parts = [pa.array(np.ascontiguousarray(flat[name])) for name in ("months", "days", "time")]
+        return number_array(flat)
+    parts = [number_array(flat[name]) for name in ("months", "days", "time")]
     return pa.StructArray.from_arrays(parts, ["months", "days", "time"])
 
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
+from matlens.columns.buffers import number_array, text_array
 from matlens.columns.build import ColumnBuilder, leaf_array, printable
 from matlens.columns.notes import Note
 from matlens.columns.plan import ColumnPlan, column_path, leaf_type, renamed_notes
@@ -357,12 +358,12 @@ def text_table(texts: Sequence[str]) -> ArrowTable:
     fixed = [printable(text) for text in texts]
     lost = sum(a != b for a, b in zip(texts, fixed, strict=True))
     notes = [Note("text", f"{lost:,} texts with half a surrogate pair: U+FFFD in its place")] if lost else []
-    return ArrowTable(pa.table({"text": pa.array(fixed, pa.string())}), notes)
+    return ArrowTable(pa.table({"text": text_array(fixed)}), notes)
 
 
 def triplet_table(matrix: Any) -> ArrowTable:
     """One row for each non-zero of a sparse matrix, with 0-based indices."""
     coo = matrix.tocsc().tocoo()
     row, col = (np.asarray(index, np.int64) for index in coo.coords)
-    table = pa.table({"row": pa.array(row), "col": pa.array(col), "value": leaf_array(coo.data)})
+    table = pa.table({"row": number_array(row), "col": number_array(col), "value": leaf_array(coo.data)})
     return ArrowTable(table, about={"sparse": "coordinates counted from 0"})

@@ -20,7 +20,7 @@ class Table(ABC):
     """Rows that are read batch by batch, under a schema that is known before.
 
     Whatever takes Arrow data takes a table: ``pl.DataFrame(table)``, ``pa.table(table)``,
-    ``duckdb.sql("from table")``.
+    ``duckdb.sql("from rows")`` for a table called ``rows``.
 
     Examples
     --------

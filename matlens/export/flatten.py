@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from matlens.columns.buffers import number_array, numbers_of, text_array
 from matlens.columns.build import json_safe
 from matlens.columns.notes import Note
 from matlens.columns.table import AdaptedTable, Table, no_rows
@@ -78,13 +79,13 @@ def _item(array: pa.Array, k: int) -> pa.Array:
     """Item k of every fixed-size list."""
     size = array.type.list_size
     places = (np.arange(len(array)) + array.offset) * size + k
-    return array.values.take(pa.array(places, mask=array.is_null().to_numpy(zero_copy_only=False)))
+    return array.values.take(number_array(places, numbers_of(array.is_null())))
 
 
 def json_column(array: pa.Array) -> pa.Array:
     """Every entry as JSON text."""
     texts = [None if value is None else _json(value) for value in array.to_pylist()]
-    return pa.array(texts, pa.string())
+    return text_array(texts)
 
 
 def _json(value: Any) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from matlens.columns.buffers import number_array, numbers_of
 from matlens.errors import MissingExtra, PathError, UnfitFormat
 from matlens.names import safe_file_name, unique_names
 
@@ -90,12 +91,12 @@ def group_by_image(
     UnfitFormat
         If no box has the name of an image.
     """
-    boxes = np.stack([np.asarray(table[name].to_numpy(), np.float64) for name in CORNERS], axis=1)
+    boxes = np.stack([numbers_of(table[name]).astype(np.float64) for name in CORNERS], axis=1)
     names = table["image"].to_pylist()
     keep = np.isfinite(boxes).all(axis=1) & np.array([name is not None for name in names], bool)
     if len(names) and not keep.any():
         raise UnfitFormat("no box has the name of its image: --image-field says where it is")
-    kept = table.filter(pa.array(keep))
+    kept = table.filter(number_array(keep))
     named = [*(name for name in images if name), *kept["image"].to_pylist()]
     all_images = list(dict.fromkeys(map(str, named)))
     labels = [NO_LABEL if label is None else label for label in kept["label"].to_pylist()]

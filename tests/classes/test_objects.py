@@ -23,6 +23,7 @@ from matlens.annotations.detect import box_columns
 from matlens.classes.instances import Instance, convert
 from matlens.classes.strings import categories, stored_strings
 from matlens.classes.times import calendar_durations, datetimes, durations
+from matlens.columns.object_columns import arrow_column
 from matlens.errors import CorruptFile, MatlensError, PathError
 from matlens.formats.mcos import ObjectTable, parse_reference
 from matlens.operations.diff import diff
@@ -355,18 +356,20 @@ def packed(dims: tuple[int, ...], texts: list[str | None]) -> np.ndarray:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=6))))
 def test_strings_of_any_letters(texts: list[str | None]) -> None:
-    found = stored_strings(packed((1, len(texts)), texts))
+    stored = packed((1, len(texts)), texts)
+    found, column = stored_strings(stored), arrow_column("string", {"any": stored})
     assert found.dims == (1, len(texts)) and found.to_numpy().ravel().tolist() == texts
-    assert found.to_arrow().equals(pa.array(texts, pa.string()))
-    found.to_arrow().validate(full=True)
+    assert column.equals(pa.array(texts, pa.string()))
+    column.validate(full=True)
 
 
 def test_strings_of_halves_of_letters_and_of_no_letters() -> None:
     texts = ["\ud83d", "\ude00x", "\uffff", "", "ab"]
-    found = stored_strings(packed((5, 1), texts))
+    stored = packed((5, 1), texts)
+    found = stored_strings(stored)
     assert found.to_numpy().ravel().tolist() == texts
     assert stored_strings(packed((2, 1), texts[:2])).to_numpy().ravel().tolist() == texts[:2]
-    assert found.to_arrow().to_pylist() == ["\ufffd", "\ufffdx", "\uffff", "", "ab"]
+    assert arrow_column("string", {"any": stored}).to_pylist() == ["\ufffd", "\ufffdx", "\uffff", "", "ab"]
 
 
 def test_strings_in_dims() -> None:
@@ -426,6 +429,16 @@ def test_calendar_durations() -> None:
     found = calendar_durations(stored)
     assert found["months"].tolist() == [[14, 0]] and found["days"].tolist() == [[0, 3]]
     assert found["time"].dtype == "timedelta64[us]"
+
+
+def test_ordinal_categories_become_an_ordered_dictionary() -> None:
+    names = np.array(["low", "high"], object)
+    properties = {"codes": np.array([[2], [0], [1]], np.uint8), "categoryNames": names}
+    for ordinal in (False, True):
+        column = arrow_column("categorical", properties | {"isOrdinal": np.array([[ordinal]])})
+        column.validate(full=True)
+        assert column.type == pa.dictionary(pa.int32(), pa.string(), ordered=ordinal)
+        assert column.to_pylist() == ["high", None, "low"] and column.dictionary.to_pylist() == ["low", "high"]
 
 
 def test_categories_may_be_undefined_and_ordered() -> None:

@@ -14,7 +14,7 @@ import scipy.sparse
 
 import matlens
 from matlens.errors import MatlensError, UnfitFormat
-from matlens.export import mat
+from matlens.export import mat_encoder
 from matlens.export.item import Item
 from matlens.export.mat_encoder import matlab_names
 from matlens.export.options import ExportOptions
@@ -129,7 +129,7 @@ def test_names_that_matlab_takes() -> None:
 
 
 def test_variables_of_4_gb_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mat, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(mat_encoder, "MAX_BYTES", 10_000)
     with (
         matlens.from_loadmat({"x": np.zeros(2000)}) as file,
         pytest.raises(UnfitFormat, match=r"x: 16,0\d\d bytes: a v7 file holds variables of less than 4 GB"),

@@ -66,10 +66,12 @@ def _safe(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from matlens.columns.buffers import scalar
+
     if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
         return column
     formula = pc.match_substring_regex(column, FORMULA)
-    return pc.if_else(formula, pc.binary_join_element_wise("'", column, ""), column)
+    return pc.if_else(formula, pc.binary_join_element_wise(scalar("'"), column, scalar("")), column)
 
 
 def _safe_name(name: str) -> str:

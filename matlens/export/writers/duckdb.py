@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.columns.notes import Note
-from matlens.errors import MatlensError, MissingExtra
+from matlens.errors import MissingExtra
 from matlens.export.atomic import atomic_path
 from matlens.export.format import Format
 from matlens.export.options import ExportOptions
@@ -47,8 +47,6 @@ class _DuckDb(Format):
                 connection.execute(f"create table {METADATA_TABLE} (name varchar primary key, metadata varchar)")
                 for name, item in zip(names, items, strict=True):
                     _write_table(connection, name, item, temporary)
-            except (MatlensError, OSError):
-                raise
             except Exception as error:
                 if type(error).__module__.partition(".")[0] not in ("_duckdb", "duckdb"):
                     raise
@@ -69,13 +67,13 @@ def _write_table(connection: Any, name: str, item: Item, file: Path) -> None:
         return
     columns = unique_names(item.schema.names, fold=True)
     schema = pa.schema([field.with_name(c) for field, c in zip(item.schema, columns, strict=True)])
-    failures: list[MatlensError] = []
+    failures: list[Exception] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
             for batch in with_room(item.batches(), file):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
-        except MatlensError as error:
+        except Exception as error:
             failures.append(error)
             raise
 

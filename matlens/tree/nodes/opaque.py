@@ -236,6 +236,7 @@ class OpaqueNode(Node):
     def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         import pyarrow as pa
 
+        from matlens.columns.buffers import number_array
         from matlens.columns.stored_tables import ArrowTable, ElementsTable
 
         if self.matlab_class in ("table", "timetable"):
@@ -244,7 +245,7 @@ class OpaqueNode(Node):
             reader = self._owner.reader
             found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0)
             column = arrow_column(self.matlab_class, found)
-            picked = column if self._selection is None else column.take(self._selection.linear)
+            picked = column if self._selection is None else column.take(number_array(self._selection.linear))
             return ArrowTable(pa.table({self.name or "value": picked}))
         value = self._value()
         if isinstance(value, Instance) and self._parts():
@@ -354,13 +355,14 @@ def _table_of(name: str, value: Any) -> Any:
 
     import pyarrow as pa
 
+    from matlens.columns.buffers import items_array, text_array
     from matlens.columns.build import json_safe
 
     def column(items: list[Any]) -> pa.Array:
         try:
-            return pa.array(items)
+            return items_array(items)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-            return pa.array([json.dumps(json_safe(item), default=str) for item in items], pa.string())
+            return text_array([json.dumps(json_safe(item), default=str) for item in items])
 
     if isinstance(value, dict) and not isinstance(value, Instance):
         keys, items = list(value), [plain(item) for item in value.values()]
