@@ -214,10 +214,7 @@ class Headers:
         """Raise the error of the first element that could not be read."""
         if not self.ok.all():
             first = int(np.argmin(self.ok))
-            error = self.errors[first]
-            if error.position is None:
-                error.position = (self.elements.segment, int(self.elements.positions[first]))
-            raise error
+            raise self.errors[first].at(position=(self.elements.segment, int(self.elements.positions[first])))
 
 
 _ARRAYS = (

@@ -75,7 +75,8 @@ class _Decoder(Visitor):
             try:
                 one = self.reader.single(elements.segment, position, as_stored=self.as_stored)
             except MatlensError as error:
-                raise error if where is None else error.at(variable=where.path(i)) from error.__cause__
+                path = None if where is None else where.path(i)
+                raise error.at(variable=path, position=(elements.segment, position)) from error.__cause__
             if one is None:
                 return self._batch(elements, where, owner)
             inside = None if where is None else _Inside(where, i, one)
