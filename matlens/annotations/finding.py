@@ -13,6 +13,7 @@ from matlens.columns.buffers import number_array, scalar, text_array
 from matlens.columns.build import build_column, printable
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
+from matlens.tree.access import elements_below, guarded, reader_of
 from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, OpaqueNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
 
@@ -53,7 +54,7 @@ def levels_of(
     for node in nodes:
         try:
             if node.error is not None:
-                with node.owner.guard(node):
+                with guarded(node):
                     raise node.error
             if isinstance(node, StructArrayNode):
                 found.append(_struct_array(node, problems))
@@ -87,10 +88,10 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
     columns: dict[str, pa.Array] = {}
     for name in node.fields():
         try:
-            with node.owner.guard(node):
-                elements = node.field_elements(name)
-                if not len(elements) or not _is_picture(node.owner.reader.headers(elements.take([0])).shape(0)):
-                    columns[name] = build_column(node.owner.reader, elements, name)
+            with guarded(node):
+                elements = elements_below(node, name)
+                if not len(elements) or not _is_picture(reader_of(node).headers(elements.take([0])).shape(0)):
+                    columns[name] = build_column(reader_of(node), elements, name)
         except MatlensError as error:
             problems.append(error)
     return Level(node.numel, struct_columns(columns), record_paths(node.path, "()"))
@@ -105,8 +106,8 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
     if not node.numel:
         return
     name = node.name or "value"
-    with node.owner.guard(node):
-        array = build_column(node.owner.reader, node.cell_elements(), name)
+    with guarded(node):
+        array = build_column(reader_of(node), elements_below(node), name)
     if pa.types.is_struct(array.type):
         inner = dict(zip([f.name for f in array.type], array.flatten(), strict=True))
         yield Level(len(array), struct_columns(inner), record_paths(node.path, "{}"))

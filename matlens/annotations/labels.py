@@ -13,6 +13,7 @@ from matlens.columns.buffers import list_array, numbers_of, scalar, text_array
 from matlens.columns.build import build_column
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
+from matlens.tree.access import elements_below, guarded, reader_of
 from matlens.tree.nodes import StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import OpaqueNode
@@ -39,7 +40,8 @@ def labelled_level(node: OpaqueNode) -> Level | None:
 
 def _of_ground_truth(node: OpaqueNode) -> Level | None:
     """The label data of an Image or Video Labeler, beside the names of its images."""
-    record = _member(node, "any") or node
+    record = _member(node, "any")
+    record = node if record is None else record
     data = _member(record, "LabelData")
     if data is None:
         return None
@@ -62,15 +64,15 @@ def _member(node: Node, name: str) -> Node | None:
     if not isinstance(node, StructNode | OpaqueNode):
         return None
     try:
-        return node.field(name)
+        return node[name]
     except MatlensError:
         return None
 
 
 def _columns(node: Node) -> dict[str, pa.Array]:
     if isinstance(node, StructArrayNode):
-        with node.owner.guard(node):
-            return {name: build_column(node.owner.reader, node.field_elements(name), name) for name in node.fields()}
+        with guarded(node):
+            return {name: build_column(reader_of(node), elements_below(node, name), name) for name in node.fields()}
     table = node.to_arrow().combine_chunks()
     return {name: column.combine_chunks() for name, column in zip(table.column_names, table.columns, strict=True)}
 

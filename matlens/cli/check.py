@@ -106,9 +106,10 @@ def _salvage(file: MatFile, found: list[VariableCheck], target: str, force: bool
     from matlens.export.item import Item
     from matlens.export.options import ExportOptions
     from matlens.export.registry import find_format
+    from matlens.tree.access import salvaged_file
 
     names = [variable.name for variable in found if not variable.is_lost]
-    salvaged = file.salvaged()
+    salvaged = salvaged_file(file)
     items = [Item.of_value(name, salvaged[name]) for name in names]
     for note in find_format(None, "mat").write(items, Path(target), ExportOptions(force=force)):
         message(f"{file.name}: loss: {note}")

@@ -54,6 +54,8 @@ def _note_damage(row: dict[str, Any], outcome: Outcome) -> None:
 
 
 def _print(row: dict[str, Any]) -> None:
+    from matlens.tree.describe import dims_text
+
     version = _VERSIONS.get(row["version"], row["version"])
     if row["version"] == "5" and any(variable["compressed"] for variable in row["variables"]):
         version = "MATLAB v7"
@@ -62,7 +64,7 @@ def _print(row: dict[str, Any]) -> None:
         (
             variable["name"],
             variable["class"],
-            "x".join(map(str, variable["dims"])),
+            dims_text(variable["dims"]),
             f"{variable['bytes']:,}",
             " ".join(flag for flag in _FLAGS if variable[flag]),
         )

@@ -74,11 +74,12 @@ def _print(node: Node, rows: int) -> None:
 def _print_raw(node: Node) -> None:
     """The lines of a text, or of several, in UTF-8."""
     from matlens.columns.build import printable
+    from matlens.tree.access import file_name
 
     value = node.to_python()
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise UnsupportedValue(f"--raw is for text, this is {node.summary()}", file=node.owner.name, variable=node.path)
+        raise UnsupportedValue(f"--raw is for text, this is {node.summary()}", file=file_name(node), variable=node.path)
     for text in texts:
         click.echo(printable(text).encode())
 

@@ -62,18 +62,21 @@ def _continues(rows: list[tuple[int, Any]], k: int, level: int) -> bool:
 
 
 def _line(item: Node | int, *, top: bool) -> str:
+    from matlens.tree.describe import count_below
+
     if isinstance(item, int):
         return f"… {item:,} more"
-    preview = item.preview(60) if item.child_count == 0 or item.kind == "cell" else ""
+    preview = item.preview(60) if count_below(item) == 0 or item.kind == "cell" else ""
     text = f"{style(safe_text(item.path if top else item.label), 'green')}  {safe_text(item.summary())}"
     return f"{text}  {preview}" if preview else text
 
 
 def _as_dict(node: Node, depth: int, limit: int) -> dict[str, Any]:
-    from matlens.tree.describe import describe_node
+    from matlens.tree.describe import count_below, describe_node
 
-    row = describe_node(node) | {"preview": node.preview(60), "children_total": node.child_count}
+    row = describe_node(node) | {"preview": node.preview(60), "children_total": count_below(node)}
     if depth > 1:
-        shown = node.children(0, limit if node.kind != "struct" else 20 * limit)
+        most = limit if node.kind != "struct" else 20 * limit
+        shown = node.children(0, most) if row["children_total"] else []
         row["children"] = [_as_dict(child, depth - 1, limit) for child in shown]
     return row

@@ -24,6 +24,7 @@ from matlens.formats.records import CLASS_DTYPES, Headers, MatlabClass
 from matlens.formats.v5.tags import MI_COMPRESSED, MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32
 from matlens.formats.visit import Batch, Visitor
 from matlens.names import unique_names
+from matlens.tree.access import elements_of, guarded, is_part, reader_of
 from matlens.tree.file import from_loadmat
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
@@ -68,10 +69,10 @@ def matlab_names(names: Iterable[str]) -> list[str]:
 
 def encode_variable(node: Node, name: str) -> tuple[bytes, list[Note]]:
     """A value as a compressed top-level element, and notes on what changed inside it."""
-    stored = from_loadmat({"value": node.to_numpy()})["value"] if node.is_part else node
-    encoder = _Encoder(stored.owner.reader, name.encode(), _GLOBAL if node.is_global and not node.is_part else 0)
-    with node.owner.guard(node):
-        (encoded,) = encoder.visit(stored.elements, node.path)
+    stored = from_loadmat({"value": node.to_numpy()})["value"] if is_part(node) else node
+    encoder = _Encoder(reader_of(stored), name.encode(), _GLOBAL if node.is_global and not is_part(node) else 0)
+    with guarded(node):
+        (encoded,) = encoder.visit(elements_of(stored), node.path)
         if len(encoded) > MAX_BYTES:
             raise UnfitFormat(f"{len(encoded):,} bytes: a v7 file holds variables of less than 4 GB")
     data = zlib.compress(encoded, 6)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from matlens.errors import MatlensError
+from matlens.tree.access import elements_of, file_name, reader_of, variable_of
 from matlens.tree.file import MatFile
 from matlens.tree.nodes.node import Node
 from matlens.values.examine import Examiner
@@ -58,14 +59,14 @@ def check(file: MatFile) -> Iterator[VariableCheck]:
     """
     for name, node in file.items():
         found = check_node(node)
-        found.has_checksum = file.variable(name).compressed
+        found.has_checksum = variable_of(file, name).compressed
         yield found
 
 
 def check_node(node: Node) -> VariableCheck:
     """Read everything below a node, and keep nothing."""
     found = VariableCheck(node.name or node.path, node.path, node.summary())
-    examiner = Examiner(node.owner.reader, node.owner.name)
-    examiner.examine(node.elements, node.path)
+    examiner = Examiner(reader_of(node), file_name(node))
+    examiner.examine(elements_of(node), node.path)
     found.damages, found.elements = examiner.damages, examiner.elements
     return found

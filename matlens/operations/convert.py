@@ -20,6 +20,7 @@ from matlens.export.registry import find_format
 from matlens.export.room import limited_output
 from matlens.limits import Limits
 from matlens.names import safe_file_name, unique_names
+from matlens.tree.access import file_name, reader_of, siblings_of
 from matlens.tree.file import MatFile, open_file
 from matlens.tree.nodes import CellNode, CharNode
 from matlens.tree.nodes.node import Node
@@ -224,7 +225,7 @@ def _names(file: MatFile, node: Node, header: str | None, dim: int | None) -> tu
         if not named:
             raise PathError(f"{header} holds no texts that could name the {width} columns of {node.path}")
         return named, []
-    for beside in file.siblings(node):
+    for beside in siblings_of(file, node):
         if beside.name.lower() in HEADER_NAMES and isinstance(beside, CellNode | CharNode):
             texts = _texts(beside)
             if len(texts) == width and all(texts):
@@ -284,7 +285,7 @@ def outputs_of(
     if not is_folder:
         outputs.append(Output(base, found, list(items)))
     elif found.many:
-        stem = folder or safe_file_name(Path(items[0].node.owner.name if items and items[0].node else "values").stem)
+        stem = folder or safe_file_name(Path(_source_name(items)).stem)
         outputs.append(Output(base / f"{stem}{found.suffixes[0]}", found, list(items)))
     else:
         base = base / folder if folder else base
@@ -296,6 +297,12 @@ def outputs_of(
         refuse_existing(written.path, force=options.force)
         _take_notes(written, options)
     return outputs
+
+
+def _source_name(items: Sequence[Item]) -> str:
+    """Name of the file that the values are of."""
+    names = [file_name(item.node) for item in items if item.node is not None]
+    return names[0] if names else "values"
 
 
 def _take_notes(output: Output, options: ExportOptions) -> None:
@@ -320,8 +327,8 @@ def _under(name: str, path: str) -> str:
 def write_output(output: Output, options: ExportOptions) -> None:
     """Write one file, whole or not at all; `output` is given notes on what showed only then."""
     output.path.parent.mkdir(parents=True, exist_ok=True)
-    owners = [item.node.owner for item in output.items if item.node is not None]
-    with limited_output(owners[0].reader.limits if owners else Limits()):
+    readers = [reader_of(item.node) for item in output.items if item.node is not None]
+    with limited_output(readers[0].limits if readers else Limits()):
         output.notes += output.format.write(output.items, output.path, options)
 
 

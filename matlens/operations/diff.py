@@ -24,6 +24,7 @@ from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.visit import Batch, Visitor, Walk, blocks
 from matlens.helpers import explain_mismatch
+from matlens.tree.access import elements_of, is_part, reader_of
 from matlens.tree.file import MatFile, from_loadmat
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
@@ -96,13 +97,13 @@ def diff(a: MatFile, b: MatFile, *, rtol: float = 0.0, atol: float = 0.0) -> Ite
 
 def diff_nodes(a: Node, b: Node, *, rtol: float = 0.0, atol: float = 0.0) -> Iterator[Difference]:
     """Differences between two values, which may be of one file."""
-    first, second = (from_loadmat({"value": n.to_numpy()})["value"] if n.is_part else n for n in (a, b))
-    comparer = _Comparer(first.owner.reader, second.owner.reader, rtol, atol)
-    if a.is_global != b.is_global and not (a.is_part or b.is_part):
+    first, second = (from_loadmat({"value": n.to_numpy()})["value"] if is_part(n) else n for n in (a, b))
+    comparer = _Comparer(reader_of(first), reader_of(second), rtol, atol)
+    if a.is_global != b.is_global and not (is_part(a) or is_part(b)):
         flags = ["global" if node.is_global else "not global" for node in (a, b)]
         yield Difference(a.path, "class", flags[0], flags[1])
     try:
-        yield from comparer.compare(first.elements, second.elements, OnePlace(a.path))
+        yield from comparer.compare(elements_of(first), elements_of(second), OnePlace(a.path))
     except MatlensError as error:
         yield Difference(a.path, "unreadable", error.message, "")
 

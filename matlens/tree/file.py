@@ -17,11 +17,13 @@ from matlens.formats.loadmat_output import kind_of
 from matlens.formats.open import Engine, Errors, Isolate, open_reader, salvaging_reader
 from matlens.formats.places import field_suffix, python_field
 from matlens.formats.reader import Reader
-from matlens.formats.records import Variable
+from matlens.formats.records import Elements, Variable
 from matlens.formats.source.local import OpenedFile
 from matlens.limits import Limits
-from matlens.tree.nodes import StructNode, make_node
-from matlens.tree.nodes.node import Node, find_name
+from matlens.tree.nodes import Node, StructNode
+from matlens.tree.nodes.html import file_html
+from matlens.tree.nodes.make import make_node, make_nodes
+from matlens.tree.nodes.node import Label, find_name, follow
 from matlens.tree.paths import Field, parse_path
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]
@@ -53,7 +55,7 @@ class MatFile(Mapping[str, Node]):
         self.size = opened.size
         self._salvaging = salvaging_reader(opened.reader, errors)
         self._damages: dict[str, list[MatlensError]] = {}
-        self.reader: Reader = self._salvaging or opened.reader
+        self._reader: Reader = self._salvaging or opened.reader
         self.version = opened.reader.version
         self.header = opened.reader.header
         self._nodes: dict[str, Node] | None = None
@@ -82,22 +84,22 @@ class MatFile(Mapping[str, Node]):
     def problems(self) -> list[MatlensError]:
         for name in self._variable_nodes():
             self._salvage(name)
-        for problem in self.reader.problems:
+        for problem in self._reader.problems:
             problem.file = problem.file or self.name
-        return [*self.reader.problems, *(damage for found in self._damages.values() for damage in found)]
+        return [*self._reader.problems, *(damage for found in self._damages.values() for damage in found)]
 
     @property
     def stats(self) -> Counter[str]:
         """How many elements took which decoding route so far."""
-        return self.reader.stats
+        return self._reader.stats
 
     def _variable_nodes(self) -> dict[str, Node]:
         if self._nodes is None:
             self._nodes = {}
-            for variable in self.reader.variables():
+            for variable in self._reader.variables():
                 name = self._free_name(variable.name)
                 path = name if field_suffix(name) == f".{name}" else python_field(name)
-                self._nodes[name] = make_node(self, variable.headers, name, path, f"file{python_field(name)}")
+                self._nodes[name] = make_node(self, variable.headers, (name, path, f"file{python_field(name)}"))
                 self._variables[name] = variable
         return self._nodes
 
@@ -109,7 +111,7 @@ class MatFile(Mapping[str, Node]):
             free = f"{name}#{count}"
         return free
 
-    def variable(self, name: str) -> Variable:
+    def _variable(self, name: str) -> Variable:
         """What the file's directory says of a variable: its position, compression, stored size."""
         self._variable_nodes()
         return self._variables[name]
@@ -118,7 +120,7 @@ class MatFile(Mapping[str, Node]):
         nodes = self._variable_nodes()
         if name not in nodes:
             with self._named():
-                find_name(name, tuple(nodes), "")
+                find_name(name, tuple(nodes), "variable ")
         self._salvage(name)
         return nodes[name]
 
@@ -131,7 +133,7 @@ class MatFile(Mapping[str, Node]):
         variable, path = self._variables[name], self._variable_nodes()[name].path
         self._damages[name] = salvage(self._salvaging, variable, path, self.name)
 
-    def salvaged(self) -> MatFile:
+    def _salvaged(self) -> MatFile:
         """The same file with ``errors="salvage"``."""
         return MatFile(self._opened, errors="salvage")
 
@@ -140,6 +142,13 @@ class MatFile(Mapping[str, Node]):
 
     def __len__(self) -> int:
         return len(self._variable_nodes())
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    # Two files are equal only if they are one.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __contains__(self, name: object) -> bool:
         return name in self._variable_nodes()
@@ -165,7 +174,7 @@ class MatFile(Mapping[str, Node]):
         with self._named():
             return self._follow(path)
 
-    def siblings(self, node: Node) -> list[Node]:
+    def _siblings(self, node: Node) -> list[Node]:
         """Values beside a node: the fields of its struct, or else all variables; the node is one of them."""
         suffix = field_suffix(node.name) if node.name else ""
         if not suffix or node.path == node.name or not node.path.endswith(suffix):
@@ -174,19 +183,13 @@ class MatFile(Mapping[str, Node]):
         return parent.children() if isinstance(parent, StructNode) else []
 
     def _follow(self, path: str) -> Node:
-        steps = parse_path(path)
-        first = steps[0]
+        first, *rest = parse_path(path)
         if not isinstance(first, Field):
             raise PathError(f"{path!r}: a path begins with the name of a variable")
-        node = self[first.name]
-        for step in steps[1:]:
-            try:
-                node = node.field(step.name) if isinstance(step, Field) else node.index(step)
-            except PathError as error:
-                if not error.message.startswith(node.path):
-                    error.variable = node.path
-                raise
-        return node
+        return follow(self[first.name], rest)
+
+    def _make_nodes(self, elements: Elements, labels: list[Label]) -> list[Node]:
+        return make_nodes(self, elements, labels)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -196,14 +199,14 @@ class MatFile(Mapping[str, Node]):
             error.file = error.file or self.name
             raise
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Give back the memory of the parts of the file that were read; nothing is lost by it."""
         self._opened.release()
 
     # --- errors --------------------------------------------------------------------
 
     @contextmanager
-    def guard(self, node: Node) -> Iterator[None]:
+    def _guard(self, node: Node) -> Iterator[None]:
         """Name the file and the path of the value in any `MatlensError` raised inside."""
         try:
             yield
@@ -236,7 +239,7 @@ class MatFile(Mapping[str, Node]):
                 if _position(child) == position:
                     return child.path
             seen += len(children)
-            waiting += [child for child in children if child.child_count]
+            waiting += children
         return None
 
     # --- display -------------------------------------------------------------------
@@ -249,15 +252,13 @@ class MatFile(Mapping[str, Node]):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from matlens.tree.nodes.html import file_html
-
-        return file_html(f"{self.name}, version {self.version}", list(self.values()))
+        return file_html(f"{self.name}, version {self.version}", self.values())
 
 
 def _position(node: Node) -> tuple[int, int] | None:
-    if len(node.elements) != 1 or getattr(node, "is_record", False):
+    if len(node._elements) != 1 or getattr(node, "_is_record", False):
         return None
-    return node.elements.segment, int(node.elements.positions[0])
+    return node._elements.segment, int(node._elements.positions[0])
 
 
 def open_file(

@@ -11,22 +11,23 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matlens.errors import LimitExceeded, PathError
+from matlens.formats.places import field_suffix, python_field
 from matlens.formats.records import Int64s
+from matlens.limits import Limits
 
-__all__ = ["Field", "Index", "Selection", "parse_path", "select"]
+__all__ = ["Field", "Index", "Selection", "is_vector", "parse_path", "select"]
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _DYNAMIC = re.compile(r"""\(\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\s*\)""")
 _KEY = re.compile(r"""\[\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*\]""")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
 _MAX_LENGTH = 100_000
-MAX_SELECTED = 1 << 28
-"""Elements whose positions are listed, eight bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,49 @@ class Index:
     text: str
 
 
-class Selection(NamedTuple):
-    """Elements picked by subscripts: 0-based column-major positions, and their dims.
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Elements picked by subscripts, and their dims.
 
-    `matlab` and `python` are the subscripts as text, in either form. `axes` holds the
-    positions along each dimension, None where the subscripts do not tell them apart.
+    `axes` holds the 0-based positions along each dimension, of which the last stands for all that the subscripts
+    fold together; `above` is set where the elements were picked out of others that had been picked. `matlab` and
+    `python` are the subscripts as text, in either form.
     """
 
-    linear: Int64s
     dims: tuple[int, ...]
     is_scalar: bool
     matlab: str
     python: str
-    axes: tuple[Int64s, ...] | None = None
+    axes: tuple[range, ...]
+    sizes: tuple[int, ...]
+    limits: Limits
+    above: Selection | None = None
+
+    @cached_property
+    def linear(self) -> Int64s:
+        """0-based column-major positions, of which each takes eight bytes."""
+        total = math.prod(map(len, self.axes))
+        if 8 * total > self.limits.memory:
+            text = f"{total} elements selected; take the value as a whole"
+            raise LimitExceeded.of(self.limits, "memory", text)
+        linear, stride = np.zeros(1, np.int64), 1
+        for chosen, size in zip(self.axes, self.sizes, strict=True):
+            linear = (_listed(chosen)[:, None] * stride + linear[None, :]).ravel()
+            stride *= size
+        return linear if self.above is None else self.above.linear[linear]
+
+    def places(self, dims: tuple[int, ...]) -> tuple[tuple[NDArray[np.intp], ...], bool]:
+        """Positions along every dimension of an array of `dims`, to index it with.
+
+        True says that all their combinations are meant, False that one stands beside the other.
+        """
+        if self.above is None and len(self.axes) == len(dims):
+            return tuple(map(_listed, self.axes)), True
+        return np.unravel_index(self.linear, dims, order="F"), False
+
+
+def _listed(chosen: range) -> Int64s:
+    return np.arange(chosen.start, chosen.stop, chosen.step, dtype=np.int64)
 
 
 def parse_path(path: str) -> list[Field | Index]:
@@ -80,13 +111,51 @@ def parse_path(path: str) -> list[Field | Index]:
     if len(path) > _MAX_LENGTH:
         raise PathError(f"path of {len(path)} characters")
     steps: list[Field | Index] = []
+    forms = set()
     at = 0
     while at < len(path):
+        is_python = path[at] == "["
         at, step = _next_step(path, at, first=not steps)
+        # MATLAB has no form of its own for variables whose names are no names.
+        if steps or not isinstance(step, Field) or not is_python or _NAME.fullmatch(step.name):
+            forms.add(is_python)
         steps.append(step)
     if not steps:
         raise PathError("the path is empty")
+    if len(forms) > 1:
+        raise PathError(f"{path!r} mixes MATLAB's form and Python's: {' or '.join(_readings(steps))}")
     return steps
+
+
+def _readings(steps: Sequence[Field | Index]) -> list[str]:
+    """A path in MATLAB's form and in Python's, as far as its subscripts can be told in both."""
+    forms = []
+    for base in (1, 0):
+        texts = []
+        for step in steps:
+            if isinstance(step, Field):
+                texts.append((field_suffix if base else python_field)(step.name))
+                continue
+            closing = "]" if base == 0 else "}" if step.bracket == "{" else ")"
+            opening = "[" if base == 0 else "(" if step.bracket == "[" else step.bracket
+            numbers = [_rebased(part.strip(), 0 if step.bracket == "[" else 1, base) for part in step.text.split(",")]
+            texts.append(f"{opening}{(',' if base else ', ').join(numbers)}{closing}")
+        forms.append("".join(texts).removeprefix("."))
+    return forms
+
+
+def _rebased(text: str, base: int, wanted: int) -> str:
+    """A subscript counted from `wanted` instead of from `base`; ranges with a step stay as they are."""
+    first, colon, last = text.partition(":")
+    if colon and re.fullmatch(r"\d+", first) and re.fullmatch(r"\d+", last):
+        return f"{int(first) + wanted - base}:{last}"
+    if re.fullmatch(r"\d+", text):
+        return str(int(text) + wanted - base)
+    if wanted and re.fullmatch(r"-\d+", text):
+        return "end" if text == "-1" else f"end{int(text) + 1}"
+    if not wanted and re.fullmatch(r"end(-\d+)?", text):
+        return str(int(text[3:] or 0) - 1)
+    return text
 
 
 def _next_step(path: str, at: int, *, first: bool) -> tuple[int, Field | Index]:
@@ -131,29 +200,29 @@ def _evaluate(text: str, size: int, base: int) -> int:
     return number - base
 
 
-def _subscript(text: str, size: int, base: int) -> tuple[Int64s, bool]:
+def _subscript(text: str, size: int, base: int) -> tuple[range, bool]:
     """0-based positions along one dimension, and whether it is a single one."""
     text = text.strip()
-    if text == ":":
-        return _positions(range(size)), False
     parts = text.split(":")
+    if text == ":":
+        return range(size), False
     if len(parts) == 1:
         position = _evaluate(text, size, base)
-        positions, single = np.array([position], np.int64), True
+        chosen, single = range(position, position + 1), True
     else:
-        positions, single = _range(parts, size, base), False
-    if len(positions) and not (positions.min() >= 0 and positions.max() < size):
-        bad = int(positions.max() if positions.max() >= size else positions.min()) + base
-        raise PathError(f"index {bad} is out of range, {base} to {size - 1 + base} exist")
-    return positions, single
+        chosen, single = _range(parts, size, base), False
+    if chosen and (min(chosen[0], chosen[-1]) < 0 or max(chosen[0], chosen[-1]) >= size):
+        asked = text if single else max(chosen[0], chosen[-1]) + base
+        raise PathError(f"index {asked} is out of range, {base} to {size - 1 + base} exist")
+    return chosen, single
 
 
-def _range(parts: Sequence[str], size: int, base: int) -> Int64s:
+def _range(parts: Sequence[str], size: int, base: int) -> range:
     if len(parts) > 3:
         raise PathError(f"range {':'.join(parts)!r} has too many parts")
     if base == 0:
         numbers = [int(part) if re.fullmatch(r"\s*-?\d{1,18}\s*", part) else None for part in parts]
-        return _positions(range(*slice(*numbers).indices(size)))
+        return range(*slice(*numbers).indices(size))
     start = _evaluate(parts[0], size, base)
     stop = _evaluate(parts[-1], size, base)
     step_text = parts[1].strip() if len(parts) == 3 else "1"
@@ -162,22 +231,16 @@ def _range(parts: Sequence[str], size: int, base: int) -> Int64s:
     step = int(step_text)
     if max(start, stop) >= size and (stop - start) * step >= 0:
         raise PathError(f"index {max(start, stop) + 1} is out of range, 1 to {size} exist")
-    return _positions(range(start, stop + (1 if step > 0 else -1), step))
+    return range(start, stop + (1 if step > 0 else -1), step)
 
 
-def _positions(chosen: range) -> Int64s:
-    if len(chosen) > MAX_SELECTED:
-        raise LimitExceeded(f"{len(chosen)} positions along one dimension, {MAX_SELECTED} at most")
-    return np.arange(chosen.start, chosen.stop, chosen.step, dtype=np.int64)
-
-
-def _axis_text(positions: Int64s, size: int, base: int) -> str:
-    """The subscript that picks `positions`, which have a constant step, counted from `base`."""
-    if len(positions) == 1:
-        return str(int(positions[0]) + base)
-    if len(positions) == 0:
+def _axis_text(chosen: range, size: int, base: int, *, single: bool) -> str:
+    """The subscript that picks `chosen`, counted from `base`."""
+    if single:
+        return str(chosen[0] + base)
+    if not chosen:
         return "1:0" if base else "0:0"
-    first, last, step = int(positions[0]), int(positions[-1]), int(positions[1] - positions[0])
+    first, last, step = chosen[0], chosen[-1], chosen.step if len(chosen) > 1 else 1
     if (first, last, step) == (0, size - 1, 1):
         return ":"
     if base:
@@ -187,10 +250,16 @@ def _axis_text(positions: Int64s, size: int, base: int) -> str:
     return f"{first}:{end}" if step == 1 else f"{first}:{end}:{step}"
 
 
-def select(index: Index, dims: tuple[int, ...]) -> Selection:
+def is_vector(dims: tuple[int, ...]) -> bool:
+    """Whether an array has one row or one column."""
+    return len(dims) == 2 and 1 in dims
+
+
+def select(index: Index, dims: tuple[int, ...], limits: Limits | None = None) -> Selection:
     """Evaluate the subscripts of one step against the dims of an array.
 
-    Fewer subscripts than dimensions fold the remaining ones into the last, as in MATLAB.
+    In parentheses and braces, fewer subscripts than dimensions fold the remaining ones into the last, as in MATLAB. In
+    square brackets, the remaining dimensions are taken whole, as in NumPy; one subscript picks elements of a vector.
 
     Examples
     --------
@@ -198,34 +267,38 @@ def select(index: Index, dims: tuple[int, ...]) -> Selection:
     array([ 1,  4,  7, 10])
     >>> select(Index("[", "0:2, -1"), (3, 4)).matlab
     '(1:2,4)'
+    >>> select(Index("(", "2"), (3, 4)).dims, select(Index("[", "1"), (3, 4)).dims
+    ((1, 1), (1, 4))
     """
     base = 0 if index.bracket == "[" else 1
     parts = index.text.split(",")
+    if base == 0 and not (len(parts) == 1 and is_vector(dims)):
+        if len(parts) > len(dims):
+            raise PathError(f"{len(parts)} subscripts for {len(dims)} dimensions")
+        parts += [":"] * (len(dims) - len(parts))
     count = len(parts)
-    if count > len(dims):
-        dims = dims + (1,) * (count - len(dims))
-    sizes = [*dims[: count - 1], math.prod(dims[count - 1 :])]
+    dims += (1,) * (count - len(dims))
+    sizes = (*dims[: count - 1], math.prod(dims[count - 1 :]))
     picked = [_subscript(text, size, base) for text, size in zip(parts, sizes, strict=True)]
+    matlab, python = (
+        [_axis_text(chosen, size, k, single=single) for (chosen, single), size in zip(picked, sizes, strict=True)]
+        for k in (1, 0)
+    )
+    axes = tuple(chosen for chosen, _ in picked)
     is_scalar = all(single for _, single in picked)
-    axes = [positions for positions, _ in picked]
-    matlab = "(" + ",".join(_axis_text(a, n, 1) for a, n in zip(axes, sizes, strict=True)) + ")"
-    python = "[" + ", ".join(_axis_text(a, n, 0) for a, n in zip(axes, sizes, strict=True)) + "]"
-    if count == 1:
-        positions = picked[0][0]
-        as_column = parts[0].strip() == ":" or (len(dims) == 2 and dims[1] == 1 and dims[0] != 1)
-        shape = (len(positions), 1) if as_column else (1, len(positions))
-        return Selection(positions, shape, is_scalar, matlab, python)
-    total = math.prod(map(len, axes))
-    if total > MAX_SELECTED:
-        raise LimitExceeded(f"{total} elements selected, {MAX_SELECTED} at most; take the value as a whole")
-    linear = np.zeros(1, np.int64)
-    stride = 1
-    for (positions, _), size in zip(picked, sizes, strict=True):
-        linear = (positions[:, None] * stride + linear[None, :]).ravel()
-        stride *= size
-    whole = tuple(axes) if count == len(dims) else None
-    picked_dims = tuple(map(len, axes))
+    shape = _picked_dims(axes, dims, as_column=base == 1 and parts[0].strip() == ":")
+    return Selection(
+        shape, is_scalar, f"({','.join(matlab)})", f"[{', '.join(python)}]", axes, sizes, limits or Limits()
+    )
+
+
+def _picked_dims(axes: tuple[range, ...], dims: tuple[int, ...], *, as_column: bool) -> tuple[int, ...]:
+    """Dims of the elements at the positions `axes`."""
+    lengths = tuple(map(len, axes))
+    if len(lengths) == 1:
+        is_column = as_column or (len(dims) == 2 and dims[1] == 1 and dims[0] != 1)
+        return (*lengths, 1) if is_column else (1, *lengths)
     # As in MATLAB, no value has a last dimension of 1 beyond the second.
-    while len(picked_dims) > 2 and picked_dims[-1] == 1:
-        picked_dims = picked_dims[:-1]
-    return Selection(linear, picked_dims, is_scalar, matlab, python, whole)
+    while len(lengths) > 2 and lengths[-1] == 1:
+        lengths = lengths[:-1]
+    return lengths

@@ -16,6 +16,7 @@ from textual.widgets import Footer, Static
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
 from matlens.operations.diff import Difference, diff_nodes
+from matlens.tree.access import file_name
 from matlens.tree.nodes.node import Node
 from matlens.tui.model.grids import error_text, grid_of
 from matlens.tui.table_view import GridView
@@ -52,7 +53,7 @@ class CompareScreen(Screen[None]):
         with Horizontal():
             for k, (node, _) in enumerate(self._sides):
                 with Vertical():
-                    title = f"{node.owner.name}: {node.path}  {node.summary()}"
+                    title = f"{file_name(node)}: {node.path}  {node.summary()}"
                     yield Static(Text(safe_text(title), no_wrap=True, overflow="ellipsis"), classes="path")
                     yield GridView(id=f"side-{k}")
         yield Static(Text("comparing …"), id="differences")

@@ -14,6 +14,7 @@ from textual.widgets.tree import TreeNode
 
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
+from matlens.tree.describe import count_below
 from matlens.tree.file import MatFile
 from matlens.tree.nodes.node import Node
 from matlens.tui.model.grids import error_text
@@ -89,7 +90,7 @@ class Outline(Tree[Entry]):
                     children, total = list(islice(parent.values(), start, start + PAGE)), len(parent)
                 else:
                     children, total = parent.children(start, start + PAGE), parent.child_count
-                lines = [(_label(child), child, child.child_count > 0) for child in children]
+                lines = [(_label(child), child, count_below(child) > 0) for child in children]
         except MatlensError as error:
             self.post_message(self.Failed(error_text(error)))
             return

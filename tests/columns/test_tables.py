@@ -139,7 +139,7 @@ def test_windows_of_v73_read_the_chunks_they_need(tmp_path: Path, small_windows:
         for axis, expected in ((1, matrix), (2, matrix.T)):
             table = file["m"].to_arrow(dim=axis)
             np.testing.assert_array_equal(np.stack([column.to_numpy() for column in table.columns], 1), expected)
-        reader = file["m"].owner.reader
+        reader = file["m"]._owner._reader
         headers = file["m"]._headers
         for start, stop in ((0, 1), (5, 9), (39, 41), (0, 41)):
             part = reader.window(headers, 0, start, stop)
@@ -150,7 +150,7 @@ def test_selections_of_large_arrays_read_only_their_part(tmp_path: Path, monkeyp
     matrix = np.random.default_rng(0).normal(size=(1 << 12, 1 << 6))
     write_v73(tmp_path / "m.mat", "m", matrix, chunks=(64, 256), compression="gzip")
     with matlens.open(tmp_path / "m.mat") as file:
-        monkeypatch.setattr(type(file.reader), "gather", None)
+        monkeypatch.setattr(type(file._reader), "gather", None)
         for path, expected in {
             "m(10:20,:)": matrix[9:20],
             "m(:,3)": matrix[:, 2:3],

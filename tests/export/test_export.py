@@ -24,6 +24,7 @@ from matlens.export.options import ExportOptions
 from matlens.export.registry import find_format, value_formats
 from matlens.export.writers.parquet import write_parquet
 from matlens.operations.convert import Output, convert
+from matlens.tree.access import pieces_of
 from tests.support import FIXTURES
 
 ANNOTATIONS = FIXTURES / "annotations_v7.mat"
@@ -168,7 +169,7 @@ def test_arrays_are_written_piece_by_piece(
             assert array.dtype == node.value.dtype and array.shape == node.dims
             if suffix == "npz":
                 found.close()
-        assert len(list(file.at("numbers.nd").pieces())) == 4
+        assert len(list(pieces_of(file.at("numbers.nd")))) == 4
 
 
 def test_npz_holds_columns_offsets_and_masks(tmp_path: Path, table: pa.Table) -> None:

@@ -143,7 +143,7 @@ def test_the_middle_variable_is_damaged() -> None:
     content = bytearray(three_variables("7"))
     with matlens.open(bytes(content)) as file:
         assert list(file) == ["first", "middle", "last"]
-        start = file.reader._segments._streams[2][0]  # type: ignore[attr-defined]
+        start = file._reader._segments._streams[2][0]  # type: ignore[attr-defined]
     content[start + 500] ^= 0xFF
     values, errors = read_all(bytes(content))
     assert set(values) == {"first", "last"}
@@ -155,9 +155,9 @@ def test_the_middle_variable_is_damaged() -> None:
 def test_a_wrong_size_of_the_middle_variable_leaves_the_others(version: str, size: int) -> None:
     content = bytearray(three_variables(version))
     with matlens.open(bytes(content)) as file:
-        place = int(file.variable("middle").elements.positions[0])
+        place = int(file._variable("middle").elements.positions[0])
         if version == "7":
-            place = file.reader._segments._streams[2][0] - 8  # type: ignore[attr-defined]
+            place = file._reader._segments._streams[2][0] - 8  # type: ignore[attr-defined]
         whole = {name: file[name].to_numpy() for name in file}
     content[place + 4 : place + 8] = struct.pack("<I", size)
     values, errors = read_all(bytes(content))
@@ -170,9 +170,9 @@ def test_a_wrong_size_of_the_middle_variable_leaves_the_others(version: str, siz
 def test_garbage_between_variables(version: str) -> None:
     content = three_variables(version)
     with matlens.open(content) as file:
-        place = int(file.variable("last").elements.positions[0])
+        place = int(file._variable("last").elements.positions[0])
         if version == "7":
-            place = file.reader._segments._streams[3][0] - 8  # type: ignore[attr-defined]
+            place = file._reader._segments._streams[3][0] - 8  # type: ignore[attr-defined]
     values, errors = read_all(content[:place] + b"\x0f\x00\x00 garbage" * 9 + content[place:])
     assert set(values) == {"first", "middle", "last"} and len(errors) == 1
     assert errors[0].offset == place
@@ -532,16 +532,15 @@ def test_sparse_matrices_of_endless_rows_and_columns(tmp_path: Path) -> None:
     rows = 2**31 - 1
     matrix_of_rows = scipy.sparse.csc_matrix(([1.0, 2.0], ([0, 5], [0, 3])), shape=(rows, 10))
     scipy.io.savemat(tmp_path / "s.mat", {"s": matrix_of_rows})
-    with matlens.open(tmp_path / "s.mat") as file:
+    with matlens.open(tmp_path / "s.mat", limits=Limits(memory=2**30)) as file:
         assert file["s"].value.shape == (rows, 10) and file["s"].to_arrow().num_rows == 2
         picked = file.at("s(1:6,4)").value
         assert picked.shape == (6, 1) and picked.toarray().ravel().tolist() == [0, 0, 0, 0, 0, 2]
         with pytest.raises(LimitExceeded, match=r"s\.mat: s: a sparse matrix of 2147483647x10"):
             file["s"].to_python()
-        with pytest.raises(LimitExceeded, match="positions along one dimension"):
-            file.at("s(:,1)")
-        with pytest.raises(LimitExceeded, match="elements selected"):
-            file.at("s(1:200000000,1:2)")
+        for path in ("s(:,1)", "s(1:100000000,1:2)"):
+            with pytest.raises(LimitExceeded, match=r"elements selected.*Limits\.memory = 1073741824"):
+                file.at(path).value
     triplets = np.array([[1.0, 1.0, 5.0], [10, rows, 0]]).tobytes(order="F")
     v4 = struct.pack("<5i", 2, 2, 3, 0, 2) + b"s\0" + triplets
     with matlens.open(v4) as file, pytest.raises(LimitExceeded, match="limit memory"):

@@ -24,7 +24,7 @@ FILES = ["kinds_v7.mat", "kinds_v73.mat", "annotations_v73.mat", "objects_v7.mat
 @pytest.mark.parametrize("name", FILES)
 def test_a_process_of_its_own_reads_the_same(name: str) -> None:
     with matlens.open(FIXTURES / name) as here, matlens.open(FIXTURES / name, isolate="always") as there:
-        assert isinstance(there.reader, IsolatedReader)
+        assert isinstance(there._reader, IsolatedReader)
         assert list(here) == list(there) and here.header == there.header
         for variable in here:
             assert repr(here[variable]) == repr(there[variable])
@@ -34,22 +34,22 @@ def test_a_process_of_its_own_reads_the_same(name: str) -> None:
 
 def test_libhdf5_is_left_to_a_process_of_its_own() -> None:
     with matlens.open(FIXTURES / "kinds_v73.mat", engine="reference") as file:
-        assert isinstance(file.reader, IsolatedReader)
+        assert isinstance(file._reader, IsolatedReader)
     with matlens.open(FIXTURES / "kinds_v73.mat", engine="reference", isolate="never") as file:
-        assert not isinstance(file.reader, IsolatedReader)
+        assert not isinstance(file._reader, IsolatedReader)
 
 
 def test_the_newest_form_of_hdf5_is_read_there() -> None:
     content = v73_file(lambda file: file.create_dataset("x", data=np.arange(6.0).reshape(2, 3)), libver="latest")
     with matlens.open(content) as file:
-        assert isinstance(file.reader, IsolatedReader)
+        assert isinstance(file._reader, IsolatedReader)
         assert file["x"].value.tolist() == [[0, 3], [1, 4], [2, 5]]
 
 
 def test_a_process_that_dies_is_named_and_started_anew() -> None:
     with matlens.open(FIXTURES / "kinds_v73.mat", isolate="always") as file:
         names = list(file)
-        process = file.reader._process  # type: ignore[attr-defined]
+        process = file._reader._process  # type: ignore[attr-defined]
         os.kill(process.pid, signal.SIGSEGV)
         process.wait()
         with pytest.raises(CorruptFile, match=r"kinds_v73\.mat: numbers: .* ended by signal 11"):
@@ -60,7 +60,7 @@ def test_a_process_that_dies_is_named_and_started_anew() -> None:
 def test_a_process_that_hangs_is_ended() -> None:
     with matlens.open(FIXTURES / "kinds_v73.mat", isolate="always", limits=Limits(seconds=1)) as file:
         assert file["numbers"].dims == (1, 1)
-        os.kill(file.reader._process.pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+        os.kill(file._reader._process.pid, signal.SIGSTOP)  # type: ignore[attr-defined]
         with pytest.raises(
             LimitExceeded, match=r"longer than 1 s: exceeds Limits.seconds = 1; raise it with --limit seconds=2 "
         ):

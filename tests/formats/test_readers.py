@@ -95,9 +95,10 @@ def test_both_engines_give_equal_trees(path: Path) -> None:
             if file.version == "5" and (node.kind == "opaque" or (path.name, name) in SCIPY_FAULTS):
                 continue
             other = reference[name]
-            assert (node.matlab_class, node.dims) == (other.matlab_class, other.dims), name
+            assert node.matlab_class == other.matlab_class, name
             if path.name.startswith("corrupted_") and node.kind == "opaque":
                 continue
+            assert node.dims == other.dims, name
             assert_same(node.to_numpy(), other.to_numpy(), name)
 
 

@@ -89,7 +89,7 @@ def test_all_forms_of_a_file_with_damaged_elements() -> None:
 
 def test_elements_behind_one_of_wrong_size_are_lost_and_those_before_it_kept() -> None:
     content = bytearray(sound())
-    at = int(matlens.open(bytes(content)).at("s.c{2}").elements.positions[0])
+    at = int(matlens.open(bytes(content)).at("s.c{2}")._elements.positions[0])
     assert struct.unpack_from("<I", content, at)[0] == MI_MATRIX
     struct.pack_into("<I", content, at + 4, 0x00FF_FFFF)
     found, told = loaded(bytes(content))
@@ -103,7 +103,7 @@ def test_elements_behind_one_of_wrong_size_are_lost_and_those_before_it_kept() -
 
 def test_a_container_that_cannot_be_read_is_one_null() -> None:
     content = bytearray(sound())
-    at = int(matlens.open(bytes(content)).at("s.c").elements.positions[0])
+    at = int(matlens.open(bytes(content)).at("s.c")._elements.positions[0])
     # The number of dims of the cell becomes that of a million cells.
     struct.pack_into("<ii", content, at + 32, 1, 1_000_000)
     found, told = loaded(bytes(content))

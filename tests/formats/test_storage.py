@@ -91,7 +91,7 @@ def test_inflated_variables_are_kept_within_a_budget(tmp_path: Path, monkeypatch
     with matlens.open(tmp_path / "x.mat") as file:
         for name, value in data.items():
             np.testing.assert_array_equal(file[name].value, value)
-            kept: Any = file.reader._segments._inflated  # type: ignore[attr-defined]
+            kept: Any = file._reader._segments._inflated  # type: ignore[attr-defined]
             assert sum(map(len, kept.values())) <= 2_000_000
         np.testing.assert_array_equal(file["x0"].value, data["x0"])
 
@@ -118,7 +118,7 @@ def test_v6_numbers_are_views_of_the_file(tmp_path: Path) -> None:
     with matlens.open(tmp_path / "x.mat") as file:
         value = file["x"].value
         assert not value.flags.owndata and not value.flags.writeable
-        assert np.shares_memory(value, np.frombuffer(file.reader._file, np.uint8))  # type: ignore[attr-defined]
+        assert np.shares_memory(value, np.frombuffer(file._reader._file, np.uint8))  # type: ignore[attr-defined]
 
 
 # --- chunked data sets -----------------------------------------------------------------------

@@ -78,7 +78,7 @@ def compressed_variables(path: Path) -> set[str]:
     """Names of the variables of a v5 file that have a checksum."""
     try:
         with matlens.open(path) as file:
-            return {name for name in file if file.version == "5" and file.variable(name).compressed}
+            return {name for name in file if file.version == "5" and file._variable(name).compressed}
     except matlens.MatlensError:
         return set()
 

@@ -76,7 +76,7 @@ def test_damaged_chunk_of_v73(tmp_path: Path) -> None:
 def test_command_line_and_salvage(tmp_path: Path) -> None:
     content = bytearray(three(tmp_path / "a.mat", do_compression=True))
     with matlens.open(bytes(content)) as file:
-        at = content.index(b"\x0f\0\0\0", file.variable("first").stored_bytes or 0)
+        at = content.index(b"\x0f\0\0\0", file._variable("first").stored_bytes or 0)
     positions = [k for k in range(128, len(content) - 4) if content[k : k + 4] == b"\x0f\0\0\0"]
     content[positions[1] + 300] ^= 0xFF
     assert at >= 128

@@ -78,6 +78,7 @@ def _write_whole(item: Item, file: IO[bytes]) -> None:
     """Write a value as one array with its dims; numbers piece by piece."""
     import numpy as np
 
+    from matlens.tree.access import pieces_of
     from matlens.tree.nodes import NumericNode
 
     node = item.node
@@ -85,7 +86,7 @@ def _write_whole(item: Item, file: IO[bytes]) -> None:
         dtype = node.dtype
         head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": True, "shape": node.dims}
         np.lib.format.write_array_header_2_0(file, head)
-        for piece in node.pieces():
+        for piece in pieces_of(node):
             file.write(piece.tobytes(order="F"))
     elif node is not None:
         np.lib.format.write_array(file, np.asarray(node.value), allow_pickle=False)

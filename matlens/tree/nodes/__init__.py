@@ -4,34 +4,24 @@ A node answers `name`, `path`, `matlab_class`, `dims` at once; `children`, `valu
 ``to_…`` methods read what they need and no more.
 """
 
-from matlens.tree.nodes.containers import (
-    CellNode,
-    FieldNode,
-    ObjectNode,
-    StructArrayNode,
-    StructNode,
-    make_node,
-    make_nodes,
-)
+from matlens.tree.nodes.cells import CellNode
 from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
-from matlens.tree.nodes.node import Node, Owner, find_name
-from matlens.tree.nodes.opaque import OpaqueNode
+from matlens.tree.nodes.node import Node
+from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
+from matlens.tree.nodes.structs import FieldNode, ObjectNode, StructArrayNode, StructNode
 
 __all__ = [
     "CellNode",
     "CharNode",
     "DamagedNode",
+    "EnumerationNode",
     "FieldNode",
     "FunctionNode",
     "Node",
     "NumericNode",
     "ObjectNode",
     "OpaqueNode",
-    "Owner",
     "SparseNode",
     "StructArrayNode",
     "StructNode",
-    "find_name",
-    "make_node",
-    "make_nodes",
 ]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matlens.errors import TypeMismatch
 from matlens.formats.dtypes import target_dtype
 from matlens.formats.ragged import decode_rows
 from matlens.tree.nodes.node import Node
+from matlens.tree.paths import is_vector
 from matlens.values.kinds import char_values, number_arrays, sparse_arrays
 from matlens.values.loadmat_form import function_texts
 
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from matlens.values.windows import MemoryArray, StoredArray
 
 __all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "SparseNode"]
-
-LARGE = 1 << 17
-"""Arrays of fewer numbers are read whole when a part is wanted."""
 
 
 class NumericNode(Node):
@@ -34,29 +33,39 @@ class NumericNode(Node):
         """NumPy dtype of the value."""
         return target_dtype(self._headers)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.array(self.value, dtype, copy=copy)
+    def _as_array(self) -> Any:
+        return self.value
+
+    def to_numpy(self) -> Any:
+        return self.value if self._selection else super().to_numpy()
+
+    def _scalar(self, wanted: str) -> Any:
+        """The only number."""
+        if self.numel != 1:
+            text = f"only an array of one number can become {wanted}, this is {self.summary()}"
+            raise TypeMismatch(text, variable=self.path)
+        return self.value.item()
+
+    def __float__(self) -> float:
+        return float(self._scalar("float"))
+
+    def __int__(self) -> int:
+        return int(self._scalar("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeMismatch(f"an index is an integer, this is {self.summary()}: use int()", variable=self.path)
+        return int(self._scalar("an index"))
 
     def _value(self) -> Any:
-        part = self._window()
-        return self._pick(number_arrays(self._owner.reader, self._headers)[0]) if part is None else part
+        if self._selection is None:
+            return number_arrays(self._owner._reader, self._headers)[0]
+        return self._selected().astype(self.dtype, copy=False)
 
-    def _window(self) -> Any:
-        """The selected values of a large array, from the part of it that holds them; None for all others."""
-        axes = self._selection.axes if self._selection else None
-        if axes is None or self._headers.numel[0] < LARGE or not self.numel:
-            return None
-        spans = [int(positions.max()) - int(positions.min()) + 1 for positions in axes]
-        dims = self._headers.shape(0)
-        axis = min(range(len(dims)), key=lambda k: spans[k] / dims[k])
-        start = int(axes[axis].min())
-        part = self._owner.reader.window(self._headers, axis, start, start + spans[axis])
-        if part is None:
-            return None
-        inside = [positions - start if k == axis else positions for k, positions in enumerate(axes)]
-        return part[np.ix_(*inside)]
-
-    def pieces(self) -> Iterator[Any]:
+    def _pieces(self) -> Iterator[Any]:
         """The array in pieces of bounded size, one after another in column-major order."""
         from matlens.values.windows import pieces
 
@@ -73,9 +82,13 @@ class NumericNode(Node):
 
         if self._selection is not None:
             return MemoryArray(self._value())
-        return StoredArray(self._owner.reader, self._headers)
+        return StoredArray(self._owner._reader, self._headers)
 
-    def column(self) -> StoredTable:
+    @property
+    def _column_length(self) -> int | None:
+        return self.numel if is_vector(self.dims) and self.numel > 1 else None
+
+    def _column(self) -> StoredTable:
         """A vector as a column of numbers, a matrix as a column of its rows."""
         from matlens.columns.stored_tables import ArrayTable
 
@@ -107,9 +120,8 @@ class CharNode(Node):
 
     def _value(self) -> Any:
         if self._selection is None:
-            return char_values(self._owner.reader, self._headers)[0]
-        units, _ = self._owner.reader.gather(self._headers)
-        picked = units[self._selection.linear]
+            return char_values(self._owner._reader, self._headers)[0]
+        picked = self._selected().ravel(order="F")
         rows = decode_rows(picked, self.dims) if len(picked) else [""]
         return rows[0] if len(rows) == 1 else np.array(rows)
 
@@ -117,6 +129,11 @@ class CharNode(Node):
         if self._selection is None:
             return super().to_numpy()
         return np.atleast_1d(self.value)
+
+    @property
+    def _column_length(self) -> int | None:
+        """The rows of a char matrix count as its elements."""
+        return self.dims[0] if len(self.dims) == 2 and self.dims[0] > 1 else None
 
     def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         return _text_table(self._value())
@@ -138,7 +155,7 @@ class SparseNode(Node):
     kind = "sparse"
 
     def _value(self) -> Any:
-        return self._pick(sparse_arrays(self._owner.reader, self._headers)[0])
+        return self._pick(sparse_arrays(self._owner._reader, self._headers)[0])
 
     def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import triplet_table
@@ -168,7 +185,7 @@ class FunctionNode(Node):
     kind = "function"
 
     def _value(self) -> str:
-        return function_texts(self._owner.reader, self._headers)[0]
+        return function_texts(self._owner._reader, self._headers)[0]
 
     def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         return _text_table(self._value())
@@ -188,6 +205,16 @@ class DamagedNode(Node):
 
     def summary(self) -> str:
         return "unreadable"
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        with self._owner._guard(self):
+            self._headers.raise_first_error()
+        return self._headers.shape(0)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._headers.nbytes[0])
 
     def _value(self) -> Any:
         self._headers.raise_first_error()

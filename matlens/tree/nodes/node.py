@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from matlens.errors import MatlensError, PathError
+import numpy as np
+
+from matlens.errors import MatlensError, PathError, ShapeMismatch
 from matlens.escape import safe_text, shorten
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
-from matlens.tree.paths import Index, Selection, select
+from matlens.tree.nodes.html import node_html
+from matlens.tree.paths import Field, Index, Selection, is_vector, parse_path, select
+from matlens.values.kinds import number_arrays
 from matlens.values.loadmat_form import decode_values
 from matlens.values.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     import pyarrow as pa
 
     from matlens.columns.stored_tables import StoredTable
     from matlens.columns.table import Table
 
-__all__ = ["Node", "Owner", "fields_preview", "find_name", "joined"]
+__all__ = ["Label", "Node", "Owner", "fields_preview", "find_name", "follow", "joined"]
+
+LARGE = 1 << 13
+"""Arrays of fewer numbers are read whole when a part is wanted."""
+Label = tuple[str, str, str]
+"""Name, MATLAB path and Python path of a node."""
 
 
 class Owner(Protocol):
@@ -33,19 +43,30 @@ class Owner(Protocol):
 
     name: str
     size: int
-    reader: Reader
+    _reader: Reader
 
-    def guard(self, node: Node) -> AbstractContextManager[None]:
+    def at(self, path: str) -> Node:
+        """The node at a path."""
+        ...
+
+    def _guard(self, node: Node) -> AbstractContextManager[None]:
         """Name the file and the path of the value in any error raised inside."""
         ...
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Give back the memory of the parts of the file that were read."""
+        ...
+
+    def _make_nodes(self, elements: Elements, labels: list[Label]) -> list[Node]:
+        """Nodes for stored values, each of the kind that its header calls for."""
         ...
 
 
 class Node:
     """One value of a file.
+
+    ``node["name"]`` is a field; ``node[i]`` is element i, from 0, of a vector of any class, and of anything else the
+    i-th along its first dimension, as in NumPy. Both read no more than they need. `at` follows a path.
 
     Attributes
     ----------
@@ -53,11 +74,11 @@ class Node:
         Variable or field name; empty for elements of cells and struct arrays.
     path, python_path : str
         Where the value is, in MATLAB (1-based) and in Python (0-based).
-    dims : tuple of int
-        As MATLAB's ``size``.
     """
 
     kind: ClassVar[str] = "value"
+    _holds_nodes: ClassVar[bool] = False
+    """Whether `value` is made of nodes."""
 
     def __init__(
         self,
@@ -75,10 +96,38 @@ class Node:
         self.name = name
         self.path = path
         self.python_path = python_path
-        self._whole = whole or self
-        self.dims: tuple[int, ...] = selection.dims if selection else headers.shape(0)
+        self._whole = self if whole is None else whole
+
+    def __reduce__(self) -> Any:
+        return type(self._owner).at, (self._owner, self.path)
 
     # --- what the header tells -----------------------------------------------------
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Sizes of all dimensions, as MATLAB's ``size`` gives them: two or more.
+
+        Raises
+        ------
+        MatlensError
+            If they cannot be read.
+        """
+        return self._selection.dims if self._selection else self._headers.shape(0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`dims`, under NumPy's name."""
+        return self.dims
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.dims)
+
+    @property
+    def size(self) -> int:
+        """`numel`, under NumPy's name."""
+        return self.numel
 
     @property
     def matlab_class(self) -> str:
@@ -115,11 +164,11 @@ class Node:
     @property
     def _stored_bytes(self) -> int:
         """At least what the value and all below it take in the file: in v7.3, that may be all of it."""
-        return int(self._headers.nbytes[0]) if self._owner.reader.version == "5" else self._owner.size
+        return int(self._headers.nbytes[0]) if self._owner._reader.version == "5" else self._owner.size
 
     @property
-    def is_part(self) -> bool:
-        """Whether the node is no stored value but some elements, a record or a field of one."""
+    def _is_part(self) -> bool:
+        """Whether the node is some elements, a record or a field of a stored value."""
         return self._selection is not None
 
     @property
@@ -128,13 +177,9 @@ class Node:
         return self._headers.errors.get(0)
 
     @property
-    def elements(self) -> Elements:
+    def _elements(self) -> Elements:
         """Position of the stored value, for `Reader` calls."""
         return self._headers.elements
-
-    @property
-    def owner(self) -> Owner:
-        return self._owner
 
     # --- values --------------------------------------------------------------------
 
@@ -150,7 +195,7 @@ class Node:
     @property
     def value(self) -> Any:
         """The value in its natural Python form; read anew at each access."""
-        with self._owner.guard(self):
+        with self._owner._guard(self):
             return self._value()
 
     def _value(self) -> Any:
@@ -158,8 +203,8 @@ class Node:
 
     def to_numpy(self) -> Any:
         """The value in the form of `scipy.io.loadmat`: arrays, structured arrays, object arrays."""
-        with self._owner.guard(self):
-            value = decode_values(self._owner.reader, self.elements)[0]
+        with self._owner._guard(self):
+            value = decode_values(self._owner._reader, self._elements)[0]
             return self._pick(value)
 
     def _pick(self, value: Any) -> Any:
@@ -167,10 +212,25 @@ class Node:
             return value
         return value.ravel(order="F")[self._selection.linear].reshape(self.dims, order="F")
 
+    def _selected(self) -> Any:
+        """The picked numbers or code units of an array, as stored, from the part of it that holds them."""
+        chosen, headers, reader = self._selection, self._headers, self._owner._reader
+        dims = headers.shape(0)
+        if chosen is None or not self.numel or headers.numel[0] < LARGE:
+            return self._pick(number_arrays(reader, headers, as_stored=True)[0])
+        places, is_grid = chosen.places(dims)
+        spans = [(int(each.min()), int(each.max()) + 1) for each in places]
+        axis = min(range(len(dims)), key=lambda k: (spans[k][1] - spans[k][0]) / dims[k])
+        part = reader.window(headers, axis, *spans[axis])
+        if part is None:
+            return self._pick(number_arrays(reader, headers, as_stored=True)[0])
+        inside = [each - spans[axis][0] if k == axis else each for k, each in enumerate(places)]
+        return part[np.ix_(*inside) if is_grid else tuple(inside)].reshape(self.dims, order="F")
+
     def to_python(self) -> Any:
         """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
         value = self.to_numpy()
-        with self._owner.guard(self):
+        with self._owner._guard(self):
             return plain(value)
 
     def table(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> Table:
@@ -196,17 +256,17 @@ class Node:
         from matlens.columns.notes import Note
 
         dropped = [Note("", "the global flag is kept in the metadata only")] if self.is_global else []
-        with self._owner.guard(self):
+        with self._owner._guard(self):
             stored = self._source(None if dim is None else dim - 1, names)
             again = partial(Node.table, self, dim=dim, names=names)
-            return stored.bound(self.about(), self._reading, dropped, again)
+            return stored.bound(self._about(), self._reading, dropped, again)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Around the reading of a window of rows."""
-        with self._owner.guard(self):
+        with self._owner._guard(self):
             yield
-        self._owner.release()
+        self._owner._release()
 
     def to_arrow(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
         """All rows of `table` as an Arrow table."""
@@ -224,11 +284,30 @@ class Node:
         """
         return self.table(dim=dim, names=names).to_batches()
 
+    def to_reader(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """The rows of `table` as Arrow's stream of record batches."""
+        return self.table(dim=dim, names=names).to_reader()
+
+    def __arrow_c_schema__(self) -> Any:
+        return self.table().__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table().__arrow_c_stream__(requested_schema)
+
     def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         """The table of this node; `axis`, counted from 0, and `names` are for arrays."""
         raise NotImplementedError
 
-    def about(self) -> dict[str, Any]:
+    def _column(self) -> StoredTable:
+        """The node as one column of a table."""
+        return self._source(None, None)
+
+    @property
+    def _column_length(self) -> int | None:
+        """Rows of its column in the table of a struct, if the node is a vector of two elements or more."""
+        return None
+
+    def _about(self) -> dict[str, Any]:
         """What tables made of this node say of it in their metadata."""
         flags = {"global": True} if self.is_global else {}
         return {
@@ -260,37 +339,82 @@ class Node:
         >>> file.at("numbers.f32").storage()
         {'type': 'float32', 'layout': 'contiguous', 'filters': [], 'bytes': 8, 'attributes': {'MATLAB_class': 'single'}}
         """
-        if self.is_part:
+        if self._is_part:
             return {}
         with self._reading():
-            return self._owner.reader.storage(self._headers)
+            return self._owner._reader.storage(self._headers)
 
     def to_pandas(self) -> pd.DataFrame:
         """`to_arrow` as a pandas DataFrame."""
         frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
+    # --- as NumPy's arrays ---------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self._as_array(), dtype, copy=copy)
+
+    def _as_array(self) -> Any:
+        return self.to_numpy()
+
+    def __len__(self) -> int:
+        """Elements of a vector, or the size of the first dimension."""
+        return self.numel if is_vector(self.dims) else self.dims[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.numel != 1:
+            text = f"the truth of {self.summary()} is ambiguous: use .any() or .all() of its value, or len()"
+            raise ShapeMismatch(text, variable=self.path)
+        return bool(np.asarray(self).item())
+
     # --- going down ----------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Node:
         """A field by its name, or elements by 0-based position, slice or tuple of them."""
-        if isinstance(key, str):
-            return self.field(key)
-        parts = key if isinstance(key, tuple) else (key,)
-        return self.index(Index("[", ",".join(map(_index_text, parts))))
+        with self._owner._guard(self):
+            if isinstance(key, str):
+                return self._field(key)
+            parts = key if isinstance(key, tuple) else (key,)
+            if ... in parts:
+                at = parts.index(...)
+                parts = (*parts[:at], *[slice(None)] * (self.ndim - len(parts) + 1), *parts[at + 1 :])
+            return self._index(Index("[", ",".join(map(_index_text, parts))))
 
-    def field(self, name: str) -> Node:
-        raise PathError(f"{self.path}: a {self.matlab_class} has no fields, {name!r} asked for")
+    def at(self, path: str) -> Node:
+        """The node at a path that begins here, such as ``(3).bbox_x1`` or ``[2]["bbox_x1"]``.
 
-    def index(self, step: Index) -> Node:
+        Raises
+        ------
+        PathError
+            If the path leads nowhere; names the nearest field.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> matlens.open("fixtures/annotations_v7.mat")["annotations"].at("(3).image").value
+        '00003.jpg'
+        """
+        with self._owner._guard(self):
+            return follow(self, parse_path(path))
+
+    def _field(self, name: str) -> Node:
+        raise PathError(f"a {self.matlab_class} has no fields, {name!r} asked for")
+
+    def _select(self, step: Index) -> Selection:
+        return select(step, self.dims, self._owner._reader.limits)
+
+    def _index(self, step: Index) -> Node:
         """The node that the subscripts of one path step select."""
         if step.bracket == "{":
-            raise PathError(f"{self.path}: braces go into a cell, this is a {self.matlab_class}")
-        return self._narrow(select(step, self.dims))
+            raise PathError(f"braces go into a cell, this is a {self.matlab_class}")
+        return self._narrow(self._select(step))
 
     def _narrow(self, chosen: Selection) -> Node:
         if self._selection is not None:
-            chosen = chosen._replace(linear=self._selection.linear[chosen.linear])
+            chosen = replace(chosen, above=self._selection)
         return type(self)(
             self._owner,
             self._headers,
@@ -306,7 +430,11 @@ class Node:
     def summary(self) -> str:
         """Class and dims in a few words, such as ``1x8144 struct``."""
         flags = "".join(f"{word} " for word, on in (("sparse", self.is_sparse), ("complex", self.is_complex)) if on)
-        return f"{'x'.join(map(str, self.dims))} {flags}{self.matlab_class}"
+        try:
+            dims = "x".join(map(str, self.dims))
+        except MatlensError:
+            dims = "unreadable"
+        return f"{dims} {flags}{self.matlab_class}"
 
     def preview(self, width: int = 60, depth: int = 3) -> str:
         """A short text of the value, escaped, at most `width` characters; never raises.
@@ -314,7 +442,7 @@ class Node:
         Values inside cells and structs are shown to `depth` levels.
         """
         try:
-            with self._owner.guard(self):
+            with self._owner._guard(self):
                 return shorten(safe_text(self._preview(depth, width)), width) if depth else ""
         except MatlensError as error:
             return shorten(f"<{safe_text(error.message)}>", width)
@@ -324,10 +452,15 @@ class Node:
 
     def __repr__(self) -> str:
         lines = [f"<{type(self).__name__} {safe_text(self.path)}: {safe_text(self.summary())}>"]
-        shown = self.children(0, 20)
+        try:
+            shown = self.children(0, 20)
+            more = self.child_count - len(shown)
+        except MatlensError:
+            # The preview tells of it.
+            shown, more = [], 0
         lines += [f"  {safe_text(child.label)}: {child.one_line(70)}" for child in shown]
-        if self.child_count > len(shown):
-            lines.append(f"  … {self.child_count - len(shown)} more")
+        if more:
+            lines.append(f"  … {more} more")
         if not shown:
             text = self.preview()
             lines[0] = lines[0][:-1] + (f" = {text}>" if text else ">")
@@ -344,8 +477,6 @@ class Node:
         return self.name or _last_step(self.path)
 
     def _repr_html_(self) -> str:
-        from matlens.tree.nodes.html import node_html
-
         return node_html(self)
 
 
@@ -372,25 +503,30 @@ def fields_preview(nodes: Iterable[Node], depth: int, width: int) -> str:
     return joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
 
 
-def find_name(name: str, names: tuple[str, ...], where: str) -> int:
+def find_name(name: str, names: tuple[str, ...], what: str = "") -> int:
     """Position of `name` among `names`; an unknown one raises with the nearest."""
     if name in names:
         return names.index(name)
-    import difflib
-
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(names[:20]) or 'none'}"
-    raise PathError(f"{where}: no {name!r}{hint}" if where else f"no variable {name!r}{hint}")
+    raise PathError(f"no {what}{name!r}{hint}")
+
+
+def follow(node: Node, steps: Sequence[Field | Index]) -> Node:
+    """The node to which the steps of a path lead from `node`."""
+    for step in steps:
+        with node._owner._guard(node):
+            node = node._field(step.name) if isinstance(step, Field) else node._index(step)
+    return node
 
 
 def _index_text(part: Any) -> str:
     if isinstance(part, slice):
         texts = ["" if bound is None else str(int(bound)) for bound in (part.start, part.stop, part.step)]
         return ":" if texts == ["", "", ""] else ":".join(texts if texts[2] else texts[:2])
-    try:
-        return str(part.__index__())
-    except AttributeError:
-        raise PathError(f"index of type {type(part).__name__}; use integers, slices or names") from None
+    if isinstance(part, bool | np.bool_) or not hasattr(part, "__index__"):
+        raise PathError(f"index of type {type(part).__name__}; use integers, slices or names")
+    return str(operator.index(part))
 
 
 def _last_step(path: str) -> str:

@@ -15,11 +15,11 @@ from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValu
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.mcos import ObjectReference, Property, parse_reference
 from matlens.formats.places import field_suffix, python_field, subscript
-from matlens.formats.records import Elements, Headers, OpaqueValue
-from matlens.tree.nodes.node import Node, Owner, fields_preview, find_name
-from matlens.tree.paths import Index, select
+from matlens.formats.records import Elements, OpaqueValue
+from matlens.tree.nodes.node import Node, fields_preview, find_name
+from matlens.tree.paths import Index
 from matlens.values.loadmat_form import decode_values
-from matlens.values.objects import ENUMERATION_TAG, Properties
+from matlens.values.objects import Properties
 from matlens.values.plain import plain
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from matlens.columns.stored_tables import StoredTable
 
-__all__ = ["EnumerationNode", "OpaqueNode", "is_enumeration"]
+__all__ = ["EnumerationNode", "OpaqueNode"]
 
 _SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
 """The property whose dims are those of the array."""
@@ -43,33 +43,28 @@ class OpaqueNode(Node):
     """
 
     kind = "opaque"
-    _real_dims: tuple[int, ...] | None = None
+    _known_dims: tuple[int, ...] | None = None
     _known_properties: tuple[dict[str, Property] | None] | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:
         """Dims of the array that the object stands for: an array of strings is stored as one object."""
-        if self._real_dims is None:
-            try:
-                with self._owner.guard(self):
-                    self._real_dims = self._find_dims()
-            except MatlensError:
-                self._real_dims = self._headers.shape(0)
-        return self._real_dims
-
-    @dims.setter
-    def dims(self, dims: tuple[int, ...]) -> None:
-        self._real_dims = dims if self._selection else None
+        if self._selection is not None:
+            return self._selection.dims
+        if self._known_dims is None:
+            with self._owner._guard(self):
+                self._known_dims = self._find_dims()
+        return self._known_dims
 
     @property
-    def is_tabular(self) -> bool:
+    def _is_tabular(self) -> bool:
         """Whether it has rows: a table, a map, or an array of strings, dates and the like."""
         name = self.matlab_class
         has_rows = name in CONVERTERS and not (name in COLUMN_CLASSES and self.numel == 1)
         return has_rows and self._selection is None
 
     def _find_dims(self) -> tuple[int, ...]:
-        name, reader = self.matlab_class, self._owner.reader
+        name, reader = self.matlab_class, self._owner._reader
         properties = self._properties() if name in CONVERTERS else None
         if properties is None:
             return self._headers.shape(0)
@@ -88,7 +83,7 @@ class OpaqueNode(Node):
     # --- the object ----------------------------------------------------------------
 
     def _reference(self) -> ObjectReference | None:
-        stored = self._owner.reader.opaque(self._headers, 0)
+        stored = self._owner._reader.opaque(self._headers, 0)
         if stored.type_system != "MCOS" or not isinstance(stored.reference, np.ndarray):
             return None
         return parse_reference(stored.reference)
@@ -100,7 +95,7 @@ class OpaqueNode(Node):
         return self._known_properties[0]
 
     def _find_properties(self) -> dict[str, Property] | None:
-        reference, table = self._reference(), self._owner.reader.objects()
+        reference, table = self._reference(), self._owner._reader.objects()
         if reference is None or table is None:
             return None
         ids = reference.object_ids
@@ -112,7 +107,7 @@ class OpaqueNode(Node):
         stored = properties.get(name)
         if not isinstance(stored, Elements):
             raise CorruptFile(f"a {self.matlab_class} without {name}")
-        return decode_values(self._owner.reader, stored)[0]
+        return decode_values(self._owner._reader, stored)[0]
 
     def _count(self, properties: Mapping[str, Property], name: str) -> int:
         found = np.asarray(self._part(properties, name)).ravel()
@@ -121,10 +116,10 @@ class OpaqueNode(Node):
         return int(found[0])
 
     def _whole_value(self) -> Any:
-        if self._owner.reader.objects() is None:
-            return self._owner.reader.opaque(self._headers, 0)
-        found = decode_values(self._owner.reader, self.elements)[0]
-        return self._owner.reader.opaque(self._headers, 0) if is_undecoded(found) else found
+        if self._owner._reader.objects() is None:
+            return self._owner._reader.opaque(self._headers, 0)
+        found = decode_values(self._owner._reader, self._elements)[0]
+        return self._owner._reader.opaque(self._headers, 0) if is_undecoded(found) else found
 
     def _value(self) -> Any:
         return self._picked(self._whole_value())
@@ -139,13 +134,13 @@ class OpaqueNode(Node):
         return picked.item() if picked.dtype == object and picked.size == 1 else picked
 
     def to_numpy(self) -> Any:
-        with self._owner.guard(self):
-            return self._picked(decode_values(self._owner.reader, self.elements)[0])
+        with self._owner._guard(self):
+            return self._picked(decode_values(self._owner._reader, self._elements)[0])
 
     def to_python(self) -> Any:
         value = self.value
         if isinstance(value, OpaqueValue):
-            with self._owner.guard(self):
+            with self._owner._guard(self):
                 raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
         return plain(value)
 
@@ -166,18 +161,18 @@ class OpaqueNode(Node):
         return [(key, stored) for key, stored in properties.items() if isinstance(stored, Elements)]
 
     def _variables(self, record: Mapping[str, Property], names: str, data: str) -> list[tuple[str, Elements]]:
-        labels, reader = texts_of(self._part(record, names)), self._owner.reader
+        labels, reader = texts_of(self._part(record, names)), self._owner._reader
         cells = record.get(data)
         headers = reader.headers(cells) if isinstance(cells, Elements) else None
         groups = reader.children(headers) if headers is not None and headers.numel[0] else []
-        elements = groups[0].elements if groups else self.elements.take([])
+        elements = groups[0].elements if groups else self._elements.take([])
         if len(labels) != len(elements):
             raise CorruptFile(f"{len(labels)} names for {len(elements)} variables of a table")
         return [(label, elements.take([k])) for k, label in enumerate(labels)]
 
     def _timetable(self, properties: Mapping[str, Property]) -> list[tuple[str, Elements]]:
-        stored = properties.get("any")
-        groups = self._owner.reader.children(self._owner.reader.headers(stored)) if isinstance(stored, Elements) else []
+        stored, reader = properties.get("any"), self._owner._reader
+        groups = reader.children(reader.headers(stored)) if isinstance(stored, Elements) else []
         fields: Sequence[str] = groups[0].fields or () if groups else ()
         record: dict[str, Property] = {name: groups[0].column(k) for k, name in enumerate(fields)}
         times = record.get("rowTimes")
@@ -188,48 +183,41 @@ class OpaqueNode(Node):
 
     @property
     def child_count(self) -> int:
-        try:
-            with self._owner.guard(self):
-                return self.numel if self._is_array() else len(self._parts())
-        except MatlensError:
-            return 0
+        with self._owner._guard(self):
+            return self.numel if self._is_array() else len(self._parts())
 
     def _is_array(self) -> bool:
         return self.matlab_class not in CONVERTERS and self.numel != 1
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
-        from matlens.tree.nodes.containers import make_nodes
-
-        with self._owner.guard(self):
+        with self._owner._guard(self):
             if self._is_array():
                 places = range(self.numel)[start:stop] if self._selection is None else range(0)
-                found = [self.index(Index("(", subscript(k, self.dims, "()")[1:-1])) for k in places]
+                found = [self._index(Index("(", subscript(k, self.dims, "()")[1:-1])) for k in places]
                 for element in found:
                     element.name = ""
                 return found
             nodes: list[Node] = []
             for name, elements in self._parts()[start:stop]:
                 label = (name, self.path + field_suffix(name), self.python_path + python_field(name))
-                nodes += make_nodes(self._owner, elements, [label])
+                nodes += self._owner._make_nodes(elements, [label])
             return nodes
 
-    def field(self, name: str) -> Node:
-        from matlens.tree.nodes.containers import make_nodes
-
-        with self._owner.guard(self):
+    def _field(self, name: str) -> Node:
+        with self._owner._guard(self):
             parts = self._parts()
             if not parts:
-                raise PathError(f"{self.path}: a {self.matlab_class} has no properties to go into, {name!r} asked for")
-            position = find_name(name, tuple(key for key, _ in parts), self.path)
+                raise PathError(f"a {self.matlab_class} has no properties to go into, {name!r} asked for")
+            position = find_name(name, tuple(key for key, _ in parts))
             label = (name, self.path + field_suffix(name), self.python_path + python_field(name))
-            return make_nodes(self._owner, parts[position][1], [label])[0]
+            return self._owner._make_nodes(parts[position][1], [label])[0]
 
-    def index(self, step: Index) -> Node:
+    def _index(self, step: Index) -> Node:
         if step.bracket == "{":
-            raise PathError(f"{self.path}: braces go into a cell, this is a {self.matlab_class}")
+            raise PathError(f"braces go into a cell, this is a {self.matlab_class}")
         if self.matlab_class in ("table", "timetable", "containers.Map", "dictionary"):
-            raise PathError(f"{self.path}: take a variable of the {self.matlab_class} by its name")
-        return self._narrow(select(step, self.dims))
+            raise PathError(f"take a variable of the {self.matlab_class} by its name")
+        return self._narrow(self._select(step))
 
     # --- tables --------------------------------------------------------------------
 
@@ -242,7 +230,7 @@ class OpaqueNode(Node):
         if self.matlab_class in ("table", "timetable"):
             return self._joined()
         if self.matlab_class in COLUMN_CLASSES and (properties := self._properties()) is not None:
-            reader = self._owner.reader
+            reader = self._owner._reader
             found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0)
             column = arrow_column(self.matlab_class, found)
             picked = column if self._selection is None else column.take(number_array(self._selection.linear))
@@ -250,7 +238,7 @@ class OpaqueNode(Node):
         value = self._value()
         if isinstance(value, Instance) and self._parts():
             keys, elements = zip(*self._parts(), strict=True)
-            return ElementsTable(self._owner.reader, list(keys), list(elements))
+            return ElementsTable(self._owner._reader, list(keys), list(elements))
         if isinstance(value, OpaqueValue):
             raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
         return ArrowTable(_table_of(self.name or "value", value))
@@ -260,12 +248,11 @@ class OpaqueNode(Node):
         import pyarrow as pa
 
         from matlens.columns.stored_tables import ArrowTable, JoinedTable
-        from matlens.tree.nodes.containers import vector_source
 
         nodes = self.children()
         if not nodes:
             return ArrowTable(pa.table({}))
-        sources = [vector_source(node) for node in nodes]
+        sources = [node._column() for node in nodes]
         counts = {source.num_rows for source in sources}
         if len(counts) != 1:
             raise CorruptFile(f"the variables of a table have {sorted(counts)} rows")
@@ -296,13 +283,13 @@ class EnumerationNode(OpaqueNode):
 
     @cached_property
     def _fields(self) -> dict[str, Elements]:
-        groups = self._owner.reader.children(self._headers)
+        groups = self._owner._reader.children(self._headers)
         return {name: groups[0].column(k) for k, name in enumerate(groups[0].fields or ())}
 
     @cached_property
     def matlab_class(self) -> str:
         try:
-            table = self._owner.reader.objects()
+            table = self._owner._reader.objects()
             number = self._count(self._fields, "ClassName")
             return table.class_name(number) if table is not None else "struct"
         except MatlensError:
@@ -310,24 +297,13 @@ class EnumerationNode(OpaqueNode):
 
     def _find_dims(self) -> tuple[int, ...]:
         indices = self._fields.get("ValueIndices")
-        return self._headers.shape(0) if indices is None else self._owner.reader.headers(indices).shape(0)
+        return self._headers.shape(0) if indices is None else self._owner._reader.headers(indices).shape(0)
 
     def _find_properties(self) -> None:
         return None
 
     def _whole_value(self) -> Any:
-        return decode_values(self._owner.reader, self.elements)[0]
-
-
-def is_enumeration(owner: Owner, headers: Headers) -> bool:
-    """Whether a 1x1 struct stands for members of an enumeration."""
-    if not owner.reader.may_hold_objects:
-        return False
-    try:
-        groups = owner.reader.children(headers)
-    except MatlensError:
-        return False
-    return bool(groups) and (groups[0].fields or ("",))[0] == ENUMERATION_TAG
+        return decode_values(self._owner._reader, self._elements)[0]
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.text import Text
 
 from matlens.escape import safe_text
-from matlens.tree.describe import describe_node
+from matlens.tree.access import variable_of
+from matlens.tree.describe import describe_node, dims_text
 from matlens.tree.file import MatFile
 from matlens.tree.nodes.node import Node
 from matlens.tui.model.statistics import Statistics, sparkline
@@ -23,12 +24,12 @@ def facts_text(file: MatFile, value: MatFile | Node) -> Text:
 
 def _class_text(file: MatFile, node: Node) -> Text:
     described = describe_node(node)
-    words = [safe_text(described["class"]), "x".join(map(str, described["dims"]))]
+    words = [safe_text(described["class"]), dims_text(described["dims"])]
     if described["bytes"]:
         words.append(f"{described['bytes']:,} bytes")
     words += [name for name in ("complex", "sparse", "global") if described[name]]
     if node.name in file and file[node.name] is node:
-        variable = file.variable(node.name)
+        variable = variable_of(file, node.name)
         if variable.stored_bytes is not None:
             how = "compressed to" if variable.compressed else "stored in"
             words.append(f"{how} {variable.stored_bytes:,} bytes")

@@ -43,7 +43,7 @@ class FrameGrid:
     def node_at(self, row: int, column: int) -> Node | None:
         """The whole variable: a single value of it is no node of its own."""
         name = self._table.column_names[column]
-        return self._node.field(name) if name in self._variables else None
+        return self._node[name] if name in self._variables else None
 
     def column_values(self, column: int) -> NDArray[Any]:
         values = self._table.column(column).to_pandas().to_numpy()

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
 from matlens.formats.records import Int64s
+from matlens.tree.access import has_rows
+from matlens.tree.describe import count_below, describe_node, dims_text
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import CellNode, CharNode, NumericNode, OpaqueNode, SparseNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
@@ -67,7 +69,7 @@ def grid_of(value: MatFile | Node) -> Grid:
         return TextGrid(value)
     if isinstance(value, SparseNode):
         return SparseGrid(value)
-    if isinstance(value, OpaqueNode) and value.is_tabular:
+    if isinstance(value, OpaqueNode) and has_rows(value):
         return FrameGrid(value)
     return NodesGrid(value)
 
@@ -236,17 +238,17 @@ class RecordsGrid(_NodeCells):
         low, high = min(rows), max(rows) + 1
         together = high - low <= 4 * len(rows)
         for k, column in enumerate(columns):
-            field = self.node.field(self.fields[column])
+            field = self.node[self.fields[column]]
             nodes = field.children(low, high) if together else []
             for i, row in enumerate(rows):
                 shown[i][k] = _preview(nodes[row - low] if together else field.children(row, row + 1)[0])
         return shown
 
     def node_at(self, row: int, column: int) -> Node | None:
-        return self.node.field(self.fields[column]).children(row, row + 1)[0]
+        return self.node[self.fields[column]].children(row, row + 1)[0]
 
     def column_values(self, column: int) -> NDArray[Any]:
-        array = self.node.field(self.fields[column]).to_arrow().column(0).combine_chunks()
+        array = self.node[self.fields[column]].to_arrow().column(0).combine_chunks()
         kind = str(array.type)
         if kind == "string":
             return np.array(array.fill_null("").to_pylist(), np.str_)
@@ -288,8 +290,8 @@ class NodesGrid(_NodeCells):
     def __init__(self, value: MatFile | Node) -> None:
         self._value = value
         self._nodes = list(value.values()) if isinstance(value, MatFile) else None
-        self.row_count = len(value) if isinstance(value, MatFile) else value.child_count
-        has_children = isinstance(value, StructNode | CellNode) or (isinstance(value, OpaqueNode) and value.child_count)
+        self.row_count = len(value) if isinstance(value, MatFile) else count_below(value)
+        has_children = isinstance(value, StructNode | CellNode) or (isinstance(value, OpaqueNode) and self.row_count)
         self._single = isinstance(value, Node) and not has_children
         if self._single:
             self.row_count = 1
@@ -316,7 +318,7 @@ class NodesGrid(_NodeCells):
     def _cell(self, node: Node, column: int) -> Cell:
         if column == 0:
             return Cell(safe_text(node.matlab_class))
-        return Cell("x".join(map(str, node.dims))) if column == 1 else _preview(node)
+        return Cell(dims_text(describe_node(node)["dims"])) if column == 1 else _preview(node)
 
     def node_at(self, row: int, column: int) -> Node | None:
         return None if self._single else self._children(row, row + 1)[0]

@@ -14,6 +14,7 @@ from matlens.formats.ragged import units_to_str
 from matlens.formats.reader import Reader
 from matlens.formats.records import Headers
 from matlens.formats.visit import Batch, Visitor, blocks
+from matlens.tree.access import elements_of, reader_of
 from matlens.tree.nodes.node import Node
 from matlens.values.windows import StoredArray, pieces
 
@@ -44,7 +45,7 @@ def search(node: Node, query: str) -> Iterator[Hit]:
     [Hit(path='annotations(3).image', text='00003.jpg')]
     """
     with suppress(MatlensError):
-        yield from _Search(node.owner.reader, query).stream(node.elements, OnePlace(node.path))
+        yield from _Search(reader_of(node), query).stream(elements_of(node), OnePlace(node.path))
 
 
 class _Search(Visitor):

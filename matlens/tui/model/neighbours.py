@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from matlens.annotations.detect import BOX_NAME
 from matlens.annotations.evidence import judge
+from matlens.tree.access import siblings_of
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import NumericNode
 from matlens.tree.nodes.node import Node
@@ -19,7 +20,7 @@ def boxes_beside(file: MatFile, node: Node) -> tuple[NDArray[np.float64] | None,
 
     Siblings are the other fields of the struct, or the other variables.
     """
-    for beside in file.siblings(node):
+    for beside in siblings_of(file, node):
         fits = isinstance(beside, NumericNode) and len(beside.dims) == 2 and beside.dims[1] >= 4
         if fits and not beside.is_complex and beside is not node and BOX_NAME.search(beside.name):
             boxes = np.asarray(beside.value, np.float64)[:, :4]

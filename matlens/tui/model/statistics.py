@@ -10,6 +10,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from matlens.tree.access import pieces_of
 from matlens.tree.nodes import NumericNode
 from matlens.tui.model.plots import BARS
 
@@ -90,7 +91,7 @@ def statistics(node: NumericNode, lock: Lock, keep_on: Callable[[], bool] = lamb
 
 def _pieces(node: NumericNode, lock: Lock) -> Iterator[NDArray[np.float64]]:
     """Real parts as float64 vectors; the lock is held for one piece at a time."""
-    pieces = node.pieces()
+    pieces = pieces_of(node)
     while True:
         with lock:
             piece = next(pieces, None)

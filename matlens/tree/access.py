@@ -1,0 +1,81 @@
+"""What the rooms above the tree take from files and nodes, and users do not: readers, elements, pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from matlens.formats.reader import Reader
+from matlens.formats.records import Elements, Variable
+from matlens.tree.file import MatFile
+from matlens.tree.nodes import CellNode, Node, NumericNode, OpaqueNode, StructArrayNode
+
+__all__ = [
+    "elements_below",
+    "elements_of",
+    "file_name",
+    "guarded",
+    "has_rows",
+    "is_part",
+    "pieces_of",
+    "reader_of",
+    "salvaged_file",
+    "siblings_of",
+    "variable_of",
+]
+
+
+def reader_of(value: MatFile | Node) -> Reader:
+    """The reader of a file, or of the file of a node."""
+    return value._reader if isinstance(value, MatFile) else value._owner._reader
+
+
+def file_name(node: Node) -> str:
+    """Name of the file that a node is of."""
+    return node._owner.name
+
+
+def guarded(node: Node) -> AbstractContextManager[None]:
+    """Name the file and the path of the value in any `MatlensError` raised inside."""
+    return node._owner._guard(node)
+
+
+def elements_of(node: Node) -> Elements:
+    """Where the stored value stands that a node is, or is part of."""
+    return node._elements
+
+
+def is_part(node: Node) -> bool:
+    """Whether the node is some elements, a record or a field of a stored value."""
+    return node._is_part
+
+
+def elements_below(node: CellNode | StructArrayNode, field: str = "") -> Elements:
+    """The elements of a cell, or those of one field of a struct array."""
+    return node._field_elements(field) if isinstance(node, StructArrayNode) else node._cell_elements()
+
+
+def pieces_of(node: NumericNode) -> Iterator[Any]:
+    """An array in pieces of bounded size, one after another in column-major order."""
+    return node._pieces()
+
+
+def has_rows(node: OpaqueNode) -> bool:
+    """Whether an object is a table, a map, or an array of strings, dates and the like."""
+    return node._is_tabular
+
+
+def variable_of(file: MatFile, name: str) -> Variable:
+    """What the file's directory says of a variable: its position, compression, stored size."""
+    return file._variable(name)
+
+
+def siblings_of(file: MatFile, node: Node) -> list[Node]:
+    """The fields of the struct of a node, or else all variables; the node is one of them."""
+    return file._siblings(node)
+
+
+def salvaged_file(file: MatFile) -> MatFile:
+    """The same file with ``errors="salvage"``."""
+    return file._salvaged()

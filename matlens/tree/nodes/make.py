@@ -1,0 +1,55 @@
+"""The kind of node that a header calls for."""
+
+from __future__ import annotations
+
+from matlens.errors import MatlensError
+from matlens.formats.records import Elements, Headers, MatlabClass
+from matlens.tree.nodes.cells import CellNode
+from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
+from matlens.tree.nodes.node import Label, Node, Owner
+from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
+from matlens.tree.nodes.structs import ObjectNode, StructArrayNode, StructNode
+from matlens.values.objects import ENUMERATION_TAG
+
+__all__ = ["make_node", "make_nodes"]
+
+_KINDS: dict[int, type[Node]] = {
+    MatlabClass.CHAR: CharNode,
+    MatlabClass.CELL: CellNode,
+    MatlabClass.SPARSE: SparseNode,
+    MatlabClass.FUNCTION: FunctionNode,
+    MatlabClass.OPAQUE: OpaqueNode,
+}
+
+
+def make_nodes(owner: Owner, elements: Elements, labels: list[Label]) -> list[Node]:
+    """Nodes for `elements`; `labels` holds name, MATLAB path and Python path of each."""
+    headers = owner._reader.headers(elements)
+    return [make_node(owner, headers.take([i]), label) for i, label in enumerate(labels)]
+
+
+def make_node(owner: Owner, headers: Headers, label: Label) -> Node:
+    """The node of one value."""
+    cls = int(headers.cls[0])
+    kind: type[Node] = NumericNode
+    if not headers.ok[0] or cls == MatlabClass.UNKNOWN:
+        kind = DamagedNode
+    elif cls in (MatlabClass.STRUCT, MatlabClass.OBJECT):
+        single = ObjectNode if cls == MatlabClass.OBJECT else StructNode
+        kind = single if headers.numel[0] == 1 else StructArrayNode
+        if kind is StructNode and _is_enumeration(owner, headers):
+            kind = EnumerationNode
+    elif cls in _KINDS:
+        kind = _KINDS[cls]
+    return kind(owner, headers, *label)
+
+
+def _is_enumeration(owner: Owner, headers: Headers) -> bool:
+    """Whether a 1x1 struct stands for members of an enumeration."""
+    if not owner._reader.may_hold_objects:
+        return False
+    try:
+        groups = owner._reader.children(headers)
+    except MatlensError:
+        return False
+    return bool(groups) and (groups[0].fields or ("",))[0] == ENUMERATION_TAG

@@ -1,0 +1,286 @@
+"""Structs, struct arrays, and the fields of all their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from matlens.errors import PathError
+from matlens.formats.places import field_suffix, python_field, subscript
+from matlens.formats.records import Elements, Headers
+from matlens.tree.nodes.cells import CellNode, Container
+from matlens.tree.nodes.leaves import NumericNode
+from matlens.tree.nodes.node import Node, Owner, fields_preview, find_name
+from matlens.tree.paths import Index
+from matlens.values.loadmat_form import decode_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matlens.columns.stored_tables import StoredTable
+
+__all__ = ["FieldNode", "ObjectNode", "StructArrayNode", "StructNode"]
+
+MAX_VECTORS = 4096
+"""A struct of more fields is no table of columns."""
+
+
+class FieldNode(CellNode):
+    """One field of all elements of a struct array, as the cell ``{s.field}``."""
+
+    kind = "field"
+
+    def __init__(self, owner: Owner, parent: StructArrayNode, name: str, elements: Elements) -> None:
+        headers = parent._headers
+        path = parent.path + field_suffix(name)
+        super().__init__(owner, headers, name, path, parent.python_path + python_field(name))
+        self._records_elements = elements
+        self._parent = parent
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return self._parent.dims
+
+    def _cell_elements(self) -> Elements:
+        return self._records_elements
+
+    @property
+    def _is_part(self) -> bool:
+        return True
+
+    @property
+    def matlab_class(self) -> str:
+        return "cell"
+
+    @property
+    def nbytes(self) -> int:
+        return self._parent.nbytes
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        with self._owner._guard(self):
+            elements = self._records_elements.take(slice(start, stop))
+            records = self._parent._element_paths(start, stop)
+            suffix = (field_suffix(self.name), python_field(self.name))
+            labels = [("", path + suffix[0], python + suffix[1]) for path, python in records]
+            return self._owner._make_nodes(elements, labels)
+
+    def _index(self, step: Index) -> Node:
+        chosen = self._select(step)
+        if not chosen.is_scalar:
+            return self._parent._narrow(chosen)._field(self.name)
+        return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+        from matlens.columns.stored_tables import ElementsTable
+
+        stored = self._parent._stored_bytes
+        return ElementsTable(self._owner._reader, [self.name], [self._records_elements], stored_bytes=stored)
+
+    def to_numpy(self) -> Any:
+        with self._owner._guard(self):
+            return decode_values(self._owner._reader, self._records_elements).reshape(self.dims, order="F")
+
+
+class StructNode(Node, Mapping[str, Node]):
+    """A 1x1 struct, or one record of a struct array: a mapping of field names to nodes."""
+
+    kind = "struct"
+    _holds_nodes: ClassVar[bool] = True
+
+    # A value is read anew each time, so that nodes are equal only to themselves.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(
+        self,
+        owner: Owner,
+        headers: Headers,
+        name: str,
+        path: str,
+        python_path: str,
+        record: tuple[tuple[str, ...], Elements] | None = None,
+    ) -> None:
+        super().__init__(owner, headers, name, path, python_path)
+        self._record = record
+        self._is_record = record is not None
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return (1, 1)
+
+    @property
+    def _is_part(self) -> bool:
+        return self._is_record
+
+    def _fields_and_elements(self) -> tuple[tuple[str, ...], Elements]:
+        """Field names, and the element of each field."""
+        if self._record is None:
+            with self._owner._guard(self):
+                groups = self._owner._reader.children(self._headers)
+                self._record = (groups[0].fields or (), groups[0].elements)
+        return self._record
+
+    def fields(self) -> tuple[str, ...]:
+        """Field names, in stored order."""
+        return self._fields_and_elements()[0]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field `name`, or `default` where there is none."""
+        if name not in self:
+            return default
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields())
+
+    def __len__(self) -> int:
+        return len(self.fields())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.fields()
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.fields())
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self._is_record else super().nbytes
+
+    @property
+    def child_count(self) -> int:
+        return len(self.fields())
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        with self._owner._guard(self):
+            fields, elements = self._fields_and_elements()
+            labels = [
+                (name, self.path + field_suffix(name), self.python_path + python_field(name))
+                for name in fields[start:stop]
+            ]
+            return self._owner._make_nodes(elements.take(slice(start, stop)), labels)
+
+    def _field(self, name: str) -> Node:
+        position = find_name(name, self.fields())
+        return self.children(position, position + 1)[0]
+
+    def _index(self, step: Index) -> Node:
+        self._select(step)
+        return self
+
+    def _value(self) -> StructNode:
+        return self
+
+    def to_numpy(self) -> Any:
+        if not self._is_record:
+            return super().to_numpy()
+        fields, elements = self._fields_and_elements()
+        with self._owner._guard(self):
+            values = decode_values(self._owner._reader, elements)
+        record = np.empty((1, 1), [(name, object) for name in fields])
+        for name, value in zip(fields, values, strict=True):
+            record[name][0, 0] = value
+        return record
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+        from matlens.columns.stored_tables import ElementsTable, JoinedTable
+
+        fields, elements = self._fields_and_elements()
+        columns = self._vectors()
+        if columns:
+            return JoinedTable(columns, fields)
+        return ElementsTable(self._owner._reader, fields, [elements.take([k]) for k in range(len(fields))])
+
+    def _vectors(self) -> list[StoredTable]:
+        """A column for each field if all are vectors of one length, or matrices of as many rows; else none."""
+        nodes = self.children() if 0 < len(self) <= MAX_VECTORS else []
+        sizes = {node._column_length for node in nodes} - {None}
+        if len(sizes) != 1:
+            return []
+        (rows,) = sizes
+        if not all(node._column_length == rows or _is_matrix(node, rows) for node in nodes):
+            return []
+        return [node._column() for node in nodes]
+
+    def _preview(self, depth: int, width: int) -> str:
+        return fields_preview(self.children(0, 8), depth, width) + (", …" if len(self) > 8 else "")
+
+
+class ObjectNode(StructNode):
+    """An object of an old-style class (``@class`` folder): its fields are what was stored."""
+
+    kind = "object"
+
+
+class StructArrayNode(Container):
+    """A struct array: children are its records; a field name gives the field of all of them."""
+
+    kind = "struct array"
+
+    def fields(self) -> tuple[str, ...]:
+        """Field names, in stored order."""
+        with self._owner._guard(self):
+            return self._stored()[0] or ()
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.fields())
+
+    def _element_paths(self, start: int, stop: int | None) -> list[tuple[str, str]]:
+        """MATLAB and Python paths of the records from `start` to before `stop`."""
+        dims = self._headers.shape(0)
+        path, python = self._whole.path, self._whole.python_path
+        return [(path + subscript(p, dims, "()"), python + subscript(p, dims, "[]")) for p in self._listed(start, stop)]
+
+    def _field_elements(self, name: str) -> Elements:
+        """The elements of one field, for the records of this node."""
+        fields, elements = self._stored()
+        position = find_name(name, fields or ())
+        return elements.take(self._positions(0, None) * len(fields or ()) + position)
+
+    def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
+        with self._owner._guard(self):
+            fields, elements = self._stored()
+            names = fields or ()
+            nodes: list[Node] = []
+            for position, (path, python) in zip(
+                self._listed(start, stop), self._element_paths(start, stop), strict=True
+            ):
+                first = position * len(names)
+                record = (names, elements.take(slice(first, first + len(names))))
+                nodes.append(StructNode(self._owner, self._headers, "", path, python, record))
+            return nodes
+
+    def _field(self, name: str) -> Node:
+        with self._owner._guard(self):
+            return FieldNode(self._owner, self, name, self._field_elements(name))
+
+    def _index(self, step: Index) -> Node:
+        if step.bracket == "{":
+            raise PathError(f"braces go into a cell, this is a {self.matlab_class}")
+        chosen = self._select(step)
+        if chosen.is_scalar:
+            return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
+        return self._narrow(chosen)
+
+    def _value(self) -> StructArrayNode:
+        return self
+
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+        from matlens.columns.stored_tables import ElementsTable
+
+        fields = self.fields()
+        columns = [self._field_elements(name) for name in fields]
+        return ElementsTable(self._owner._reader, fields, columns, stored_bytes=self._stored_bytes)
+
+    def _preview(self, depth: int, width: int) -> str:
+        names = self.fields()
+        return "fields " + ", ".join(names[:12]) + ("…" if len(names) > 12 else "") if names else ""
+
+
+def _is_matrix(node: Node, rows: int | None) -> bool:
+    """Whether a value is a matrix of so many rows of two numbers or more."""
+    return isinstance(node, NumericNode) and len(node.dims) == 2 and node.dims[0] == rows and node.dims[1] > 1
