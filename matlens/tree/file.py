@@ -23,7 +23,8 @@ from matlens.limits import Limits
 from matlens.tree.nodes import Node, StructNode
 from matlens.tree.nodes.html import file_html
 from matlens.tree.nodes.make import make_node, make_nodes
-from matlens.tree.nodes.node import Label, find_name, follow
+from matlens.tree.nodes.node import Label, follow
+from matlens.tree.nodes.texts import find_name
 from matlens.tree.paths import Field, parse_path
 
 __all__ = ["MatFile", "from_loadmat", "open_file"]

@@ -4,7 +4,7 @@ A node answers `name`, `path`, `matlab_class`, `dims` at once; `children`, `valu
 ``to_…`` methods read what they need and no more.
 """
 
-from matlens.tree.nodes.cells import CellNode
+from matlens.tree.nodes.containers import CellNode
 from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode

@@ -208,7 +208,7 @@ class DamagedNode(Node):
 
     @property
     def dims(self) -> tuple[int, ...]:
-        with self._owner._guard(self):
+        with self._guarded():
             self._headers.raise_first_error()
         return self._headers.shape(0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matlens.errors import MatlensError
 from matlens.formats.records import Elements, Headers, MatlabClass
-from matlens.tree.nodes.cells import CellNode
+from matlens.tree.nodes.containers import CellNode
 from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
 from matlens.tree.nodes.node import Label, Node, Owner
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode

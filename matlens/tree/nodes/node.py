@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -17,20 +14,15 @@ from matlens.errors import MatlensError, PathError, ShapeMismatch
 from matlens.escape import safe_text, shorten
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
+from matlens.tree.nodes.columnar import Columnar
 from matlens.tree.nodes.html import node_html
+from matlens.tree.nodes.texts import index_text, joined, last_step
 from matlens.tree.paths import Field, Index, Selection, is_vector, parse_path, select
 from matlens.values.kinds import number_arrays
 from matlens.values.loadmat_form import decode_values
 from matlens.values.plain import plain
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from matlens.columns.stored_tables import StoredTable
-    from matlens.columns.table import Table
-
-__all__ = ["Label", "Node", "Owner", "fields_preview", "find_name", "follow", "joined"]
+__all__ = ["Label", "Node", "Owner", "fields_preview", "follow"]
 
 LARGE = 1 << 13
 """Arrays of fewer numbers are read whole when a part is wanted."""
@@ -62,7 +54,7 @@ class Owner(Protocol):
         ...
 
 
-class Node:
+class Node(Columnar):
     """One value of a file.
 
     ``node["name"]`` is a field; ``node[i]`` is element i, from 0, of a vector of any class, and of anything else the
@@ -195,7 +187,7 @@ class Node:
     @property
     def value(self) -> Any:
         """The value in its natural Python form; read anew at each access."""
-        with self._owner._guard(self):
+        with self._guarded():
             return self._value()
 
     def _value(self) -> Any:
@@ -203,7 +195,7 @@ class Node:
 
     def to_numpy(self) -> Any:
         """The value in the form of `scipy.io.loadmat`: arrays, structured arrays, object arrays."""
-        with self._owner._guard(self):
+        with self._guarded():
             value = decode_values(self._owner._reader, self._elements)[0]
             return self._pick(value)
 
@@ -230,82 +222,18 @@ class Node:
     def to_python(self) -> Any:
         """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
         value = self.to_numpy()
-        with self._owner._guard(self):
+        with self._guarded():
             return plain(value)
 
-    def table(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> Table:
-        """The value as a table that is read in windows of rows.
-
-        One row for each record of structs, row of matrices, element of cells. A 1x1 struct
-        of equally long vectors gives a column for each, any other 1x1 struct a single row.
-
-        Parameters
-        ----------
-        dim : int, optional
-            Dimension of a numeric array, counted from 1, along which the rows lie.
-        names : sequence of str, optional
-            Names of the columns of a matrix or of a cell matrix, instead of ``x1`` to ``xN``.
-
-        Examples
-        --------
-        >>> import matlens
-        >>> table = matlens.open("fixtures/annotations_v7.mat")["annotations"].table()
-        >>> table.num_rows, table.schema.names
-        (70, ['image', 'boxes', 'labels', 'size', 'reviewed'])
-        """
-        from matlens.columns.notes import Note
-
-        dropped = [Note("", "the global flag is kept in the metadata only")] if self.is_global else []
-        with self._owner._guard(self):
-            stored = self._source(None if dim is None else dim - 1, names)
-            again = partial(Node.table, self, dim=dim, names=names)
-            return stored.bound(self._about(), self._reading, dropped, again)
+    def _guarded(self) -> AbstractContextManager[None]:
+        return self._owner._guard(self)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Around the reading of a window of rows."""
-        with self._owner._guard(self):
+        with self._guarded():
             yield
         self._owner._release()
-
-    def to_arrow(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
-        """All rows of `table` as an Arrow table."""
-        return self.table(dim=dim, names=names).read_all()
-
-    def to_batches(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of `table` as record batches of bounded size, however large the value is.
-
-        Examples
-        --------
-        >>> import matlens
-        >>> batches = matlens.open("fixtures/annotations_v7.mat")["annotations"].to_batches()
-        >>> sum(batch.num_rows for batch in batches)
-        70
-        """
-        return self.table(dim=dim, names=names).to_batches()
-
-    def to_reader(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> pa.RecordBatchReader:
-        """The rows of `table` as Arrow's stream of record batches."""
-        return self.table(dim=dim, names=names).to_reader()
-
-    def __arrow_c_schema__(self) -> Any:
-        return self.table().__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return self.table().__arrow_c_stream__(requested_schema)
-
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
-        """The table of this node; `axis`, counted from 0, and `names` are for arrays."""
-        raise NotImplementedError
-
-    def _column(self) -> StoredTable:
-        """The node as one column of a table."""
-        return self._source(None, None)
-
-    @property
-    def _column_length(self) -> int | None:
-        """Rows of its column in the table of a struct, if the node is a vector of two elements or more."""
-        return None
 
     def _about(self) -> dict[str, Any]:
         """What tables made of this node say of it in their metadata."""
@@ -344,11 +272,6 @@ class Node:
         with self._reading():
             return self._owner._reader.storage(self._headers)
 
-    def to_pandas(self) -> pd.DataFrame:
-        """`to_arrow` as a pandas DataFrame."""
-        frame: pd.DataFrame = self.to_arrow().to_pandas()
-        return frame
-
     # --- as NumPy's arrays ---------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -374,14 +297,14 @@ class Node:
 
     def __getitem__(self, key: Any) -> Node:
         """A field by its name, or elements by 0-based position, slice or tuple of them."""
-        with self._owner._guard(self):
+        with self._guarded():
             if isinstance(key, str):
                 return self._field(key)
             parts = key if isinstance(key, tuple) else (key,)
             if ... in parts:
                 at = parts.index(...)
                 parts = (*parts[:at], *[slice(None)] * (self.ndim - len(parts) + 1), *parts[at + 1 :])
-            return self._index(Index("[", ",".join(map(_index_text, parts))))
+            return self._index(Index("[", ",".join(map(index_text, parts))))
 
     def at(self, path: str) -> Node:
         """The node at a path that begins here, such as ``(3).bbox_x1`` or ``[2]["bbox_x1"]``.
@@ -397,7 +320,7 @@ class Node:
         >>> matlens.open("fixtures/annotations_v7.mat")["annotations"].at("(3).image").value
         '00003.jpg'
         """
-        with self._owner._guard(self):
+        with self._guarded():
             return follow(self, parse_path(path))
 
     def _field(self, name: str) -> Node:
@@ -442,7 +365,7 @@ class Node:
         Values inside cells and structs are shown to `depth` levels.
         """
         try:
-            with self._owner._guard(self):
+            with self._guarded():
                 return shorten(safe_text(self._preview(depth, width)), width) if depth else ""
         except MatlensError as error:
             return shorten(f"<{safe_text(error.message)}>", width)
@@ -474,42 +397,15 @@ class Node:
     @property
     def label(self) -> str:
         """What distinguishes the node from its siblings: its name, or its subscript."""
-        return self.name or _last_step(self.path)
+        return self.name or last_step(self.path)
 
     def _repr_html_(self) -> str:
         return node_html(self)
 
 
-def joined(texts: Iterable[str], width: int) -> str:
-    """Texts with commas between them, no more of them than `width` characters show.
-
-    Examples
-    --------
-    >>> joined(iter(["one", "two", "three", "four"]), 8)
-    'one, two, three'
-    """
-    shown: list[str] = []
-    length = 0
-    for text in texts:
-        length += len(text) + (2 if shown else 0)
-        shown.append(text)
-        if length > width:
-            break
-    return ", ".join(shown)
-
-
 def fields_preview(nodes: Iterable[Node], depth: int, width: int) -> str:
     """Names of nodes with their values."""
     return joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
-
-
-def find_name(name: str, names: tuple[str, ...], what: str = "") -> int:
-    """Position of `name` among `names`; an unknown one raises with the nearest."""
-    if name in names:
-        return names.index(name)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(names[:20]) or 'none'}"
-    raise PathError(f"no {what}{name!r}{hint}")
 
 
 def follow(node: Node, steps: Sequence[Field | Index]) -> Node:
@@ -518,17 +414,3 @@ def follow(node: Node, steps: Sequence[Field | Index]) -> Node:
         with node._owner._guard(node):
             node = node._field(step.name) if isinstance(step, Field) else node._index(step)
     return node
-
-
-def _index_text(part: Any) -> str:
-    if isinstance(part, slice):
-        texts = ["" if bound is None else str(int(bound)) for bound in (part.start, part.stop, part.step)]
-        return ":" if texts == ["", "", ""] else ":".join(texts if texts[2] else texts[:2])
-    if isinstance(part, bool | np.bool_) or not hasattr(part, "__index__"):
-        raise PathError(f"index of type {type(part).__name__}; use integers, slices or names")
-    return str(operator.index(part))
-
-
-def _last_step(path: str) -> str:
-    starts = [path.rfind(bracket) for bracket in "({"]
-    return path[max(starts) :] if max(starts) > 0 else path

@@ -16,7 +16,8 @@ from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.mcos import ObjectReference, Property, parse_reference
 from matlens.formats.places import field_suffix, python_field, subscript
 from matlens.formats.records import Elements, OpaqueValue
-from matlens.tree.nodes.node import Node, fields_preview, find_name
+from matlens.tree.nodes.node import Node, fields_preview
+from matlens.tree.nodes.texts import find_name
 from matlens.tree.paths import Index
 from matlens.values.loadmat_form import decode_values
 from matlens.values.objects import Properties
@@ -52,7 +53,7 @@ class OpaqueNode(Node):
         if self._selection is not None:
             return self._selection.dims
         if self._known_dims is None:
-            with self._owner._guard(self):
+            with self._guarded():
                 self._known_dims = self._find_dims()
         return self._known_dims
 
@@ -134,13 +135,13 @@ class OpaqueNode(Node):
         return picked.item() if picked.dtype == object and picked.size == 1 else picked
 
     def to_numpy(self) -> Any:
-        with self._owner._guard(self):
+        with self._guarded():
             return self._picked(decode_values(self._owner._reader, self._elements)[0])
 
     def to_python(self) -> Any:
         value = self.value
         if isinstance(value, OpaqueValue):
-            with self._owner._guard(self):
+            with self._guarded():
                 raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
         return plain(value)
 
@@ -183,14 +184,14 @@ class OpaqueNode(Node):
 
     @property
     def child_count(self) -> int:
-        with self._owner._guard(self):
+        with self._guarded():
             return self.numel if self._is_array() else len(self._parts())
 
     def _is_array(self) -> bool:
         return self.matlab_class not in CONVERTERS and self.numel != 1
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
-        with self._owner._guard(self):
+        with self._guarded():
             if self._is_array():
                 places = range(self.numel)[start:stop] if self._selection is None else range(0)
                 found = [self._index(Index("(", subscript(k, self.dims, "()")[1:-1])) for k in places]
@@ -204,7 +205,7 @@ class OpaqueNode(Node):
             return nodes
 
     def _field(self, name: str) -> Node:
-        with self._owner._guard(self):
+        with self._guarded():
             parts = self._parts()
             if not parts:
                 raise PathError(f"a {self.matlab_class} has no properties to go into, {name!r} asked for")

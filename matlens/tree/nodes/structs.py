@@ -10,9 +10,10 @@ import numpy as np
 from matlens.errors import PathError
 from matlens.formats.places import field_suffix, python_field, subscript
 from matlens.formats.records import Elements, Headers
-from matlens.tree.nodes.cells import CellNode, Container
+from matlens.tree.nodes.containers import CellNode, Container
 from matlens.tree.nodes.leaves import NumericNode
-from matlens.tree.nodes.node import Node, Owner, fields_preview, find_name
+from matlens.tree.nodes.node import Node, Owner, fields_preview
+from matlens.tree.nodes.texts import find_name
 from matlens.tree.paths import Index
 from matlens.values.loadmat_form import decode_values
 
@@ -59,7 +60,7 @@ class FieldNode(CellNode):
         return self._parent.nbytes
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
-        with self._owner._guard(self):
+        with self._guarded():
             elements = self._records_elements.take(slice(start, stop))
             records = self._parent._element_paths(start, stop)
             suffix = (field_suffix(self.name), python_field(self.name))
@@ -79,7 +80,7 @@ class FieldNode(CellNode):
         return ElementsTable(self._owner._reader, [self.name], [self._records_elements], stored_bytes=stored)
 
     def to_numpy(self) -> Any:
-        with self._owner._guard(self):
+        with self._guarded():
             return decode_values(self._owner._reader, self._records_elements).reshape(self.dims, order="F")
 
 
@@ -117,7 +118,7 @@ class StructNode(Node, Mapping[str, Node]):
     def _fields_and_elements(self) -> tuple[tuple[str, ...], Elements]:
         """Field names, and the element of each field."""
         if self._record is None:
-            with self._owner._guard(self):
+            with self._guarded():
                 groups = self._owner._reader.children(self._headers)
                 self._record = (groups[0].fields or (), groups[0].elements)
         return self._record
@@ -156,7 +157,7 @@ class StructNode(Node, Mapping[str, Node]):
         return len(self.fields())
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
-        with self._owner._guard(self):
+        with self._guarded():
             fields, elements = self._fields_and_elements()
             labels = [
                 (name, self.path + field_suffix(name), self.python_path + python_field(name))
@@ -179,7 +180,7 @@ class StructNode(Node, Mapping[str, Node]):
         if not self._is_record:
             return super().to_numpy()
         fields, elements = self._fields_and_elements()
-        with self._owner._guard(self):
+        with self._guarded():
             values = decode_values(self._owner._reader, elements)
         record = np.empty((1, 1), [(name, object) for name in fields])
         for name, value in zip(fields, values, strict=True):
@@ -223,7 +224,7 @@ class StructArrayNode(Container):
 
     def fields(self) -> tuple[str, ...]:
         """Field names, in stored order."""
-        with self._owner._guard(self):
+        with self._guarded():
             return self._stored()[0] or ()
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -242,7 +243,7 @@ class StructArrayNode(Container):
         return elements.take(self._positions(0, None) * len(fields or ()) + position)
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
-        with self._owner._guard(self):
+        with self._guarded():
             fields, elements = self._stored()
             names = fields or ()
             nodes: list[Node] = []
@@ -255,7 +256,7 @@ class StructArrayNode(Container):
             return nodes
 
     def _field(self, name: str) -> Node:
-        with self._owner._guard(self):
+        with self._guarded():
             return FieldNode(self._owner, self, name, self._field_elements(name))
 
     def _index(self, step: Index) -> Node:

@@ -12,8 +12,9 @@ from matlens.formats.places import subscript
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.nodes.leaves import CharNode, NumericNode
-from matlens.tree.nodes.node import Node, joined
+from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.rows import cells_of_rows, first_row
+from matlens.tree.nodes.texts import joined
 from matlens.tree.paths import Index, is_vector
 from matlens.values.kinds import char_values, number_arrays
 
@@ -78,7 +79,7 @@ class CellNode(Container):
         return self._stored()[1].take(self._positions(0, None))
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
-        with self._owner._guard(self):
+        with self._guarded():
             positions = self._listed(start, stop)
             elements = self._stored()[1].take(np.array(positions, np.int64))
             dims = self._headers.shape(0)
