@@ -10,12 +10,13 @@ import pyarrow as pa
 from matlens.annotations.labels import labelled_level
 from matlens.annotations.levels import Level, Paths, numbered, record_paths, struct_columns
 from matlens.columns.buffers import number_array, scalar, text_array
-from matlens.columns.build import build_column, printable
+from matlens.columns.build import build_column
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
 from matlens.tree.access import elements_below, guarded, reader_of
 from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, OpaqueNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
+from matlens.values.plain import printable
 
 __all__ = ["levels_of"]
 

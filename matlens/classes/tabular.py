@@ -9,15 +9,12 @@ import numpy as np
 
 from matlens.classes.strings import texts_of
 from matlens.errors import CorruptFile, LimitExceeded
+from matlens.limits import Limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["TableParts", "frame", "table_parts", "timetable_parts"]
-
-
-_MAX_SPACED = 100_000_000
-"""Evenly spaced times take no room in a file, so that any number may be declared."""
 
 
 class TableParts(NamedTuple):
@@ -51,7 +48,10 @@ def timetable_parts(properties: Mapping[str, Any]) -> TableParts:
     """Parts of a timetable, which saves itself as one struct."""
     stored = _record(properties["any"])
     names, columns = texts_of(stored["varNames"]), np.asarray(stored["data"], object).ravel(order="F")
-    rows = _row_times(stored.get("rowTimes")), _first(stored.get("dimNames"), "Time")
+    rows = (
+        _row_times(stored.get("rowTimes"), getattr(properties, "limits", Limits())),
+        _first(stored.get("dimNames"), "Time"),
+    )
     return _checked(names, columns, stored["numRows"], rows, stored.get("varUnits"), stored.get("varDescriptions"))
 
 
@@ -60,7 +60,7 @@ def _first(names: Any, default: str) -> str:
     return found[0] if found else default
 
 
-def _row_times(stored: Any) -> Any:
+def _row_times(stored: Any, limits: Limits) -> Any:
     """Times of the rows: as they are, or evenly spaced from an origin."""
     record = _record(stored)
     if not record:
@@ -69,8 +69,9 @@ def _row_times(stored: Any) -> Any:
     count = int(np.asarray(record.get("numRows", 0)).ravel()[0]) if "numRows" in record else 0
     if origin.dtype.kind not in "mM" or step.dtype.kind != "m":
         raise CorruptFile("the times of the rows are neither stored nor evenly spaced")
-    if count > _MAX_SPACED:
-        raise LimitExceeded(f"{count:,} evenly spaced times, {_MAX_SPACED:,} at most")
+    # They take no room in a file, so that any number may be declared.
+    if 8 * count > limits.memory:
+        raise LimitExceeded.of(limits, "memory", f"{count} evenly spaced times")
     return origin[0] + step[0] * np.arange(count)
 
 

@@ -64,7 +64,7 @@ def deliver(
         if as_json:
             print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})
     elif as_json:
-        from matlens.columns.build import json_safe
+        from matlens.values.plain import json_safe
 
         print_json({key: json_safe(table.to_pylist())})
     else:

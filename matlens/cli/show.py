@@ -53,9 +53,9 @@ def command(file: str, path: str | None, rows: int, raw: bool, as_json: bool) ->
 
 
 def _as_dict(node: Node) -> dict[str, Any]:
-    from matlens.columns.build import json_safe
     from matlens.formats.records import OpaqueValue
     from matlens.tree.describe import describe_node
+    from matlens.values.plain import json_safe
 
     if node.kind == "opaque" and isinstance(value := node.value, OpaqueValue):
         return describe_node(node) | {"value": None, "note": str(value)}
@@ -73,8 +73,8 @@ def _print(node: Node, rows: int) -> None:
 
 def _print_raw(node: Node) -> None:
     """The lines of a text, or of several, in UTF-8."""
-    from matlens.columns.build import printable
     from matlens.tree.access import file_name
+    from matlens.values.plain import printable
 
     value = node.to_python()
     texts = [value] if isinstance(value, str) else value

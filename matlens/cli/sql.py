@@ -41,7 +41,7 @@ def command(
         find_format(None, "csv").stream(Item("query", table), sys.stdout.buffer, ExportOptions(flatten=flatten))
         sys.stdout.buffer.flush()
     elif as_json:
-        from matlens.columns.build import json_safe
+        from matlens.values.plain import json_safe
 
         print_json({"columns": table.column_names, "rows": json_safe(table.to_pylist())})
     else:

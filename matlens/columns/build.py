@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -24,9 +23,9 @@ from matlens.formats.visit import Visitor, field_of_records
 from matlens.names import safe_column_names
 from matlens.values.kinds import char_values
 from matlens.values.loadmat_form import decode_values, function_texts
-from matlens.values.plain import plain
+from matlens.values.plain import json_safe, plain, printable
 
-__all__ = ["ColumnBuilder", "build_column", "json_safe", "leaf_array", "printable"]
+__all__ = ["ColumnBuilder", "build_column", "leaf_array"]
 
 
 def build_column(reader: Reader, elements: Elements, path: str) -> pa.Array:
@@ -240,29 +239,5 @@ def _spread(array: pa.Array, index: Int64s, total: int) -> pa.Array:
     return array.take(number_array(source, absent))
 
 
-def printable(text: str) -> str:
-    """`text` with U+FFFD for each half of a surrogate pair, which no encoding has."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def _json_text(value: Any) -> str:
     return json.dumps(json_safe(plain(value)), ensure_ascii=False)
-
-
-def json_safe(value: Any) -> Any:
-    """Values that JSON knows: no NaN or infinity, complex as two numbers."""
-    if isinstance(value, dict):
-        return {printable(str(key)): json_safe(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [json_safe(item) for item in value]
-    if isinstance(value, complex):
-        return {"real": json_safe(value.real), "imag": json_safe(value.imag)}
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return str(value)
-    return printable(value) if isinstance(value, str) else value

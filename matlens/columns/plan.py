@@ -242,8 +242,8 @@ class Plan:
     >>> from matlens.formats.memory import LoadmatReader
     >>> from matlens.columns.planner import plan_of
     >>> first, second = (plan_of(LoadmatReader({"x": x}), "x") for x in (np.int8([[1]]), np.int16([[1, 2]])))
-    >>> first.type_of("x"), second.type_of("x"), first.merge(second).type_of("x")
-    (DataType(int8), FixedSizeListType(fixed_size_list<element: int16>[2]), ListType(list<element: int16>))
+    >>> print(first.type_of("x"), second.type_of("x"), first.merge(second).type_of("x"), sep="; ")
+    int8; fixed_size_list<item: int16>[2]; list<item: int16>
     """
 
     def __init__(self) -> None:

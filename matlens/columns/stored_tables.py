@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.columns.buffers import number_array, text_array
-from matlens.columns.build import ColumnBuilder, leaf_array, printable
+from matlens.columns.build import ColumnBuilder, leaf_array
 from matlens.columns.notes import Note
 from matlens.columns.plan import ColumnPlan, column_path, leaf_type, renamed_notes
 from matlens.columns.planner import Planner
@@ -29,6 +29,7 @@ from matlens.formats.reader import Reader
 from matlens.formats.records import Elements
 from matlens.names import safe_column_names
 from matlens.values import windows
+from matlens.values.plain import printable
 from matlens.values.windows import MemoryArray, StoredArray, window_bounds
 
 __all__ = [

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.columns.buffers import number_array, numbers_of, text_array
-from matlens.columns.build import json_safe
 from matlens.columns.notes import Note
 from matlens.columns.table import AdaptedTable, Table, no_rows
 from matlens.names import unique_names
+from matlens.values.plain import json_safe
 
 __all__ = ["FlatTable", "is_nested", "json_column", "nested_columns"]
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.columns.build import json_safe
 from matlens.errors import MatlensError
 from matlens.formats.dtypes import target_dtype
 from matlens.formats.loadmat_output import is_undecoded
@@ -29,7 +28,7 @@ from matlens.tree.file import MatFile, from_loadmat
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
 from matlens.values.loadmat_form import decode_values, function_texts
-from matlens.values.plain import plain
+from matlens.values.plain import json_safe, plain
 from matlens.values.windows import StoredArray, pieces
 
 __all__ = ["Difference", "diff", "diff_nodes"]

@@ -191,13 +191,13 @@ class _Decoder(Visitor):
     def _find_objects(self) -> Objects | None:
         table = self.reader.objects() if self._objects is None else None
         if table is not None:
-            self._objects = Objects(table, lambda found, at: self._inner.visit(found, None, np.array([at]))[0])
+            self._objects = Objects(table, self._property, self.reader.limits)
         return self._objects
 
-    @property
-    def _inner(self) -> _Decoder:
-        """Properties of objects are decoded with all their dims, whatever the options."""
-        return self if self._options == LoadmatOptions() else _Decoder(self.reader, LoadmatOptions(), self.walk)
+    def _property(self, found: Elements, place: int) -> Any:
+        """A property of an object, decoded with all its dims whatever the options."""
+        inner = self if self._options == LoadmatOptions() else _Decoder(self.reader, LoadmatOptions(), self.walk)
+        return inner.visit(found, None, np.array([place]))[0]
 
     def _undecoded(self, stored: OpaqueValue, place: int) -> Any:
         from scipy.io.matlab import MatlabOpaque

@@ -11,13 +11,13 @@ from matlens.classes.instances import CONVERTERS, Instance, convert, members
 from matlens.errors import CorruptFile, LimitExceeded, UnsupportedValue
 from matlens.formats.mcos import ObjectTable, Property, parse_reference
 from matlens.formats.records import Elements, OpaqueValue
+from matlens.limits import Limits
 
 __all__ = ["ENUMERATION_TAG", "Objects", "Properties", "is_enumeration"]
 
 Decode = Callable[[Elements, int], Any]
 """Gives the value of one element; the number says which element of the level above holds it."""
 
-_MAX_NESTING = 32
 ENUMERATION_TAG = "EnumerationInstanceTag"
 """First field of the struct that stands for members of an enumeration."""
 
@@ -36,10 +36,11 @@ class Objects:
     ----------
     table : ObjectTable
     decode : callable
+    limits : Limits
     """
 
-    def __init__(self, table: ObjectTable, decode: Decode) -> None:
-        self._table, self._decode = table, decode
+    def __init__(self, table: ObjectTable, decode: Decode, limits: Limits) -> None:
+        self._table, self._decode, self._limits = table, decode, limits
         self._known: dict[int, Any] = {}
         self._open: list[int] = []
 
@@ -82,11 +83,11 @@ class Objects:
             return self._known[number]
         if number in self._open:
             raise CorruptFile(f"object {number}, a {name}, contains itself")
-        if len(self._open) >= _MAX_NESTING:
-            raise LimitExceeded(f"objects are nested deeper than {_MAX_NESTING} levels")
+        if len(self._open) >= self._limits.depth:
+            raise LimitExceeded.of(self._limits, "depth", f"objects are nested deeper than {self._limits.depth} levels")
         self._open.append(number)
         try:
-            properties = Properties(self._table.properties(number), self._decode, place)
+            properties = Properties(self._table.properties(number), self._decode, place, self._limits)
             if name in CONVERTERS:
                 self._known[number] = convert(name, properties)
             else:
@@ -111,10 +112,11 @@ class Objects:
 
 
 class Properties(Mapping[str, Any]):
-    """Properties by name, decoded when they are asked for."""
+    """Properties by name, decoded when they are asked for; `limits` are those of their file."""
 
-    def __init__(self, properties: Mapping[str, Property], decode: Decode, place: int) -> None:
+    def __init__(self, properties: Mapping[str, Property], decode: Decode, place: int, limits: Limits) -> None:
         self._properties, self._decode, self._place = properties, decode, place
+        self.limits = limits
 
     def __getitem__(self, name: str) -> Any:
         stored = self._properties[name]

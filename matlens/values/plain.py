@@ -7,6 +7,7 @@ has dimensions. `decode` turns all of it into dictionaries, lists, texts and arr
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +16,9 @@ import numpy as np
 
 from matlens.errors import LimitExceeded
 from matlens.formats.loadmat_output import field_of, fields_of, is_record, kind_of, letters
+from matlens.limits import Limits
 
-__all__ = ["decode", "plain"]
-
-MAX_FULL = 5_000_000
-"""Elements of a sparse matrix that is written out in full."""
+__all__ = ["decode", "json_safe", "plain", "printable"]
 
 
 def decode(value: Any) -> Any:
@@ -67,43 +66,48 @@ def decode(value: Any) -> Any:
     return value
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, limits: Limits | None = None) -> Any:
     """Builtin Python objects only, by the rules of MATLAB's ``jsonencode``.
 
     1x1 numbers become scalars, vectors flat lists, matrices lists of rows, complex
     numbers ``complex``, sparse matrices what their full form gives.
+
+    Raises
+    ------
+    LimitExceeded
+        For a sparse matrix whose full form has more elements than `limits` allow.
 
     Examples
     --------
     >>> plain(np.array([[5.0]])), plain(np.array([[1, 2]])), plain(np.array([[1, 2], [3, 4]]))
     (5.0, [1, 2], [[1, 2], [3, 4]])
     """
-    return _plain(value, ())
+    return _plain(value, (), limits or Limits())
 
 
-def _plain(value: Any, above: tuple[int, ...]) -> Any:
+def _plain(value: Any, above: tuple[int, ...], limits: Limits) -> Any:
     """`plain`, below the objects of these identities: handles may lead back to what holds them."""
     if hasattr(value, "class_name"):
         if id(value) in above:
             return f"<the {value.class_name} above>"
-        return {name: _plain(item, (*above, id(value))) for name, item in value.items()}
+        return {name: _plain(item, (*above, id(value)), limits) for name, item in value.items()}
     if _is_pandas(value):
         return _plain_pandas(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
         return _plain_times(value)
     if isinstance(value, Mapping):
-        return {name: _plain(item, above) for name, item in value.items()}
+        return {name: _plain(item, above, limits) for name, item in value.items()}
     if isinstance(value, np.ndarray) and value.dtype == object and kind_of(value) == "cell":
-        return [_plain(item, above) for item in value.ravel(order="F").tolist()]
+        return [_plain(item, above, limits) for item in value.ravel(order="F").tolist()]
     value = decode(value)
     if isinstance(value, dict):
-        return {name: _plain(item, above) for name, item in value.items()}
+        return {name: _plain(item, above, limits) for name, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item, above) for item in value]
+        return [_plain(item, above, limits) for item in value]
     if hasattr(value, "toarray"):
-        if math.prod(value.shape) > MAX_FULL:
+        if math.prod(value.shape) > limits.elements:
             dims = "x".join(map(str, value.shape))
-            raise LimitExceeded(f"a sparse matrix of {dims} has more than {MAX_FULL} elements in its full form")
+            raise LimitExceeded.of(limits, "elements", f"a sparse matrix of {dims} in its full form")
         value = value.toarray()
     if not isinstance(value, np.ndarray):
         return value.item() if isinstance(value, np.generic) else value
@@ -173,3 +177,27 @@ def _decode_text(value: Any) -> Any:
 
 def _column_major(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [index[::-1] for index in np.ndindex(*shape[::-1])]
+
+
+def json_safe(value: Any) -> Any:
+    """Values that JSON knows: no NaN or infinity, complex as two numbers."""
+    if isinstance(value, dict):
+        return {printable(str(key)): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [json_safe(item) for item in value]
+    if isinstance(value, complex):
+        return {"real": json_safe(value.real), "imag": json_safe(value.imag)}
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return str(value)
+    return printable(value) if isinstance(value, str) else value
+
+
+def printable(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair, which no encoding has."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -43,7 +43,7 @@ def _image(i: int, name: str, found: BoxesByImage) -> dict[str, Any]:
 
 
 def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
-    from matlens.columns.build import json_safe
+    from matlens.values.plain import json_safe
 
     xmin, ymin, xmax, ymax = found.boxes[k].tolist()
     annotation = {

@@ -223,7 +223,7 @@ class Node(Columnar):
         """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
         value = self.to_numpy()
         with self._guarded():
-            return plain(value)
+            return plain(value, self._owner._reader.limits)
 
     def _guarded(self) -> AbstractContextManager[None]:
         return self._owner._guard(self)

@@ -232,7 +232,7 @@ class OpaqueNode(Node):
             return self._joined()
         if self.matlab_class in COLUMN_CLASSES and (properties := self._properties()) is not None:
             reader = self._owner._reader
-            found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0)
+            found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0, reader.limits)
             column = arrow_column(self.matlab_class, found)
             picked = column if self._selection is None else column.take(number_array(self._selection.linear))
             return ArrowTable(pa.table({self.name or "value": picked}))
@@ -333,7 +333,7 @@ def _table_of(name: str, value: Any) -> Any:
     import pyarrow as pa
 
     from matlens.columns.buffers import items_array, text_array
-    from matlens.columns.build import json_safe
+    from matlens.values.plain import json_safe
 
     def column(items: list[Any]) -> pa.Array:
         try:
