@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import resource
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.io
 
+from tests.stopping import calls_of, run_until
 from tests.support import EVIL, FIXTURES, run
 
 ANNOTATIONS = str(FIXTURES / "annotations_v7.mat")
@@ -123,68 +122,51 @@ def test_hostile_names_reach_neither_folder_nor_terminal(tmp_path: Path, evil_fi
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A v7.3 matrix of 32 MB, which takes some windows to convert."""
+    """A v7.3 matrix of 6 MB, which takes some windows to convert."""
     path = tmp_path_factory.mktemp("large") / "m.mat"
-    values = np.random.default_rng(0).normal(size=(10, 400_000))
+    values = np.random.default_rng(0).normal(size=(2, 400_000))
     with h5py.File(path, "w") as file:
         file.create_dataset("m", data=values, chunks=(1, 50_000)).attrs["MATLAB_class"] = np.bytes_("double")
     return path
 
 
-def start(large: Path, target: Path, *options: str) -> Any:
-    return subprocess.Popen(
-        [sys.executable, "-m", "matlens", "convert", str(large), "-o", str(target), "--force", *options],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+SHARES = (0.0, 0.6)
+ALL_SHARES = pytest.param(tuple(np.linspace(0, 1, 16)), marks=pytest.mark.campaign, id="all")
 
 
-KILLS = {"parquet": 8, "csv": 4, "npz": 3, "mat": 3, "sqlite": 4, "duckdb": 4}
-
-
-@pytest.mark.parametrize("suffix", KILLS)
-def test_killed_an_output_is_whole_or_absent_and_the_next_run_sweeps(tmp_path: Path, large: Path, suffix: str) -> None:
+@pytest.mark.parametrize("shares", [pytest.param(SHARES, id="some"), ALL_SHARES])
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "npz", "mat", "sqlite", "duckdb"])
+def test_killed_an_output_is_whole_or_absent_and_the_next_run_sweeps(
+    tmp_path: Path, large: Path, suffix: str, shares: tuple[float, ...]
+) -> None:
     target = tmp_path / f"m.{suffix}"
-    begun = time.perf_counter()
-    first = start(large, target)
-    first.communicate()
-    assert first.returncode == 0
-    duration = time.perf_counter() - begun
+    command = ["convert", str(large), "-o", str(target), "--force"]
+    calls = calls_of(*command)
     whole = target.stat().st_size
     target.unlink()
-    seen: dict[str, int] = {"absent": 0, "whole": 0, "writing": 0}
-    chance = random.Random(0)
-    for _ in range(KILLS[suffix]):
-        process = start(large, target)
-        # None is written before the first third, and few are left to be killed at the end.
-        time.sleep(chance.uniform(0.4, 0.98) * duration)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        seen["writing"] += any(path.name.endswith(".part") for path in tmp_path.iterdir())
+    for share in shares:
+        done = run_until(max(round(share * calls), 1), signal.SIGKILL, *command)
         if target.exists():
             assert abs(target.stat().st_size - whole) <= 4096
-            seen["whole"] += 1
             target.unlink()
         else:
-            seen["absent"] += 1
-    assert seen["absent"] and seen["writing"], seen
-    last = start(large, target)
-    last.communicate()
-    assert last.returncode == 0
+            assert done.returncode == -signal.SIGKILL
+        if share == 0:
+            (left,) = tmp_path.iterdir()
+            assert left.name.endswith(".part")
+    assert run(*command).returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_while_writing_nothing_remains(tmp_path: Path, large: Path, number: int, code: int) -> None:
-    process = start(large, tmp_path / "m.jsonl")
-    for _ in range(600):
-        if any(path.stat().st_size for path in tmp_path.glob(".*.part/output")):
-            break
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
-    assert process.returncode == code and b"Traceback" not in stderr
-    assert list(tmp_path.iterdir()) == []
+def test_interrupted_while_writing_nothing_remains(tmp_path: Path, large: Path, number: Any, code: int) -> None:
+    command = ["convert", str(large), "-o", str(tmp_path / "m.csv"), "--force"]
+    calls = calls_of(*command)
+    (tmp_path / "m.csv").unlink()
+    for share in (0.1, 0.6):
+        done = run_until(max(round(share * calls), 1), number, *command)
+        assert done.returncode == code and b"Traceback" not in done.stderr, done.stderr
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv", "jsonl", "npz", "sqlite", "duckdb", "mat"])

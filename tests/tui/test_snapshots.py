@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from textual.pilot import Pilot
-from textual.worker import WorkerError
+from textual.widgets import Input
 
 import matlens
 from matlens.tui.app import Browser
 from matlens.tui.browser import FileView
 from tests.support import FIXTURES
+from tests.tui.driving import settle
 
 pytest.importorskip("pytest_textual_snapshot")
 
@@ -29,6 +29,8 @@ WIDE, NARROW = (110, 30), (80, 24)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    # A cursor that blinks is there at some times and not at others.
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     # Paths on the screen are relative ones.
     monkeypatch.chdir(FIXTURES)
 
@@ -82,21 +84,15 @@ def test_screen(name: str, snap_compare: Any) -> None:
     opened, path, keys, size = SCREENS[name]
 
     async def steps(pilot: Pilot[None]) -> None:
-        async def settle() -> None:
-            for _ in range(3):
-                with contextlib.suppress(WorkerError):
-                    await pilot.app.workers.wait_for_complete()
-                await pilot.pause()
-
-        await settle()
+        await settle(pilot)
         view = pilot.app.query_one(FileView)
         if path:
             view.show(view.file.at(path))
             view.table.focus()
-            await settle()
+            await settle(pilot)
         for key in keys:
             await pilot.press(key)
-            await settle()
+            await settle(pilot)
 
     before: Callable[[Pilot[None]], Awaitable[None]] = steps
     with opened() as file:
