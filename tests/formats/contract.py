@@ -17,9 +17,9 @@ import pytest
 
 from matlens.errors import MatlensError
 from matlens.formats.open import open_reader
+from matlens.formats.ragged import groups
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, MatlabClass
-from matlens.formats.visit import kinds
 
 CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT, MatlabClass.FUNCTION)
 
@@ -56,7 +56,7 @@ def batches(reader: Reader) -> Iterator[Headers]:
     while waiting:
         headers = waiting.pop()
         yield headers
-        for (cls, *_), index in kinds(headers):
+        for (cls, *_), index in groups(headers.cls, headers.is_complex, headers.is_logical):
             if cls in CONTAINERS:
                 for group in reader.children(headers.take(index)):
                     check_children(headers.take(index), group)
@@ -81,7 +81,7 @@ def check_batch_equals_singles(reader: Reader, headers: Headers) -> int:
         for one in (again.take([i]), single):
             assert (one.class_name(0), one.shape(0)) == (headers.class_name(i), headers.shape(i))
             assert one.ok[0] == headers.ok[i] and one.numel[0] == headers.numel[i]
-    for (cls, *_), index in kinds(headers):
+    for (cls, *_), index in groups(headers.cls, headers.is_complex, headers.is_logical):
         part = headers.take(index)
         if cls in CLASS_DTYPES or cls == MatlabClass.CHAR:
             values, offsets = reader.gather(part)

@@ -23,9 +23,9 @@ from mat73_writer import Mat73Writer
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsafeFile
 from matlens.formats.hdf5.hdf5_file import H5File
+from matlens.formats.ragged import groups
 from matlens.formats.records import CLASS_DTYPES, Elements, MatlabClass
 from matlens.formats.v73.batch import DIRECT, IN_CHUNKS, WANTED, Batch
-from matlens.formats.visit import kinds
 from matlens.limits import Limits
 from tests.fuzz.hostile import matrix, v5_file
 from tests.support import FIXTURES, assert_same
@@ -399,7 +399,7 @@ def read_at_all_levels(content: bytes, elements: Elements) -> None:
 def read_batches(batch: Batch, elements: Elements, depth: int = 0) -> None:
     """Everything below `elements`, many at once."""
     headers, left = batch.headers(elements)
-    for (cls, *_), index in kinds(headers):
+    for (cls, *_), index in groups(headers.cls, headers.is_complex, headers.is_logical):
         part = headers.take(np.setdiff1d(index, left))
         with contextlib.suppress(MatlensError):
             covered = bool(len(part)) and np.isin(part.storage[part.numel > 0], (DIRECT, IN_CHUNKS)).all()
