@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,7 @@ from matlens.annotations.levels import is_list
 from matlens.columns.buffers import number_array, numbers_of, scalar, text_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError, NoBoxesFound, PathError
-from matlens.tree.file import MatFile, open_file
+from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
 __all__ = ["BoxSource", "concat", "find", "merge", "read"]
 
@@ -120,25 +119,27 @@ class BoxSource:
 
 
 def find(
-    file: MatFile | str | Path,
+    source: Source,
     path: str | None = None,
     *,
     image_field: str | None = None,
     label_field: str | None = None,
     problems: list[MatlensError] | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> list[BoxSource]:
     """Find the bounding boxes of a file.
 
     Parameters
     ----------
-    file : MatFile, str or Path
-        An open file, or the name of one.
+    source : str, os.PathLike, bytes, binary file object or MatFile
     path : str, optional
         Look only at this value, and take any four numbers in it for boxes.
     image_field, label_field : str, optional
         Field with the image name, and with the label, instead of the ones that are found.
     problems : list, optional
         Filled with the errors of values that could not be looked into.
+    **options
+        ``engine``, ``isolate``, ``limits``, ``errors``, as for `matlens.open`.
 
     Returns
     -------
@@ -152,16 +153,14 @@ def find(
     >>> [(source.path, len(source), source.convention) for source in find(file)]
     [('annotations(1).boxes(1,:)', 140, 'xyxy1')]
     """
-    if not isinstance(file, MatFile):
-        with open_file(file) as opened:
-            return find(opened, path, image_field=image_field, label_field=label_field, problems=problems)
-    nodes = list(file.values()) if path is None else [file.at(path)]
-    return [
-        _source(file, columns, image_field, label_field)
-        for level in levels_of(nodes, [] if problems is None else problems)
-        for columns in box_columns(level, named=path is None)
-        if len(columns.record)
-    ]
+    with opened(source, **options) as file:
+        nodes = list(file.values()) if path is None else [file.at(path)]
+        return [
+            _source(file, columns, image_field, label_field)
+            for level in levels_of(nodes, [] if problems is None else problems)
+            for columns in box_columns(level, named=path is None)
+            if len(columns.record)
+        ]
 
 
 def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | None) -> BoxSource:
@@ -176,20 +175,20 @@ def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | 
 
 
 def read(
-    file: MatFile | str | Path,
+    source: Source,
     path: str | None = None,
     *,
     convention: str | None = None,
     image_field: str | None = None,
     label_field: str | None = None,
     image_size: Any = None,
+    **options: Unpack[ReadingOptions],
 ) -> pa.Table:
     """All boxes of a file as one canonical table.
 
     Parameters
     ----------
-    file : MatFile, str or Path
-    path, image_field, label_field
+    source, path, image_field, label_field, **options
         As for `find`.
     convention : str, optional
         Instead of the inferred one.
@@ -212,9 +211,9 @@ def read(
     >>> table.select(["image", "xmin", "ymin", "xmax", "ymax"]).slice(0, 1).to_pylist()
     [{'image': '00001.jpg', 'xmin': 90.0, 'ymin': 60.0, 'xmax': 130.0, 'ymax': 96.0}]
     """
-    sources = find(file, path, image_field=image_field, label_field=label_field)
-    name = file.name if isinstance(file, MatFile) else Path(file).name
-    return merge(name, sources, path, convention, image_size)
+    with opened(source, **options) as file:
+        sources = find(file, path, image_field=image_field, label_field=label_field)
+        return merge(file.name, sources, path, convention, image_size)
 
 
 def merge(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,7 @@ Errors = Literal["raise", "salvage"]
 
 
 def open_reader(
-    source: str | Path | bytes | IO[bytes],
+    source: str | PathLike[str] | bytes | IO[bytes],
     engine: Engine = "auto",
     *,
     isolate: Isolate = "auto",
@@ -33,7 +34,7 @@ def open_reader(
 
     Parameters
     ----------
-    source : str, Path, bytes or binary file object
+    source : str, os.PathLike, bytes or binary file object
         A file name, the content itself, or an open file, which is read from its start.
     engine : {"auto", "reference"}
         Readers of matlens, or SciPy and libhdf5.
@@ -53,7 +54,7 @@ def open_reader(
     if isolate not in ("auto", "always", "never"):
         raise ValueError(f"isolate is 'auto', 'always' or 'never', not {isolate!r}")
     path: Path | None = None
-    if isinstance(source, str | Path):
+    if isinstance(source, str | PathLike):
         path = Path(source)
         name = path.name
         with error_context(file=name):

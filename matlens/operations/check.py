@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Unpack
 
 from matlens.errors import MatlensError
 from matlens.tree.access import elements_of, file_name, reader_of, variable_of
-from matlens.tree.file import MatFile
+from matlens.tree.file import ReadingOptions, Source, opened
 from matlens.tree.nodes.node import Node
 from matlens.values.examine import Examiner
 
@@ -48,19 +49,25 @@ class VariableCheck:
         return any(damage.variable == self.path for damage in self.damages)
 
 
-def check(file: MatFile) -> Iterator[VariableCheck]:
+def check(source: Source, **options: Unpack[ReadingOptions]) -> Iterator[VariableCheck]:
     """Read every value of every variable, and keep none.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes, binary file object or MatFile
+    **options
+        ``engine``, ``isolate``, ``limits``, ``errors``, as for `matlens.open`.
 
     Examples
     --------
-    >>> import matlens
-    >>> [(found.name, found.is_readable) for found in check(matlens.open("fixtures/annotations_v7.mat"))]
+    >>> [(found.name, found.is_readable) for found in check("fixtures/annotations_v7.mat")]
     [('annotations', True)]
     """
-    for name, node in file.items():
-        found = check_node(node)
-        found.has_checksum = variable_of(file, name).compressed
-        yield found
+    with opened(source, **options) as file:
+        for name, node in file.items():
+            found = check_node(node)
+            found.has_checksum = variable_of(file, name).compressed
+            yield found
 
 
 def check_node(node: Node) -> VariableCheck:

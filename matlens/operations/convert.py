@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from matlens.columns.notes import Note
 from matlens.columns.table import Table
@@ -21,7 +22,7 @@ from matlens.export.room import limited_output
 from matlens.limits import Limits
 from matlens.names import safe_file_name, unique_names
 from matlens.tree.access import file_name, reader_of, siblings_of
-from matlens.tree.file import MatFile, open_file
+from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 from matlens.tree.nodes import CellNode, CharNode
 from matlens.tree.nodes.node import Node
 
@@ -76,8 +77,8 @@ class Output:
 
 
 def convert(
-    source: MatFile | str | Path,
-    output: str | Path,
+    source: Source,
+    output: str | PathLike[str],
     *,
     var: str | Sequence[str] | None = None,
     format: str | None = None,
@@ -89,13 +90,14 @@ def convert(
     nan: NanPolicy = "null",
     consumer: Consumer | None = None,
     strict: bool = False,
+    **reading: Unpack[ReadingOptions],
 ) -> list[Output]:
     """Convert variables of a MAT-file to files of another format.
 
     Parameters
     ----------
-    source : MatFile, str or Path
-    output : str or Path
+    source : str, os.PathLike, bytes, binary file object or MatFile
+    output : str or os.PathLike
         A file whose suffix tells the format; or a folder, which gets a file for each
         variable.
     var : str or sequence of str, optional
@@ -121,6 +123,8 @@ def convert(
         is one that it reads.
     strict : bool
         Write nothing and raise `LossyConversion` if something would be lost.
+    **reading
+        ``engine``, ``isolate``, ``limits``, ``errors``, as for `matlens.open`.
 
     Returns
     -------
@@ -142,15 +146,13 @@ def convert(
     (70, [])
     """
     options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
-    if not isinstance(source, MatFile):
-        with open_file(source) as file:
-            return _convert(file, output, var, format, dim, header, options)
-    return _convert(source, output, var, format, dim, header, options)
+    with opened(source, **reading) as file:
+        return _convert(file, fspath(output), var, format, dim, header, options)
 
 
 def _convert(
     file: MatFile,
-    output: str | Path,
+    output: str,
     var: str | Sequence[str] | None,
     format: str | None,
     dim: int | None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, I
 from matlens.formats.visit import Batch, Visitor, Walk, blocks
 from matlens.helpers import explain_mismatch
 from matlens.tree.access import elements_of, is_part, reader_of
-from matlens.tree.file import MatFile, from_loadmat
+from matlens.tree.file import MatFile, ReadingOptions, Source, from_loadmat, opened
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
 from matlens.values.loadmat_form import decode_values, function_texts
@@ -73,18 +73,30 @@ class Difference:
         return asdict(self)
 
 
-def diff(a: MatFile, b: MatFile, *, rtol: float = 0.0, atol: float = 0.0) -> Iterator[Difference]:
+def diff(
+    a: Source, b: Source, *, rtol: float = 0.0, atol: float = 0.0, **options: Unpack[ReadingOptions]
+) -> Iterator[Difference]:
     """Differences between two files, variable by variable.
 
     Two numbers are equal if ``|a - b| <= atol + rtol * |b|``; NaN equals NaN.
 
+    Parameters
+    ----------
+    a, b : str, os.PathLike, bytes, binary file object or MatFile
+    rtol, atol : float
+    **options
+        ``engine``, ``isolate``, ``limits``, ``errors`` of both, as for `matlens.open`.
+
     Examples
     --------
-    >>> import matlens
-    >>> a, b = (matlens.open(f"fixtures/annotations_{version}.mat") for version in ("v7", "v73"))
-    >>> list(diff(a, b))
+    >>> list(diff("fixtures/annotations_v7.mat", "fixtures/annotations_v73.mat"))
     []
     """
+    with opened(a, **options) as first, opened(b, **options) as second:
+        yield from _diff_files(first, second, rtol, atol)
+
+
+def _diff_files(a: MatFile, b: MatFile, rtol: float, atol: float) -> Iterator[Difference]:
     for name in dict.fromkeys([*a, *b]):
         if name not in a or name not in b:
             path = (a[name] if name in a else b[name]).path

@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from matlens.errors import MatlensError, error_context
-from matlens.formats.open import Errors, open_reader, salvaging_reader
-from matlens.formats.reader import Reader
 from matlens.formats.records import Variable
-from matlens.formats.source.local import OpenedFile
+from matlens.tree.access import reader_of, salvaging_of
+from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 from matlens.values.loadmat_form import LoadmatOptions, decode_values
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["loadmat"]
 
 
 def loadmat(
-    file_name: str | Path | IO[bytes],
+    file_name: Source,
     mdict: MutableMapping[str, Any] | None = None,
     appendmat: bool = True,
     *,
@@ -39,7 +39,7 @@ def loadmat(
     variable_names: str | Iterable[str] | None = None,
     simplify_cells: bool = False,
     uint16_codec: str | None = None,
-    errors: Errors = "raise",
+    **reading: Unpack[ReadingOptions],
 ) -> MutableMapping[str, Any]:
     """Load a MAT-file of any version, v7.3 included, as `scipy.io.loadmat` does.
 
@@ -49,7 +49,7 @@ def loadmat(
 
     Parameters
     ----------
-    file_name : str, Path or binary file object
+    file_name : str, os.PathLike, bytes, binary file object or MatFile
     mdict : dict, optional
         Filled with the variables and returned, if given.
     appendmat : bool
@@ -66,9 +66,10 @@ def loadmat(
     byte_order, verify_compressed_data_integrity, uint16_codec
         Accepted and not needed: the file tells its byte order, integrity is always
         checked, and text is UTF-16 by MATLAB's definition.
-    errors : {"raise", "salvage"}
-        With ``"salvage"``, damaged elements of cells and structs are None and damaged variables are left out, each
-        with a `UserWarning` that tells file, path and reason.
+    **reading
+        ``engine``, ``isolate``, ``limits``, ``errors``, as for `matlens.open`. With ``errors="salvage"``, damaged
+        elements of cells and structs are None and damaged variables are left out, each with a `UserWarning` that
+        tells file, path and reason.
 
     Returns
     -------
@@ -94,11 +95,8 @@ def loadmat(
         squeeze_me, struct_as_record = True, False
     options = LoadmatOptions(mat_dtype, squeeze_me, chars_as_strings, struct_as_record)
     wanted = {variable_names} if isinstance(variable_names, str) else variable_names
-    opened = open_reader(_with_suffix(file_name) if appendmat else file_name)
-    try:
-        loaded, damages = _load(opened, options, None if wanted is None else set(wanted), spmatrix, errors)
-    finally:
-        opened.close()
+    with opened(_with_suffix(file_name) if appendmat else file_name, **reading) as file:
+        loaded, damages = _load(file, options, None if wanted is None else set(wanted), spmatrix)
     for damage in damages:
         warnings.warn(str(damage), stacklevel=2)
     if simplify_cells:
@@ -110,32 +108,32 @@ def loadmat(
 
 
 def _with_suffix(file_name: Any) -> Any:
-    if isinstance(file_name, str | Path) and not Path(file_name).exists():
+    if isinstance(file_name, str | PathLike) and not Path(file_name).exists():
         longer = Path(f"{file_name}.mat")
         return longer if longer.exists() else file_name
     return file_name
 
 
 def _load(
-    opened: OpenedFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool, errors: Errors
+    file: MatFile, options: LoadmatOptions, wanted: set[str] | None, spmatrix: bool
 ) -> tuple[dict[str, Any], list[MatlensError]]:
     """The variables, and the damages that were passed over."""
-    salvaging = salvaging_reader(opened.reader, errors)
-    reader: Reader = salvaging or opened.reader
+    reader, salvaging = reader_of(file), salvaging_of(file)
     loaded: dict[str, Any] = {}
     damages: list[MatlensError] = []
+    passed = None if salvaging is None else damages
     if reader.version != "4":
         loaded["__header__"] = reader.header.encode("latin-1")
         loaded["__version__"] = "2.0" if reader.version == "7.3" else "1.0"
         loaded["__globals__"] = []
-    with error_context(file=opened.name):
+    with error_context(file=file.name):
         variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
         for k, variable in enumerate(variables):
             if variable.compressed:
                 reader.prefetch(later.elements for later in variables[k:])
-            with _passing_over(damages, errors), error_context(file=opened.name, variable=variable.name):
+            with _passing_over(passed), error_context(file=file.name, variable=variable.name):
                 if salvaging is not None:
-                    damages += _salvage(salvaging, variable, opened.name)
+                    damages += _salvage(salvaging, variable, file.name)
                 variable.headers.raise_first_error()
                 value = decode_values(reader, variable.elements, options)[0]
                 loaded[variable.name] = _sparse_form(value, reader.version, spmatrix)
@@ -143,7 +141,7 @@ def _load(
                     loaded["__globals__"].append(variable.name)
         if wanted is None:
             for problem in reader.problems:
-                with _passing_over(damages, errors), error_context(file=opened.name):
+                with _passing_over(passed), error_context(file=file.name):
                     raise problem
     return loaded, damages
 
@@ -156,12 +154,12 @@ def _salvage(reader: SalvagingReader, variable: Variable, file: str) -> list[Mat
 
 
 @contextmanager
-def _passing_over(damages: list[MatlensError], errors: Errors) -> Iterator[None]:
+def _passing_over(damages: list[MatlensError] | None) -> Iterator[None]:
     """Keep an error in `damages` instead of raising it, where damage is passed over."""
     try:
         yield
     except MatlensError as error:
-        if errors == "raise":
+        if damages is None:
             raise
         damages.append(error)
 

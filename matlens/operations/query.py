@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import pyarrow as pa
 
 from matlens.errors import MatlensError, PathError, QueryError
 from matlens.export.writers.duckdb import connect
-from matlens.tree.file import MatFile
+from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
 __all__ = ["query"]
 
 
-def query(file: MatFile, sql: str) -> pa.Table:
+def query(source: Source, sql: str, **options: Unpack[ReadingOptions]) -> pa.Table:
     """The result of a SQL query over the variables of a file.
 
     Only the variables that the query names are read. A path in double quotes is a table
@@ -21,8 +21,10 @@ def query(file: MatFile, sql: str) -> pa.Table:
 
     Parameters
     ----------
-    file : MatFile
+    source : str, os.PathLike, bytes, binary file object or MatFile
     sql : str
+    **options
+        ``engine``, ``isolate``, ``limits``, ``errors``, as for `matlens.open`.
 
     Returns
     -------
@@ -37,11 +39,14 @@ def query(file: MatFile, sql: str) -> pa.Table:
 
     Examples
     --------
-    >>> import matlens
-    >>> file = matlens.open("fixtures/annotations_v7.mat")
-    >>> query(file, "select count(*) as n from annotations where reviewed").to_pylist()
+    >>> query("fixtures/annotations_v7.mat", "select count(*) as n from annotations where reviewed").to_pylist()
     [{'n': 35}]
     """
+    with opened(source, **options) as file:
+        return _query(file, sql)
+
+
+def _query(file: MatFile, sql: str) -> pa.Table:
     connection = connect()
     try:
         for name in _table_names(connection, sql):

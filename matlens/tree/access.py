@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Variable
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import CellNode, Node, NumericNode, OpaqueNode, StructArrayNode
+
+if TYPE_CHECKING:
+    from matlens.formats.guards.salvage import SalvagingReader
 
 __all__ = [
     "elements_below",
@@ -21,6 +24,7 @@ __all__ = [
     "pieces_of",
     "reader_of",
     "salvaged_file",
+    "salvaging_of",
     "siblings_of",
     "variable_of",
 ]
@@ -64,6 +68,11 @@ def pieces_of(node: NumericNode) -> Iterator[Any]:
 def has_rows(node: OpaqueNode) -> bool:
     """Whether an object is a table, a map, or an array of strings, dates and the like."""
     return node._is_tabular
+
+
+def salvaging_of(file: MatFile) -> SalvagingReader | None:
+    """The reader that passes over damage, where the file was opened for that."""
+    return file._salvaging
 
 
 def variable_of(file: MatFile, name: str) -> Variable:

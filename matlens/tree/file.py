@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from os import PathLike
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -27,10 +27,23 @@ from matlens.tree.nodes.node import Label, follow
 from matlens.tree.nodes.texts import find_name
 from matlens.tree.paths import Field, parse_path
 
-__all__ = ["MatFile", "from_loadmat", "open_file"]
+__all__ = ["MatFile", "ReadingOptions", "Source", "from_loadmat", "open_file", "opened"]
 
 _SEARCH_LIMIT = 20_000
 """Nodes that are looked through for the place of an error."""
+
+
+Content = str | PathLike[str] | bytes | IO[bytes]
+"""What can be opened: a file's name, what it holds, an open file."""
+
+
+class ReadingOptions(TypedDict, total=False):
+    """Options of reading, as `open_file` explains them."""
+
+    engine: Engine
+    isolate: Isolate
+    limits: Limits | None
+    errors: Errors
 
 
 class MatFile(Mapping[str, Node]):
@@ -49,12 +62,17 @@ class MatFile(Mapping[str, Node]):
         the elements which were passed over.
     """
 
-    def __init__(self, opened: OpenedFile, *, errors: Errors = "raise") -> None:
+    def __init__(self, opened: OpenedFile, options: ReadingOptions | None = None, data: Any = None) -> None:
         self._opened = opened
+        self._options: ReadingOptions = {"engine": "auto", "isolate": "auto", "limits": None, "errors": "raise"}
+        self._options |= options or {}
+        # What `from_loadmat` was given, which pickling keeps.
+        self._data = data
+        self._full_path = None if opened.path is None else opened.path.absolute()
         self.name = opened.name
         self.path = opened.path
         self.size = opened.size
-        self._salvaging = salvaging_reader(opened.reader, errors)
+        self._salvaging = salvaging_reader(opened.reader, self._options["errors"])
         self._damages: dict[str, list[MatlensError]] = {}
         self._reader: Reader = self._salvaging or opened.reader
         self.version = opened.reader.version
@@ -78,6 +96,12 @@ class MatFile(Mapping[str, Node]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> Any:
+        """A file is opened again from its path, or from its content."""
+        if self._data is not None:
+            return from_loadmat, (self._data,)
+        return _reopened, (self._full_path or self._opened.content(), self.name, self._options)
 
     # --- variables -----------------------------------------------------------------
 
@@ -136,7 +160,7 @@ class MatFile(Mapping[str, Node]):
 
     def _salvaged(self) -> MatFile:
         """The same file with ``errors="salvage"``."""
-        return MatFile(self._opened, errors="salvage")
+        return MatFile(self._opened, self._options | {"errors": "salvage"})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._variable_nodes())
@@ -256,6 +280,10 @@ class MatFile(Mapping[str, Node]):
         return file_html(f"{self.name}, version {self.version}", self.values())
 
 
+Source = Content | MatFile
+"""What every verb takes."""
+
+
 def _position(node: Node) -> tuple[int, int] | None:
     if len(node._elements) != 1 or getattr(node, "_is_record", False):
         return None
@@ -263,7 +291,7 @@ def _position(node: Node) -> tuple[int, int] | None:
 
 
 def open_file(
-    source: str | Path | bytes | IO[bytes],
+    source: Content,
     *,
     engine: Engine = "auto",
     isolate: Isolate = "auto",
@@ -274,7 +302,8 @@ def open_file(
 
     Parameters
     ----------
-    source : str, Path, bytes or binary file object
+    source : str, os.PathLike, bytes or binary file object
+        The name of a file, or what one holds.
     engine : {"auto", "reference"}
         ``"reference"`` reads v4 and v5 by SciPy and v7.3 by libhdf5 alone, to compare with:
         slower, and with the faults of those libraries.
@@ -306,7 +335,39 @@ def open_file(
     ...     file.at("annotations(3).boxes(1,:)").value
     array([[165., 119., 218., 176.]])
     """
-    return MatFile(open_reader(source, engine, isolate=isolate, limits=limits), errors=errors)
+    options: ReadingOptions = {"engine": engine, "isolate": isolate, "limits": limits, "errors": errors}
+    return MatFile(open_reader(source, engine, isolate=isolate, limits=limits), options)
+
+
+def _reopened(source: Content, name: str, options: ReadingOptions) -> MatFile:
+    file = open_file(source, **options)
+    file.name = name
+    return file
+
+
+@contextmanager
+def opened(source: Source, **options: Unpack[ReadingOptions]) -> Iterator[MatFile]:
+    """An open file as it is; anything else that can be opened, until the end of the block.
+
+    Raises
+    ------
+    ValueError
+        If options are given that an open file was not opened with.
+
+    Examples
+    --------
+    >>> with opened("fixtures/annotations_v7.mat") as file, opened(file) as same:
+    ...     file is same
+    True
+    """
+    if not isinstance(source, MatFile):
+        with open_file(source, **options) as file:
+            yield file
+        return
+    for option, value in options.items():
+        if source._options.get(option) != value:
+            raise ValueError(f"{option}={value!r} is for files that are opened here: give it to matlens.open")
+    yield source
 
 
 def from_loadmat(data: Any) -> MatFile:
@@ -330,4 +391,4 @@ def from_loadmat(data: Any) -> MatFile:
     from matlens.formats.memory import LoadmatReader
 
     variables = data if isinstance(data, Mapping) and kind_of(data) == "struct" else {"value": data}
-    return MatFile(OpenedFile(LoadmatReader(variables), "<loadmat>", None, 0, np.zeros(0)))
+    return MatFile(OpenedFile(LoadmatReader(variables), "<loadmat>", None, 0, np.zeros(0)), data=data)

@@ -28,6 +28,10 @@ class OpenedFile:
         self.size = size
         self._buffer = buffer
 
+    def content(self) -> bytes:
+        """All bytes of the file."""
+        return bytes(self._buffer)
+
     def release(self) -> None:
         """Give the memory of pages that were read back to the system, which reads them again where need be."""
         if isinstance(self._buffer, mmap.mmap) and self.size >= LARGE and hasattr(mmap, "MADV_DONTNEED"):
