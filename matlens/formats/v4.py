@@ -187,7 +187,9 @@ class Mat4Reader(WholeArrays):
             elif not as_stored and not headers.is_complex[i]:
                 values = values.astype(np.float64)
             parts.append(values)
-        return np.concatenate(parts), counts_to_offsets([len(part) for part in parts])
+        # A single one may be a view of the file.
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return values, counts_to_offsets([len(part) for part in parts])
 
     def _codes(self, values: NDArray[Any], offset: int) -> NDArray[np.uint16]:
         if len(values) and not ((values >= 0) & (values < 65536)).all():

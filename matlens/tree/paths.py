@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -79,6 +79,15 @@ class Selection:
             stride *= size
         return linear if self.above is None else self.above.linear[linear]
 
+    def inside(self, outer: Selection | None) -> Selection:
+        """The same subscripts of what `outer` has picked."""
+        if outer is None:
+            return self
+        if outer.above is not None or not len(self.axes) == len(outer.axes) == len(outer.dims):
+            return replace(self, above=outer)
+        axes = tuple(_picked(all_of, some) for all_of, some in zip(outer.axes, self.axes, strict=True))
+        return replace(self, axes=axes, sizes=outer.sizes)
+
     def places(self, dims: tuple[int, ...]) -> tuple[tuple[NDArray[np.intp], ...], bool]:
         """Positions along every dimension of an array of `dims`, to index it with.
 
@@ -87,6 +96,14 @@ class Selection:
         if self.above is None and len(self.axes) == len(dims):
             return tuple(map(_listed, self.axes)), True
         return np.unravel_index(self.linear, dims, order="F"), False
+
+
+def _picked(outer: range, inner: range) -> range:
+    """The positions of `outer` whose places are `inner`."""
+    if not inner:
+        return inner
+    step = outer.step * inner.step
+    return range(outer[inner[0]], outer[inner[0]] + step * len(inner), step)
 
 
 def _listed(chosen: range) -> Int64s:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.errors import TypeMismatch
+from matlens.errors import LimitExceeded, TypeMismatch
 from matlens.formats.dtypes import target_dtype
 from matlens.formats.ragged import decode_rows
 from matlens.tree.nodes.node import Node
@@ -153,6 +153,14 @@ class SparseNode(Node):
     """A sparse matrix: `value` is a `scipy.sparse.csc_array`."""
 
     kind = "sparse"
+
+    def _as_array(self) -> Any:
+        value, limits = self.value, self._owner._reader.limits
+        nbytes = self.numel * value.dtype.itemsize
+        if nbytes > limits.memory:
+            with self._guarded():
+                raise LimitExceeded.of(limits, "memory", f"{nbytes} bytes in its full form")
+        return value.toarray(order="F")
 
     def _value(self) -> Any:
         return self._pick(sparse_arrays(self._owner._reader, self._headers)[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -206,17 +205,19 @@ class Node(Columnar):
 
     def _selected(self) -> Any:
         """The picked numbers or code units of an array, as stored, from the part of it that holds them."""
-        chosen, headers, reader = self._selection, self._headers, self._owner._reader
+        headers, reader = self._headers, self._owner._reader
+        assert self._selection is not None
         dims = headers.shape(0)
-        if chosen is None or not self.numel or headers.numel[0] < LARGE:
-            return self._pick(number_arrays(reader, headers, as_stored=True)[0])
-        places, is_grid = chosen.places(dims)
-        spans = [(int(each.min()), int(each.max()) + 1) for each in places]
-        axis = min(range(len(dims)), key=lambda k: (spans[k][1] - spans[k][0]) / dims[k])
-        part = reader.window(headers, axis, *spans[axis])
+        places, is_grid = self._selection.places(dims)
+        part, axis, start = None, 0, 0
+        if self.numel and headers.numel[0] >= LARGE:
+            spans = [(int(each.min()), int(each.max()) + 1) for each in places]
+            axis = min(range(len(dims)), key=lambda k: (spans[k][1] - spans[k][0]) / dims[k])
+            start, stop = spans[axis]
+            part = reader.window(headers, axis, start, stop)
         if part is None:
-            return self._pick(number_arrays(reader, headers, as_stored=True)[0])
-        inside = [each - spans[axis][0] if k == axis else each for k, each in enumerate(places)]
+            part, start = number_arrays(reader, headers, as_stored=True)[0], 0
+        inside = [each - start if k == axis else each for k, each in enumerate(places)]
         return part[np.ix_(*inside) if is_grid else tuple(inside)].reshape(self.dims, order="F")
 
     def to_python(self) -> Any:
@@ -336,15 +337,13 @@ class Node(Columnar):
         return self._narrow(self._select(step))
 
     def _narrow(self, chosen: Selection) -> Node:
-        if self._selection is not None:
-            chosen = replace(chosen, above=self._selection)
         return type(self)(
             self._owner,
             self._headers,
             self.name,
             self.path + chosen.matlab,
             self.python_path + chosen.python,
-            chosen,
+            chosen.inside(self._selection),
             self._whole,
         )
 
