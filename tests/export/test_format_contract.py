@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,11 +21,13 @@ import scipy.io
 
 import matlens
 from matlens.errors import OutputExists, UnfitFormat
+from matlens.export import registry, writers
 from matlens.export.format import BoxesFormat, Format
 from matlens.export.images import BoxesByImage
 from matlens.export.item import Item
 from matlens.export.options import ExportOptions
 from matlens.export.registry import boxes_formats, find_format, value_formats, write_stream
+from tests.support import FIXTURES
 
 MATRIX = np.arange(12.0).reshape(4, 3) / 8
 
@@ -76,6 +80,39 @@ def test_names_and_suffixes_tell_formats_apart() -> None:
             assert find_format(None, found.name, known) is found
     suffixes = [suffix for found in value_formats() for suffix in found.suffixes]
     assert len(suffixes) == len(set(suffixes))
+
+
+NEW = """
+from matlens.export.format import Format
+
+
+class Lines(Format):
+    def stream(self, item, file, options):
+        for batch in item.batches():
+            for row in batch.to_pylist():
+                file.write(f"{row}\\n".encode())
+        return []
+
+
+FORMATS = (Lines("lines", (".lines",), "Python's own notation"),)
+"""
+
+
+def test_a_new_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lines_of_python.py").write_text(NEW)
+    monkeypatch.setattr(writers, "__path__", [*writers.__path__, str(tmp_path)])
+    registry._formats.cache_clear()
+    try:
+        (written,) = matlens.convert(FIXTURES / "annotations_v7.mat", tmp_path / "a.lines")
+        lines = (tmp_path / "a.lines").read_text().splitlines()
+        assert written.format.name == "lines" and ast.literal_eval(lines[2])["image"] == "00003.jpg"
+        assert len(lines) == 70
+        assert "lines" in [found.name for found in boxes_formats()]
+        with pytest.raises(OutputExists):
+            matlens.convert(FIXTURES / "annotations_v7.mat", tmp_path / "a.lines")
+    finally:
+        registry._formats.cache_clear()
+        sys.modules.pop("matlens.export.writers.lines_of_python", None)
 
 
 @pytest.fixture
