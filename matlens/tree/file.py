@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from types import TracebackType
@@ -120,21 +120,15 @@ class MatFile(Mapping[str, Node]):
 
     def _variable_nodes(self) -> dict[str, Node]:
         if self._nodes is None:
-            self._nodes = {}
+            nodes: dict[str, Node] = {}
             for variable in self._reader.variables():
-                name = self._free_name(variable.name)
+                name = _free_name(variable.name, nodes)
                 path = name if field_suffix(name) == f".{name}" else python_field(name)
-                self._nodes[name] = make_node(self, variable.headers, (name, path, f"file{python_field(name)}"))
+                nodes[name] = make_node(self, variable.headers, (name, path, f"file{python_field(name)}"))
                 self._variables[name] = variable
+            # Other threads see all of them or none.
+            self._nodes = nodes
         return self._nodes
-
-    def _free_name(self, name: str) -> str:
-        """A name that no variable has yet: files may hold several of the same name."""
-        count, free = 1, name
-        while self._nodes and free in self._nodes:
-            count += 1
-            free = f"{name}#{count}"
-        return free
 
     def _variable(self, name: str) -> Variable:
         """What the file's directory says of a variable: its position, compression, stored size."""
@@ -392,3 +386,12 @@ def from_loadmat(data: Any) -> MatFile:
 
     variables = data if isinstance(data, Mapping) and kind_of(data) == "struct" else {"value": data}
     return MatFile(OpenedFile(LoadmatReader(variables), "<loadmat>", None, 0, np.zeros(0)), data=data)
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    """A name that no variable has yet: files may hold several of the same name."""
+    count, free = 1, name
+    while free in taken:
+        count += 1
+        free = f"{name}#{count}"
+    return free
