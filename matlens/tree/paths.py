@@ -48,23 +48,52 @@ class Index:
     text: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Selection:
-    """Elements picked by subscripts, and their dims.
+    """Elements picked by subscripts out of an array of dims `whole`.
 
     `axes` holds the 0-based positions along each dimension, of which the last stands for all that the subscripts
-    fold together; `above` is set where the elements were picked out of others that had been picked. `matlab` and
-    `python` are the subscripts as text, in either form.
+    fold together, and `singles` which of them are numbers. `above` is set where the array had been picked itself.
     """
 
-    dims: tuple[int, ...]
-    is_scalar: bool
-    matlab: str
-    python: str
+    whole: tuple[int, ...]
     axes: tuple[range, ...]
+    singles: tuple[bool, ...]
     sizes: tuple[int, ...]
+    dims: tuple[int, ...]
     limits: Limits
     above: Selection | None = None
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether all subscripts are numbers."""
+        return all(self.singles)
+
+    @property
+    def matlab(self) -> str:
+        """The subscripts in MATLAB's form."""
+        texts = [
+            # A colon alone gives a column.
+            _axis_text(chosen, size, 1, single=single, colon=len(self.axes) > 1 or self.dims[1] == 1)
+            for chosen, size, single in zip(self.axes, self.sizes, self.singles, strict=True)
+        ]
+        return f"({','.join(texts)})"
+
+    @property
+    def python(self) -> str:
+        """The subscripts in Python's form, or MATLAB's in a call where Python has none."""
+        axes, sizes = self.axes, self.sizes
+        if self.is_scalar and (len(axes) != len(self.whole) and not is_vector(self.whole)):
+            position, sizes = self.linear[0], self.whole
+            axes = tuple(range(int(k), int(k) + 1) for k in np.unravel_index(position, sizes, order="F"))
+        is_turned = self.whole[0] == 1 != self.dims[0]
+        if len(axes) != len(self.whole) and (len(axes) > 1 or not is_vector(self.whole) or is_turned):
+            return f".at({self.matlab!r})"
+        texts = [
+            _axis_text(chosen, size, 0, single=self.is_scalar or single)
+            for chosen, size, single in zip(axes, sizes, self.singles + (True,) * len(axes), strict=False)
+        ]
+        return f"[{', '.join(texts)}]"
 
     @cached_property
     def linear(self) -> Int64s:
@@ -251,14 +280,14 @@ def _range(parts: Sequence[str], size: int, base: int) -> range:
     return range(start, stop + (1 if step > 0 else -1), step)
 
 
-def _axis_text(chosen: range, size: int, base: int, *, single: bool) -> str:
+def _axis_text(chosen: range, size: int, base: int, *, single: bool, colon: bool = True) -> str:
     """The subscript that picks `chosen`, counted from `base`."""
     if single:
         return str(chosen[0] + base)
     if not chosen:
         return "1:0" if base else "0:0"
     first, last, step = chosen[0], chosen[-1], chosen.step if len(chosen) > 1 else 1
-    if (first, last, step) == (0, size - 1, 1):
+    if (first, last, step) == (0, size - 1, 1) and colon:
         return ":"
     if base:
         return f"{first + 1}:{last + 1}" if step == 1 else f"{first + 1}:{step}:{last + 1}"
@@ -293,20 +322,11 @@ def select(index: Index, dims: tuple[int, ...], limits: Limits | None = None) ->
         if len(parts) > len(dims):
             raise PathError(f"{len(parts)} subscripts for {len(dims)} dimensions")
         parts += [":"] * (len(dims) - len(parts))
-    count = len(parts)
-    dims += (1,) * (count - len(dims))
-    sizes = (*dims[: count - 1], math.prod(dims[count - 1 :]))
-    picked = [_subscript(text, size, base) for text, size in zip(parts, sizes, strict=True)]
-    matlab, python = (
-        [_axis_text(chosen, size, k, single=single) for (chosen, single), size in zip(picked, sizes, strict=True)]
-        for k in (1, 0)
-    )
-    axes = tuple(chosen for chosen, _ in picked)
-    is_scalar = all(single for _, single in picked)
+    count, padded = len(parts), dims + (1,) * (len(parts) - len(dims))
+    sizes = (*padded[: count - 1], math.prod(padded[count - 1 :]))
+    axes, singles = zip(*(_subscript(text, size, base) for text, size in zip(parts, sizes, strict=True)), strict=True)
     shape = _picked_dims(axes, dims, as_column=base == 1 and parts[0].strip() == ":")
-    return Selection(
-        shape, is_scalar, f"({','.join(matlab)})", f"[{', '.join(python)}]", axes, sizes, limits or Limits()
-    )
+    return Selection(dims, axes, singles, sizes, shape, limits or Limits())
 
 
 def _picked_dims(axes: tuple[range, ...], dims: tuple[int, ...], *, as_column: bool) -> tuple[int, ...]:

@@ -85,9 +85,14 @@ class NodeContract:
 
     def test_paths_lead_back(self, file: matlens.MatFile, node: Node) -> None:
         for each in (node, *node.children(0, 10)):
-            for found in (file.at(each.path), eval(each.python_path, {"file": file})):
-                assert (type(found), found.path, found.dims) == (type(each), each.path, each.dims)
-            assert file.at(each.python_path.removeprefix("file")).path == each.path
+            found, evaluated = file.at(each.path), eval(each.python_path, {"file": file})
+            assert found.path == each.path
+            for again in (found, evaluated):
+                assert (type(again), again.dims) == (type(each), each.dims)
+                if each.kind != "opaque":
+                    assert_same(again.to_numpy(), each.to_numpy())
+            if ".at(" not in each.python_path:
+                assert file.at(each.python_path.removeprefix("file")).path == evaluated.path
         for child in node.children(0, 10):
             if child.path.startswith(node.path):
                 assert node.at(child.path.removeprefix(node.path)).path == child.path

@@ -298,14 +298,19 @@ class Node(Columnar):
 
     def __getitem__(self, key: Any) -> Node:
         """A field by its name, or elements by 0-based position, slice or tuple of them."""
-        with self._guarded():
-            if isinstance(key, str):
-                return self._field(key)
-            parts = key if isinstance(key, tuple) else (key,)
-            if ... in parts:
-                at = parts.index(...)
-                parts = (*parts[:at], *[slice(None)] * (self.ndim - len(parts) + 1), *parts[at + 1 :])
-            return self._index(Index("[", ",".join(map(index_text, parts))))
+        try:
+            return self._field(key) if isinstance(key, str) else self._elements_at(key)
+        except MatlensError:
+            # Entered only here, for indexing is often a loop.
+            with self._guarded():
+                raise
+
+    def _elements_at(self, key: Any) -> Node:
+        parts = key if isinstance(key, tuple) else (key,)
+        if ... in parts:
+            at = parts.index(...)
+            parts = (*parts[:at], *[slice(None)] * (self.ndim - len(parts) + 1), *parts[at + 1 :])
+        return self._index(Index("[", ",".join(map(index_text, parts))))
 
     def at(self, path: str) -> Node:
         """The node at a path that begins here, such as ``(3).bbox_x1`` or ``[2]["bbox_x1"]``.
