@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,22 @@ def test_filters_and_byte_orders(tmp_path: Path, options: Any, dtype: str) -> No
     else:
         path = write_v73(tmp_path / "x.mat", "x", values, chunks=(5, 5), **options)
     with matlens.open(path) as file:
+        np.testing.assert_array_equal(file["x"].value, values.T)
+
+
+@pytest.mark.parametrize("order", ["".join(order) for n in (2, 3) for order in permutations("dfs", n)])
+def test_filters_in_any_order(order: str, tmp_path: Path) -> None:
+    values = np.arange(221, dtype="f4").reshape(13, 17)
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_chunk((5, 5))
+    for letter in order:
+        add = {"d": lambda: creation.set_deflate(5), "f": creation.set_fletcher32, "s": creation.set_shuffle}
+        add[letter]()
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        kind = h5py.h5t.py_create(values.dtype)
+        made = h5py.h5d.create(file.id, b"x", kind, h5py.h5s.create_simple(values.shape), dcpl=creation)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    with matlens.open(tmp_path / "x.h5") as file:
         np.testing.assert_array_equal(file["x"].value, values.T)
 
 

@@ -24,18 +24,7 @@ from matlens.limits import Limits
 
 __all__ = ["Chunks", "read_chunks", "read_filters", "read_values", "read_window"]
 
-_ORDERS = (
-    (),
-    (DEFLATE,),
-    (SHUFFLE,),
-    (FLETCHER32,),
-    (SHUFFLE, DEFLATE),
-    (DEFLATE, FLETCHER32),
-    (SHUFFLE, FLETCHER32),
-    (SHUFFLE, DEFLATE, FLETCHER32),
-    (FLETCHER32, DEFLATE),
-    (FLETCHER32, SHUFFLE, DEFLATE),
-)
+_KNOWN = {DEFLATE, SHUFFLE, FLETCHER32}
 MAX_PARTS = 64
 """Chunks are shared out to threads in no more parts than this."""
 
@@ -72,16 +61,16 @@ def read_chunks(source: Bytes, base: int, found: ObjectHeader, limits: Limits) -
     UnsafeFile
         If the chunks went through a filter other than MATLAB's.
     """
-    if found.dataspace is None or found.datatype is None or found.chunks is None:
+    if found.dims is None or found.datatype is None or found.chunks is None:
         raise CorruptFile("no chunks are described", offset=found.position)
-    dims, itemsize = found.dataspace.dims, found.datatype.itemsize
+    dims, itemsize = found.dims, found.datatype.itemsize
     tree, sizes = found.chunks
     shape = sizes[:-1]
     if len(sizes) != len(dims) + 1 or not dims or not all(sizes) or sizes[-1] != itemsize:
         text = f"chunks {shape} of items of {sizes[-1:]} bytes for dims {dims} of items of {itemsize}"
         raise CorruptFile(text, offset=found.position)
     filters = tuple(number for number, _ in read_filters(source, found.filters))
-    if filters not in _ORDERS:
+    if len(_KNOWN.intersection(filters)) < len(filters):
         names = ", ".join(FILTER_NAMES.get(number, f"filter {number}") for number in filters)
         text = f"values went through {names}; deflate, shuffle and fletcher32 are read"
         raise UnsafeFile(text, offset=found.position)
@@ -261,9 +250,11 @@ def _decoded(data: Any, filters: list[int], size: int, itemsize: int) -> Any:
             if len(data) < 4 or fletcher32(data[:-4]) != int.from_bytes(data[-4:], "little"):
                 raise CorruptFile("a chunk does not have its checksum")
             data = data[:-4]
-        elif len(data) == size:
-            planes = np.frombuffer(data, np.uint8).reshape(itemsize, -1)
-            data = np.ascontiguousarray(planes.T).data.cast("B")
+        else:
+            # What is left after whole items, such as a part of a checksum, was not shuffled.
+            raw, whole = np.frombuffer(data, np.uint8), len(data) // itemsize * itemsize
+            items = np.ascontiguousarray(raw[:whole].reshape(itemsize, -1).T).ravel()
+            data = (items if whole == len(raw) else np.concatenate([items, raw[whole:]])).data
     if len(data) != size:
         raise CorruptFile(f"a chunk holds {len(data)} bytes, {size} expected")
     return data

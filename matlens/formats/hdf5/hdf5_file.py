@@ -16,11 +16,36 @@ from matlens.formats.recent import Recent
 from matlens.formats.sniff import HDF5_SIGNATURE, find_hdf5
 from matlens.limits import Limits
 
-__all__ = ["LINK_REFUSED", "H5File"]
+__all__ = ["LINK_REFUSED", "H5File", "cut_off", "read_superblock"]
 
 _KEPT = 4096
 """Objects that are remembered: whoever asks for one asks for its values next."""
 LINK_REFUSED = "a soft or external link is stored instead of a value, and links are not followed"
+
+
+def read_superblock(buffer: Any) -> tuple[int, int, int]:
+    """Where the HDF5 file begins in the buffer, the address of its root group, and the size that it declares.
+
+    Raises
+    ------
+    CorruptFile, UnsupportedValue
+    """
+    base = find_hdf5(buffer)
+    if base is None:
+        raise CorruptFile("no HDF5 signature")
+    version, offset_size, length_size = layout.SUPERBLOCK.one(buffer, base + len(HDF5_SIGNATURE))
+    if version not in layout.SUPERBLOCK_TABLE:
+        raise UnsupportedValue(f"a superblock of version {version}, which only engine='reference' reads")
+    if (offset_size, length_size) != (ADDRESS_SIZE, ADDRESS_SIZE):
+        raise UnsupportedValue(f"addresses of {offset_size} bytes, which only engine='reference' reads")
+    size, root = layout.SUPERBLOCK_ADDRESSES.one(buffer, base + layout.SUPERBLOCK_TABLE[version])
+    return base, root, size
+
+
+def cut_off(size: int, declared: int) -> list[MatlensError]:
+    """The error of a file that is smaller than it declares to be, if it is."""
+    text = f"file ends after {size} bytes, {declared} declared"
+    return [CorruptFile(text, offset=size)] if size < declared < 1 << 63 else []
 
 
 class H5File:
@@ -43,29 +68,10 @@ class H5File:
 
     def __init__(self, buffer: Any, wanted: Wanted, limits: Limits) -> None:
         self.buffer, self.source, self.wanted, self.limits = buffer, Bytes(buffer), wanted, limits
-        base = find_hdf5(buffer)
-        if base is None:
-            raise CorruptFile("no HDF5 signature")
-        self.base = base
-        self.problems: list[MatlensError] = []
+        self.base, self.root, declared = read_superblock(buffer)
+        self.problems = cut_off(len(buffer), declared)
         self._objects: Recent[int, ParsedObject] = Recent(self._read, _KEPT)
         self._links: Recent[int, dict[bytes, int]] = Recent(self._read_links, _KEPT)
-        self.root, size = self._superblock(), len(buffer)
-        if size < self.declared_size < 1 << 63:
-            self.problems.append(
-                CorruptFile(f"file ends after {size} bytes, {self.declared_size} declared", offset=size)
-            )
-
-    def _superblock(self) -> int:
-        """Address of the root group."""
-        version, offset_size, length_size = layout.SUPERBLOCK.one(self.buffer, self.base + len(HDF5_SIGNATURE))
-        if version > 1:
-            raise UnsupportedValue(f"a superblock of version {version}, which only engine='reference' reads")
-        if (offset_size, length_size) != (ADDRESS_SIZE, ADDRESS_SIZE):
-            raise UnsupportedValue(f"addresses of {offset_size} bytes, which only engine='reference' reads")
-        start = self.base + layout.SUPERBLOCK_TABLE[version]
-        self.declared_size, root = layout.SUPERBLOCK_ADDRESSES.one(self.buffer, start)
-        return int(root)
 
     def close(self) -> None:
         self.buffer, self.source = b"", Bytes(b"")

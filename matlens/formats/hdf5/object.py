@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Container
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,21 @@ from matlens.formats.records import Int64s
 if TYPE_CHECKING:
     from matlens.formats.hdf5.hdf5_file import H5File
 
-__all__ = ["REFERENCES", "SHOWN", "H5Object", "ParsedObject", "number_type"]
+__all__ = ["REFERENCES", "SHOWN", "H5Object", "ParsedObject", "Stored", "number_type"]
 
 REFERENCES = np.dtype("<u8")
 """Type of references, which are addresses."""
 SHOWN = 20
 """Values of an attribute that are shown."""
+
+
+class Stored(NamedTuple):
+    """Layout, bytes in the file, dims of chunks, and numbers and parameters of the filters that values went through."""
+
+    layout: str
+    nbytes: int | None = None
+    chunk: tuple[int, ...] | None = None
+    filters: Sequence[tuple[int, tuple[int, ...]]] = ()
 
 
 class H5Object(ABC):
@@ -98,34 +107,23 @@ class H5Object(ABC):
 
     # --- storage -------------------------------------------------------------------
 
-    layout_name: str
-    """``"compact"``, ``"contiguous"`` or ``"chunked"``; ``"group"`` of a group."""
-
     @abstractmethod
-    def filters(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Numbers and parameters of the filters that values went through."""
-
-    @abstractmethod
-    def chunk(self) -> tuple[int, ...] | None:
-        """Dims of the chunks, None without."""
-
-    @abstractmethod
-    def stored_bytes(self) -> int | None:
-        """Bytes that the values take in the file; None of a group."""
+    def stored(self) -> Stored:
+        """How the values are stored."""
 
     def describe(self, hidden: Container[bytes]) -> dict[str, Any]:
         """How it is stored, for people, with attributes but the `hidden` ones."""
-        attributes = self.shown_attributes(hidden)
+        attributes, stored = self.shown_attributes(hidden), self.stored()
         if self.is_group:
-            return {"layout": self.layout_name, "attributes": attributes}
-        dtype, chunk = self.dtype, self.chunk()
+            return {"layout": stored.layout, "attributes": attributes}
+        dtype = self.dtype
         kind = f"complex {dtype['real']}" if dtype.names else "reference" if self.is_reference else str(dtype)
         return {
             "type": kind,
-            "layout": self.layout_name,
-            **({"chunk": list(chunk)} if chunk else {}),
-            "filters": [_filter_text(*each) for each in self.filters()],
-            "bytes": self.stored_bytes(),
+            "layout": stored.layout,
+            **({"chunk": list(stored.chunk)} if stored.chunk else {}),
+            "filters": [_filter_text(*each) for each in stored.filters],
+            "bytes": stored.nbytes,
             "attributes": attributes,
         }
 
@@ -164,7 +162,7 @@ class ParsedObject(H5Object):
     def __init__(self, file: H5File, address: int, header: ObjectHeader) -> None:
         self._file, self.address, self.header = file, address, header
         self.is_group = header.is_group
-        self.shape = header.dataspace.dims if header.dataspace is not None else ()
+        self.shape = header.dims or ()
         self.nbytes = max(header.data_size, 0)
         kind = header.datatype
         self.is_reference = kind is not None and kind.cls == REFERENCE and kind.size == REFERENCES.itemsize
@@ -193,7 +191,7 @@ class ParsedObject(H5Object):
         if stored is None:
             return None
         kind = stored.datatype
-        if kind.cls != FIXED or kind.size > min(stored.room, 8) or stored.dataspace.numel != 1:
+        if kind.cls != FIXED or kind.size > min(stored.room, 8) or stored.numel != 1:
             raise CorruptFile(f"attribute {_text(name)} is not an integer", offset=stored.data)
         raw = bytes(self._file.buffer[stored.data : stored.data + kind.size])
         return int.from_bytes(
@@ -204,13 +202,13 @@ class ParsedObject(H5Object):
         stored = self._stored(name)
         if stored is None:
             return None
-        kind, count, data = stored.datatype, stored.dataspace.numel, stored.data
+        kind, count, data = stored.datatype, stored.numel, stored.data
         if kind.cls == REFERENCE and kind.size == REFERENCES.itemsize and stored.room >= kind.size:
             (address,) = layout.ADDRESS.one(self._file.buffer, data)
             listed = self._file.object(address).header
-            if listed.dataspace is None or listed.datatype is None:
+            if listed.dims is None or listed.datatype is None:
                 raise CorruptFile("a list of names is missing", offset=listed.position)
-            kind, count, data = listed.datatype, listed.dataspace.numel, listed.data
+            kind, count, data = listed.datatype, math.prod(listed.dims), listed.data
         elif layout.SEQUENCE.size * count > stored.room:
             raise CorruptFile(f"{count} names in {stored.room} bytes", offset=data)
         if kind.cls != VLEN or kind.size != layout.SEQUENCE.size:
@@ -227,7 +225,7 @@ class ParsedObject(H5Object):
 
     def _shown(self, name: bytes, stored: Attribute) -> Any:
         """The value of an attribute as text, a number, or a list of these."""
-        buffer, kind, count = self._file.buffer, stored.datatype, min(stored.dataspace.numel, SHOWN)
+        buffer, kind, count = self._file.buffer, stored.datatype, min(stored.numel, SHOWN)
         if kind.itemsize * count > stored.room:
             raise CorruptFile(f"attribute {_text(name)} is cut off", offset=stored.data)
         if kind.cls == VLEN and kind.size == layout.SEQUENCE.size:
@@ -238,8 +236,8 @@ class ParsedObject(H5Object):
         elif kind.cls in (FIXED, FLOAT):
             items = np.frombuffer(buffer, number_type(kind), count, stored.data).tolist()
         else:
-            return f"{stored.dataspace.numel} values"
-        return items[0] if stored.dataspace.numel == 1 else items
+            return f"{stored.numel} values"
+        return items[0] if stored.numel == 1 else items
 
     # --- members and values --------------------------------------------------------
 
@@ -256,16 +254,14 @@ class ParsedObject(H5Object):
 
     def values(self) -> NDArray[Any]:
         dtype, header = self.dtype, self.header
-        if header.dataspace is None:
-            raise CorruptFile("values are expected", offset=header.position)
-        numel = header.dataspace.numel
+        numel = math.prod(self.shape)
         if numel == 0:
             return np.zeros(self.shape, dtype)
         if header.layout == CHUNKED:
             return read_values(self._file.source, [self.chunks()], dtype)[0].reshape(self.shape)
         if header.data >= 0:
             return np.frombuffer(self._file.buffer, dtype, numel, header.data).reshape(self.shape)
-        check_stored(self._file.limits, math.prod(self.shape) * dtype.itemsize, 0)
+        check_stored(self._file.limits, numel * dtype.itemsize, 0)
         fill = header.fill if len(header.fill) == dtype.itemsize else bytes(dtype.itemsize)
         return np.full(self.shape, np.frombuffer(fill, dtype)[0])
 
@@ -279,23 +275,20 @@ class ParsedObject(H5Object):
 
     # --- storage -------------------------------------------------------------------
 
-    @property
-    def layout_name(self) -> str:  # type: ignore[override]
-        return "group" if self.header.layout is None else layout.LAYOUT_NAMES[self.header.layout]
-
     def chunks(self) -> Chunks:
         return read_chunks(self._file.source, self._file.base, self.header, self._file.limits)
 
-    def filters(self) -> list[tuple[int, tuple[int, ...]]]:
-        return read_filters(self._file.source, self.header.filters)
-
-    def chunk(self) -> tuple[int, ...] | None:
-        return self.chunks().shape if self.header.layout == CHUNKED else None
-
-    def stored_bytes(self) -> int | None:
-        if self.is_group:
-            return None
-        return int(self.chunks().nbytes.sum()) if self.header.layout == CHUNKED else self.header.data_size
+    def stored(self) -> Stored:
+        header = self.header
+        if header.layout is None:
+            return Stored("group")
+        chunks = self.chunks() if header.layout == CHUNKED else None
+        return Stored(
+            layout.LAYOUT_NAMES[header.layout],
+            header.data_size if chunks is None else int(chunks.nbytes.sum()),
+            None if chunks is None else chunks.shape,
+            read_filters(self._file.source, header.filters),
+        )
 
 
 def _text(raw: bytes) -> str:

@@ -6,6 +6,7 @@ Layout after The HDF Group, *HDF5 File Format Specification Version 3.0*, IV.A.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile, UnsupportedValue
@@ -13,7 +14,7 @@ from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.layout import CHUNKED, COMPACT, COMPOUND, CONTIGUOUS, FIXED, FLOAT, SOFT_LINK, UNDEFINED
 from matlens.limits import Limits
 
-__all__ = ["Attribute", "Dataspace", "Datatype", "ObjectHeader", "read_object"]
+__all__ = ["Attribute", "Datatype", "ObjectHeader", "read_object"]
 
 _OTHER_FORM = "which only engine='reference' reads"
 
@@ -31,32 +32,27 @@ class Datatype(NamedTuple):
         return self.size * (1 + self.is_complex)
 
 
-class Dataspace(NamedTuple):
-    """Dims in HDF5's order."""
+class Attribute(NamedTuple):
+    """Where the value of an attribute stands."""
 
+    datatype: Datatype
     dims: tuple[int, ...]
+    data: int
+    room: int
 
     @property
     def numel(self) -> int:
         return math.prod(self.dims)
 
 
-class Attribute(NamedTuple):
-    """Where the value of an attribute stands."""
-
-    datatype: Datatype
-    dataspace: Dataspace
-    data: int
-    room: int
-
-
+@dataclass(slots=True, eq=False)
 class ObjectHeader:
     """What the header of an object says. Positions count from the start of the file.
 
     Attributes
     ----------
-    dataspace, datatype : Dataspace, Datatype or None
-        Of a data set. Where the type is not read, `unread_type` is the error that says so.
+    dims, datatype : tuple of int, Datatype or None
+        Of a data set, the dims in HDF5's order. Where the type is not read, `unread_type` is the error that says so.
     layout : int or None
         `COMPACT`, `CONTIGUOUS` or `CHUNKED`.
     data, data_size : int
@@ -75,34 +71,19 @@ class ObjectHeader:
         Those of a type that is not read have the error that says so in place of a value.
     """
 
-    __slots__ = (
-        "attributes",
-        "chunks",
-        "data",
-        "data_size",
-        "dataspace",
-        "datatype",
-        "fill",
-        "filters",
-        "group",
-        "layout",
-        "links",
-        "position",
-        "unread_type",
-    )
-
-    def __init__(self, position: int) -> None:
-        self.position = position
-        self.dataspace: Dataspace | None = None
-        self.datatype: Datatype | None = None
-        self.unread_type: UnsupportedValue | None = None
-        self.layout: int | None = None
-        self.data, self.data_size, self.filters = -1, 0, -1
-        self.chunks: tuple[int, tuple[int, ...]] | None = None
-        self.fill = b""
-        self.group: tuple[int, int] | None = None
-        self.links: dict[bytes, int] | None = None
-        self.attributes: dict[bytes, Attribute | UnsupportedValue] = {}
+    position: int
+    dims: tuple[int, ...] | None = None
+    datatype: Datatype | None = None
+    unread_type: UnsupportedValue | None = None
+    layout: int | None = None
+    data: int = UNDEFINED
+    data_size: int = 0
+    chunks: tuple[int, tuple[int, ...]] | None = None
+    filters: int = UNDEFINED
+    fill: bytes = b""
+    group: tuple[int, int] | None = None
+    links: dict[bytes, int] | None = None
+    attributes: dict[bytes, Attribute | UnsupportedValue] = field(default_factory=dict)
 
     @property
     def is_group(self) -> bool:
@@ -184,7 +165,7 @@ class _Parser:
         if flags & layout.SHARED:
             raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
         if kind == layout.DATASPACE:
-            found.dataspace = self._dataspace(body, size)
+            found.dims = self._dims(body, size)
         elif kind == layout.DATATYPE:
             self._values_type(body, size)
         elif kind == layout.LAYOUT:
@@ -208,19 +189,19 @@ class _Parser:
         else:
             raise UnsupportedValue(f"a header message of type {kind}, {_OTHER_FORM}")
 
-    def _dataspace(self, body: int, size: int) -> Dataspace:
+    def _dims(self, body: int, size: int) -> tuple[int, ...]:
         version, ndim, kind = layout.SPACE_HEAD.one(self._buffer, body)
         start = layout.SPACE_START.get(version, size)
         if ndim > layout.MAX_NDIM or start + 8 * ndim > size:
             raise CorruptFile(f"a data space of version {version} with {ndim} dimensions in {size} bytes")
         if version == 2 and kind == layout.NULL_SPACE:
             raise UnsupportedValue(f"a data space without elements, {_OTHER_FORM}")
-        dims = layout.DIMS[ndim].one(self._buffer, body + start)
+        dims: tuple[int, ...] = layout.DIMS[ndim].one(self._buffer, body + start)
         # Beside a dim of 0, others may be of any size.
         if max(math.prod(dims), *dims, 0) >= layout.MAX_NUMEL:
             text = f"dims {'x'.join(map(str, dims[::-1]))} are beyond any memory"
             raise LimitExceeded.of(self._limits, "memory", text)
-        return Dataspace(dims)
+        return dims
 
     def _values_type(self, body: int, size: int) -> None:
         try:
@@ -350,7 +331,7 @@ class _Parser:
         try:
             if version > 1 and flags & layout.SHARED_PARTS:
                 raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
-            parts = self._datatype(datatype, lengths[1]), self._dataspace(dataspace, lengths[2])
+            parts = self._datatype(datatype, lengths[1]), self._dims(dataspace, lengths[2])
             self._found.attributes[text] = Attribute(*parts, data, body + size - data)
         except UnsupportedValue as error:
             self._found.attributes[text] = error.at(offset=body)
@@ -362,11 +343,11 @@ class _Parser:
             return
         if found.layout is None:
             raise CorruptFile("neither a group nor a data set", offset=found.position)
-        if found.dataspace is None or (found.datatype is None and found.unread_type is None):
+        if found.dims is None or (found.datatype is None and found.unread_type is None):
             raise CorruptFile("a data set without dims or type", offset=found.position)
         if found.layout == CHUNKED or found.datatype is None:
             return
-        needed = found.dataspace.numel * found.datatype.itemsize
+        needed = math.prod(found.dims) * found.datatype.itemsize
         if found.data_size < 0:
             # Old layouts do not say it.
             found.data_size = needed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import math
-import struct
 from collections import OrderedDict
 from threading import Lock
 from typing import Any
@@ -14,9 +13,9 @@ import h5py
 import numpy as np
 from h5py import h5d, h5g, h5r, h5s, h5t
 
-from matlens.errors import CorruptFile, MatlensError, UnsafeFile
+from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.formats.bounds import check_stored
-from matlens.formats.hdf5.hdf5_file import LINK_REFUSED
+from matlens.formats.hdf5.hdf5_file import LINK_REFUSED, cut_off, read_superblock
 from matlens.formats.hdf5.layout import SOFT_LINK
 from matlens.formats.sniff import find_hdf5
 from matlens.limits import Limits
@@ -76,18 +75,16 @@ class Storage:
     def __init__(self, buffer: Any, path: str | None) -> None:
         self.buffer = buffer
         self.size = len(buffer)
-        base = find_hdf5(buffer)
-        if base is None:
-            raise CorruptFile("no HDF5 signature")
-        self.base = base
-        self.problems: list[MatlensError] = []
-        declared = _declared_size(buffer, self.base)
+        self.base = find_hdf5(buffer) or 0
+        try:
+            declared = read_superblock(buffer)[2]
+        except UnsupportedValue:
+            # Files of other forms do not say it in the same place.
+            declared = 0
         source: Any = path if path is not None else io.BytesIO(buffer)
-        self.is_cut_off = declared is not None and self.size < declared < self.size + (1 << 40)
-        if self.is_cut_off and declared is not None:
-            self.problems.append(
-                CorruptFile(f"file ends after {self.size} bytes, {declared} declared", offset=self.size)
-            )
+        self.problems = cut_off(self.size, declared)
+        self.is_cut_off = bool(self.problems) and declared < self.size + (1 << 40)
+        if self.is_cut_off:
             source = _CutOff(buffer, declared)
         try:
             self._file = h5py.File(source, "r", locking=False if isinstance(source, str) else None)
@@ -196,12 +193,3 @@ class AddressBook:
         except H5_ERRORS as error:
             return CorruptFile(f"reference leads to no object: {error}")
         return found if found is not None else CorruptFile("reference is null")
-
-
-def _declared_size(buffer: Any, base: int) -> int | None:
-    """File length by the superblock (version 0 or 1 of 8-byte addresses), None if unknown."""
-    head = bytes(buffer[base : base + 96])
-    if len(head) < 96 or head[8] > 1 or head[13] != 8:
-        return None
-    start = 24 if head[8] == 0 else 28
-    return int(struct.unpack_from("<Q", head, start + 16)[0])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsupportedValue
 from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.layout import FIXED, FLOAT, REFERENCE, SOFT_LINK
-from matlens.formats.hdf5.object import SHOWN, H5Object, number_type
+from matlens.formats.hdf5.object import SHOWN, H5Object, Stored, number_type
 from matlens.formats.hdf5.object_single import Datatype
 from matlens.formats.reference.libhdf5 import H5_ERRORS, AddressBook, Storage
 from matlens.limits import Limits
@@ -156,22 +156,14 @@ class LibraryObject(H5Object):
 
     # --- storage -------------------------------------------------------------------
 
-    @property
-    def layout_name(self) -> str:  # type: ignore[override]
+    def stored(self) -> Stored:
         if self.is_group:
-            return "group"
-        return _LAYOUTS.get(self._opened.get_create_plist().get_layout(), "unknown")
-
-    def filters(self) -> list[tuple[int, tuple[int, ...]]]:
+            return Stored("group")
         creation = self._opened.get_create_plist()
-        found = [creation.get_filter(k) for k in range(creation.get_nfilters())]
-        return [(code, values) for code, _, values, _ in found]
-
-    def chunk(self) -> tuple[int, ...] | None:
-        return self._opened.get_create_plist().get_chunk() if self.layout_name == "chunked" else None
-
-    def stored_bytes(self) -> int | None:
-        return None if self.is_group else self.nbytes
+        name = _LAYOUTS.get(creation.get_layout(), "unknown")
+        filters = [creation.get_filter(k) for k in range(creation.get_nfilters())]
+        chunk = creation.get_chunk() if name == "chunked" else None
+        return Stored(name, self.nbytes, chunk, [(code, values) for code, _, values, _ in filters])
 
 
 def _plain(value: Any) -> Any:

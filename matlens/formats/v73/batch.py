@@ -34,22 +34,8 @@ from matlens.formats.hdf5.object_batch import (
 )
 from matlens.formats.ragged import counts_to_offsets, gather_items, ragged_ranges
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
-from matlens.formats.v73.rules import (
-    ARRAY_OF_STRUCTS,
-    AS_STRUCT,
-    CLASS,
-    CLASSES,
-    DECODE,
-    DTYPES,
-    EMPTY,
-    FIELDS,
-    FUNCTION,
-    GLOBAL,
-    IS_EMPTY,
-    MAX_DIM,
-    PAIR,
-    SPARSE_ROWS,
-)
+from matlens.formats.v73 import rules
+from matlens.formats.v73.rules import ARRAY_OF_STRUCTS, AS_STRUCT, CLASSES, DTYPES, EMPTY, FUNCTION, MAX_DIM
 
 __all__ = ["DIRECT", "IN_CHUNKS", "OTHER_TYPE", "WANTED", "Batch"]
 
@@ -65,17 +51,8 @@ _NUMBERS = [int(cls) for cls in CLASS_DTYPES]
 KEPT = 4
 """Batches whose members are remembered."""
 _LOGICAL, _STRUCT = _CODES[b"logical"], _CODES[b"struct"]
-WANTED = Wanted(
-    {
-        CLASS: word(list(CLASSES)),
-        IS_EMPTY: FLAG,
-        GLOBAL: PRESENCE,
-        FIELDS: NAMES,
-        DECODE: integer(4),
-        SPARSE_ROWS: integer(8),
-    },
-    PAIR,
-)
+_KINDS = {rules.CLASS: word(list(CLASSES)), rules.FIELDS: NAMES, rules.IS_EMPTY: FLAG, rules.GLOBAL: PRESENCE}
+WANTED = Wanted(_KINDS | {rules.DECODE: integer(4), rules.SPARSE_ROWS: integer(8)}, rules.PAIR)
 """The attributes of objects that are read in batches."""
 
 
@@ -109,8 +86,8 @@ class Batch:
             index = np.arange(start, min(start + BLOCK, len(elements)))
             objects = self._objects(elements.positions[index])
             if elements.segment == AS_STRUCT:
-                objects.attributes[CLASS][:], objects.attributes[DECODE][:] = _STRUCT, ABSENT
-            headers.is_global[index] = objects.attributes[GLOBAL] != ABSENT
+                objects.attributes[rules.CLASS][:], objects.attributes[rules.DECODE][:] = _STRUCT, ABSENT
+            headers.is_global[index] = objects.attributes[rules.GLOBAL] != ABSENT
             done[index] = self._data_sets(headers, objects, index) | self._empties(headers, objects, index)
             done[index] |= self._functions(headers, objects, index) | self._sparse(headers, objects, index)
             for part in self._structs(headers, objects, index):
@@ -133,7 +110,7 @@ class Batch:
 
     def _data_sets(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
         """Fill in numbers, chars and cells; which elements that were."""
-        code, numel = objects.attributes[CLASS], objects.numel
+        code, numel = objects.attributes[rules.CLASS], objects.numel
         cls = _CLASS_OF_CODE[code]
         fits = np.zeros(len(code), bool)
         for value, dtype in DTYPES.items():
@@ -142,7 +119,7 @@ class Batch:
                 cls[(code == ABSENT) & stored] = value
             fits |= (cls == value) & stored
         fits &= np.isin(cls, _NUMBERS) | ~objects.is_complex
-        fits &= _plain(objects) & ~objects.is_group & (objects.attributes[IS_EMPTY] <= 0)
+        fits &= _plain(objects) & ~objects.is_group & (objects.attributes[rules.IS_EMPTY] <= 0)
         fits &= (objects.ndim >= 0) & (numel > 0)
         chunked = objects.layout == CHUNKED
         enough = objects.data_size >= numel * objects.type_size * (1 + objects.is_complex)
@@ -169,8 +146,8 @@ class Batch:
     def _empties(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
         """Fill in empty arrays, whose data are their dims."""
         count = objects.numel
-        code, fields = objects.attributes[CLASS], objects.attributes[FIELDS].max(axis=1)
-        fits = _plain(objects) & (objects.attributes[IS_EMPTY] > 0) & ~objects.is_group
+        code, fields = objects.attributes[rules.CLASS], objects.attributes[rules.FIELDS].max(axis=1)
+        fits = _plain(objects) & (objects.attributes[rules.IS_EMPTY] > 0) & ~objects.is_group
         fits &= (objects.data >= 0) & (objects.ndim == 1) & (code >= 0)
         fits &= (count >= 2) & (count <= 8) & (objects.data_size == 8 * count) & (objects.type_size == 8)
         for k in np.flatnonzero(fits).tolist():
@@ -187,7 +164,7 @@ class Batch:
         return np.asarray(fits)
 
     def _functions(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
-        fits = objects.ok & objects.is_group & (objects.attributes[DECODE] == FUNCTION)
+        fits = objects.ok & objects.is_group & (objects.attributes[rules.DECODE] == FUNCTION)
         headers.cls[index[fits]] = MatlabClass.FUNCTION
         headers.numel[index[fits]] = 1
         return np.asarray(fits)
@@ -195,7 +172,7 @@ class Batch:
     def _sparse(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
         """Fill in sparse matrices: as many columns as members of ``jc``, less one."""
         done = np.zeros(len(index), bool)
-        rows = objects.attributes[SPARSE_ROWS]
+        rows = objects.attributes[rules.SPARSE_ROWS]
         sparse = _plain(objects) & objects.is_group & (rows >= 0) & (rows < MAX_DIM)
         for members in self._groups(objects, np.flatnonzero(sparse)):
             if b"jc" not in members.names:
@@ -212,7 +189,7 @@ class Batch:
             headers.dims[index[chosen], 0], headers.dims[index[chosen], 1] = rows[chosen], cols
             headers.numel[index[chosen]] = rows[chosen] * cols
         headers.cls[index[done]] = MatlabClass.SPARSE
-        headers.is_logical[index[done]] = objects.attributes[CLASS][done] == _LOGICAL
+        headers.is_logical[index[done]] = objects.attributes[rules.CLASS][done] == _LOGICAL
         return done
 
     def _groups(self, objects: Objects, index: Int64s) -> list[Members]:
@@ -220,13 +197,13 @@ class Batch:
 
     def _structs(self, headers: Headers, objects: Objects, index: Int64s) -> list[Members]:
         """Fill in structs, and struct arrays, whose first member is a data set of references."""
-        known = np.isin(objects.attributes[CLASS], (ABSENT, _STRUCT))
-        wanted = _plain(objects) & objects.is_group & known & (objects.attributes[SPARSE_ROWS] == ABSENT)
+        known = np.isin(objects.attributes[rules.CLASS], (ABSENT, _STRUCT))
+        wanted = _plain(objects) & objects.is_group & known & (objects.attributes[rules.SPARSE_ROWS] == ABSENT)
         found = []
         for members in self._members(objects, np.flatnonzero(wanted)):
             first = self._objects(members.addresses[:, 0])
             members = members.take(np.flatnonzero(first.ok))
-            is_array = (first.type_class == REFERENCE) & (first.attributes[CLASS] == ABSENT) & (first.ndim >= 0)
+            is_array = (first.type_class == REFERENCE) & (first.attributes[rules.CLASS] == ABSENT) & (first.ndim >= 0)
             is_array &= ~first.is_group
             some = index[members.index]
             headers.cls[some] = MatlabClass.STRUCT
@@ -266,7 +243,7 @@ class Batch:
         """Members of groups in the order of ``MATLAB_fields``, and those it does not list after them."""
         ordered = []
         for members in self._groups(objects, index):
-            lists = objects.attributes[FIELDS][members.index]
+            lists = objects.attributes[rules.FIELDS][members.index]
             listed = (lists != ABSENT).any(axis=1)
             if len(members.names) == 1 or not listed.any():
                 ordered.append(members)
@@ -344,7 +321,7 @@ class Batch:
 
 def _plain(objects: Objects) -> Mask:
     """Which objects are readable, and neither functions nor objects of a class."""
-    return np.asarray(objects.ok & (objects.attributes[DECODE] <= 0))
+    return np.asarray(objects.ok & (objects.attributes[rules.DECODE] <= 0))
 
 
 def _is_stored_as(objects: Objects, dtype: np.dtype[Any]) -> Mask:

@@ -152,8 +152,8 @@ class Mat73Common:
             return False, None
         try:
             with self._located(headers, 0):
-                found = self._object(int(headers.elements.positions[0]))
-                return bool(not found.is_group and found.filters()), found.stored_bytes()
+                stored = self._object(int(headers.elements.positions[0])).stored()
+                return bool(stored.filters), stored.nbytes
         except MatlensError:
             # Its values are not readable, which reading them will say.
             return False, None
