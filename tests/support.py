@@ -74,9 +74,10 @@ def mat_files(pattern: str = "**/*") -> list[Any]:
 def assert_same(a: Any, b: Any, path: str = "", *, exact_dtype: bool = True) -> None:
     """Equal containers, shapes, dtypes and values; NaN equals NaN.
 
-    Objects, of which SciPy gives the reference alone, are compared elsewhere.
+    Of objects SciPy gives the reference alone, which tells their class; their values are compared elsewhere.
     """
     if "MatlabOpaque" in (type(a).__name__, type(b).__name__):
+        assert object_class(a) == object_class(b), path
         return
     if hasattr(a, "iloc"):
         assert a.equals(b), path
@@ -102,6 +103,15 @@ def assert_same(a: Any, b: Any, path: str = "", *, exact_dtype: bool = True) -> 
             assert_same(getattr(a, name), getattr(b, name), f"{path}.{name}", exact_dtype=exact_dtype)
     else:
         assert a == b or (a != a and b != b), f"{path}: {a!r} against {b!r}"
+
+
+def object_class(value: Any) -> str:
+    """MATLAB's class of an object: of the reference that SciPy gives, or of what matlens makes of it."""
+    if type(value).__name__ == "MatlabOpaque":
+        return str(value["s2"].item().decode())
+    name = value.dtype.name.split("[")[0] if isinstance(value, np.ndarray) else type(value).__name__
+    known = {"datetime64": "datetime", "timedelta64": "duration", "DataFrame": "table", "Categorical": "categorical"}
+    return str(getattr(value, "class_name", known.get(name, name)))
 
 
 def _assert_same_array(a: Any, b: Any, path: str, exact_dtype: bool) -> None:

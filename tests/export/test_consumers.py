@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.io
 
@@ -95,10 +96,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], t
         if (path, name) not in known:
             target = tmp_path_factory.mktemp("parquet") / "t.parquet"
             with matlens.open(path) as file:
-                try:
-                    table = file[name].to_arrow()
-                except MatlensError as error:
-                    pytest.skip(f"not readable: {error.message}")
+                table = file[name].to_arrow()
                 convert(file, target, var=name)
             known[path, name] = target, table
         return known[path, name]
@@ -113,12 +111,10 @@ def test_values_shapes_and_nulls(
     path: Path, name: str, reader: str, written: Callable[[Path, str], tuple[Path, pa.Table]]
 ) -> None:
     target, table = written(path, name)
-    if not table.num_columns and reader != "pandas":
-        pytest.skip("no columns")
-    if not table.num_rows and reader == "datasets":
-        pytest.skip("datasets fails on files without rows, which --for datasets says")
-    if table.num_columns > 1000 and reader in ("datasets", "dask"):
-        pytest.skip("thousands of columns take this reader too long")
+    if not table.num_columns:
+        # Files without columns are none for most programs.
+        assert pq.read_table(target).num_columns == 0
+        return
     found = READERS[reader](target)
     assert list(found) == table.column_names
     for column in table.column_names:
