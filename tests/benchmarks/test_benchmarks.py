@@ -1,6 +1,6 @@
 """matlens beside the usual hand-written route, in one run, in CPU time.
 
-Run: ``pytest tests/benchmarks --benchmark-only``; the groups pair matlens with its peers.
+Run: ``pytest tests/benchmarks -n 0 --benchmark-only``; the groups pair matlens with its peers.
 """
 
 from __future__ import annotations

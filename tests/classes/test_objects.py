@@ -304,10 +304,7 @@ def test_damaged_objects_are_errors_of_their_own(opened: Any, name: str) -> None
 SEEDS = [f"{MAT_JL}/v7/{name}.mat" for name in ("struct_table_datetime", "user_defined_classdefs", "dynamicprops")]
 
 
-@pytest.mark.skipif(not (CORPUS / SEEDS[0]).exists(), reason="no corpus beside the project")
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(SEEDS), st.data())
-def test_mutated_subsystems_do_no_harm(seed: str, data: Any) -> None:
+def mutated_subsystems_do_no_harm(seed: str, data: Any) -> None:
     """Bytes of the inflated table of objects are changed; what is read is a value or an error of matlens."""
     content = uncompressed(seed)
     start = int.from_bytes(content[116:124], "little")
@@ -322,6 +319,15 @@ def test_mutated_subsystems_do_no_harm(seed: str, data: Any) -> None:
                 node.to_arrow()
             except MatlensError:
                 pass
+
+
+@pytest.mark.skipif(not (CORPUS / SEEDS[0]).exists(), reason="no corpus beside the project")
+@pytest.mark.parametrize(
+    "count", [pytest.param(100, id="some"), pytest.param(2000, id="many", marks=pytest.mark.campaign)]
+)
+def test_mutated_subsystems_do_no_harm(count: int) -> None:
+    options = settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    options(given(st.sampled_from(SEEDS), st.data())(mutated_subsystems_do_no_harm))()
 
 
 def uncompressed(name: str) -> bytearray:

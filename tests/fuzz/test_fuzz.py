@@ -1,10 +1,11 @@
-"""A short run of the fuzz suite; ``python -m tests.fuzz`` is the long one."""
+"""Short runs of the fuzz suite, longer ones as campaigns; ``python -m tests.fuzz`` is the longest."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,14 +36,20 @@ def faults(outcome: Outcome, size: int, more: int = 0) -> list[str]:
     return found + outcome.faults
 
 
-def test_hostile_files(tmp_path: Path) -> None:
+def runs(some: int, many: int) -> list[Any]:
+    """A number for the short run, and one for the campaign."""
+    return [pytest.param(some, id="some"), pytest.param(many, id="many", marks=pytest.mark.campaign)]
+
+
+@pytest.mark.parametrize("step", runs(16, 2))
+def test_hostile_files(tmp_path: Path, step: int) -> None:
     bad = {}
     files = hostile_files()
     assert len(files) > 300
     for number, (name, content) in enumerate(files):
         is_slow = name.startswith(("v73_wide", "v73_laughs", "fields-"))
-        if number % (12 if is_slow else 4):
-            # The long run reads them all.
+        if number % (3 * step if is_slow else step):
+            # The longest run reads them all.
             continue
         path = tmp_path / "x.mat"
         path.write_bytes(content)
@@ -52,14 +59,15 @@ def test_hostile_files(tmp_path: Path) -> None:
     assert not bad
 
 
-def test_commands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", runs(90, 15))
+def test_commands(tmp_path: Path, step: int) -> None:
     """No command ends in a traceback or writes control characters, and none writes beside its output."""
     bad = {}
     slow = ("v73_wide", "v73_zeros", "v73_laughs", "fields-", "no-values", "zeros")
     files = [(name, content) for name, content in hostile_files() if not name.startswith(slow)]
     folder = tmp_path / "inputs"
     folder.mkdir()
-    for number, (name, content) in enumerate(files[3::45]):
+    for number, (name, content) in enumerate(files[3::step]):
         path = folder / "x.mat"
         path.write_bytes(content)
         outcome = run(run_commands, path)
@@ -69,11 +77,12 @@ def test_commands(tmp_path: Path) -> None:
     assert not bad
 
 
-def test_mutants(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", runs(60, 1500))
+def test_mutants(tmp_path: Path, count: int) -> None:
     rng = np.random.default_rng(20_251)
     originals = [(path, path.read_bytes()) for path in sources()]
     bad = {}
-    for number in range(200):
+    for number in range(count):
         source, content = originals[int(rng.integers(len(originals)))]
         path = tmp_path / "x.mat"
         path.write_bytes(mutant(content, rng))
