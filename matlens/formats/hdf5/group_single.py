@@ -5,6 +5,7 @@ Layout after The HDF Group, *HDF5 File Format Specification Version 3.0*, III.A,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.layout import SOFT_LINK, SYMBOL, SYMBOL_NODE, TREE_NODE
 from matlens.limits import Limits
 
-__all__ = ["heap_texts", "read_links"]
+__all__ = ["Collection", "heap_texts", "read_collection", "read_links"]
 
 
 def read_links(
@@ -136,8 +137,19 @@ class _Tree:
             raise LimitExceeded.of(self._limits, "members", f"a group of {count} {what} or more")
 
 
-def heap_texts(buffer: Any, base: int, data: int, count: int, limits: Limits) -> list[bytes]:
+Collection = dict[int, tuple[int, int]]
+"""Positions and sizes of the objects of a global heap collection, by number."""
+
+
+def heap_texts(
+    buffer: Any, data: int, count: int, collection: Callable[[int], Collection], limits: Limits
+) -> list[bytes]:
     """Texts of `count` variable-length sequences of single bytes, described at `data`.
+
+    Parameters
+    ----------
+    collection : callable
+        Gives the collection at an address.
 
     Raises
     ------
@@ -150,7 +162,6 @@ def heap_texts(buffer: Any, base: int, data: int, count: int, limits: Limits) ->
         raise LimitExceeded.of(limits, "members", f"a list of {count} names", offset=data)
     if not 0 <= data <= len(buffer) - layout.SEQUENCE.size * count:
         raise CorruptFile(f"a list of {count} names", offset=data)
-    collections: dict[int, dict[int, tuple[int, int]]] = {}
     found = []
     for at in range(data, data + layout.SEQUENCE.size * count, layout.SEQUENCE.size):
         length, address, index = layout.SEQUENCE.one(buffer, at)
@@ -159,22 +170,20 @@ def heap_texts(buffer: Any, base: int, data: int, count: int, limits: Limits) ->
             continue
         if length > limits.name:
             raise LimitExceeded.of(limits, "name", f"a name in a list has {length} bytes", offset=at)
-        if address not in collections:
-            collections[address] = _collection(buffer, address + base)
-        place = collections[address].get(index)
-        if place is None or length > place[1]:
-            raise CorruptFile(f"text {index} of a heap is missing", offset=address + base)
-        found.append(bytes(buffer[place[0] : place[0] + length]))
+        start, size = collection(address).get(index, (0, -1))
+        if length > size:
+            raise CorruptFile(f"text {index} of a heap is missing", offset=at)
+        found.append(bytes(buffer[start : start + length]))
     return found
 
 
-def _collection(buffer: Any, position: int) -> dict[int, tuple[int, int]]:
-    """Positions and sizes of the objects of a global heap collection."""
+def read_collection(buffer: Any, position: int) -> Collection:
+    """The objects of the global heap collection at `position`."""
     signature, version, size = layout.GLOBAL_HEAP.one(buffer, position)
     if (signature, version) != (layout.COLLECTION, layout.COLLECTION_VERSION):
         raise CorruptFile("a heap of texts is missing", offset=position)
     end = min(position + size, len(buffer))
-    places: dict[int, tuple[int, int]] = {}
+    places: Collection = {}
     at = position + layout.GLOBAL_HEAP.size
     while at + layout.HEAP_OBJECT.size <= end:
         index, length = layout.HEAP_OBJECT.one(buffer, at)

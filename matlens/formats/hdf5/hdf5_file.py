@@ -7,7 +7,7 @@ from typing import Any
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.bytes import Bytes
-from matlens.formats.hdf5.group_single import read_links
+from matlens.formats.hdf5.group_single import Collection, heap_texts, read_collection, read_links
 from matlens.formats.hdf5.layout import ADDRESS_SIZE, SOFT_LINK
 from matlens.formats.hdf5.object import ParsedObject
 from matlens.formats.hdf5.object_batch import Wanted
@@ -20,6 +20,8 @@ __all__ = ["LINK_REFUSED", "H5File", "cut_off", "read_superblock"]
 
 _KEPT = 4096
 """Objects that are remembered: whoever asks for one asks for its values next."""
+_KEPT_COLLECTIONS = 16
+"""Heaps of texts that are remembered: names of fields of many structs stand in few."""
 LINK_REFUSED = "a soft or external link is stored instead of a value, and links are not followed"
 
 
@@ -72,11 +74,13 @@ class H5File:
         self.problems = cut_off(len(buffer), declared)
         self._objects: Recent[int, ParsedObject] = Recent(self._read, _KEPT)
         self._links: Recent[int, dict[bytes, int]] = Recent(self._read_links, _KEPT)
+        self._collections: Recent[int, Collection] = Recent(self._read_collection, _KEPT_COLLECTIONS)
 
     def close(self) -> None:
         self.buffer, self.source = b"", Bytes(b"")
         self._objects.clear()
         self._links.clear()
+        self._collections.clear()
 
     def object(self, address: int) -> ParsedObject:
         """The object at `address`.
@@ -113,3 +117,10 @@ class H5File:
         if header.group is None:
             raise CorruptFile("a group is expected", offset=header.position)
         return read_links(self.buffer, self.base, *header.group, self.limits)
+
+    def texts(self, data: int, count: int) -> list[bytes]:
+        """Texts of variable-length sequences that are described at the position `data`."""
+        return heap_texts(self.buffer, data, count, self._collections.get, self.limits)
+
+    def _read_collection(self, address: int) -> Collection:
+        return read_collection(self.buffer, address + self.base)

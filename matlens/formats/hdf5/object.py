@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,6 @@ from matlens.errors import CorruptFile, UnsupportedValue
 from matlens.formats.bounds import check_stored
 from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.chunks import Chunks, read_chunks, read_filters, read_values, read_window
-from matlens.formats.hdf5.group_single import heap_texts
 from matlens.formats.hdf5.layout import CHUNKED, FIXED, FLOAT, REFERENCE, STRING, VLEN
 from matlens.formats.hdf5.object_single import Attribute, Datatype, ObjectHeader
 from matlens.formats.records import Int64s
@@ -133,6 +133,7 @@ def _filter_text(number: int, values: tuple[int, ...]) -> str:
     return f"{name} {values[0]}" if name == "deflate" and values else name
 
 
+@lru_cache(256)
 def number_type(kind: Datatype) -> np.dtype[Any]:
     """NumPy's type for numbers and references.
 
@@ -213,7 +214,7 @@ class ParsedObject(H5Object):
             raise CorruptFile(f"{count} names in {stored.room} bytes", offset=data)
         if kind.cls != VLEN or kind.size != layout.SEQUENCE.size:
             raise CorruptFile(f"{count} names of a type that has none", offset=data)
-        return heap_texts(self._file.buffer, self._file.base, data, count, self._file.limits)
+        return self._file.texts(data, count)
 
     def shown_attributes(self, hidden: Container[bytes]) -> dict[str, Any]:
         found = self.header.attributes.items()
@@ -229,8 +230,7 @@ class ParsedObject(H5Object):
         if kind.itemsize * count > stored.room:
             raise CorruptFile(f"attribute {_text(name)} is cut off", offset=stored.data)
         if kind.cls == VLEN and kind.size == layout.SEQUENCE.size:
-            texts = heap_texts(buffer, self._file.base, stored.data, count, self._file.limits)
-            items: list[Any] = list(map(_text, texts))
+            items: list[Any] = list(map(_text, self._file.texts(stored.data, count)))
         elif kind.cls == STRING:
             items = list(map(_text, np.frombuffer(buffer, f"S{kind.size}", count, stored.data).tolist()))
         elif kind.cls in (FIXED, FLOAT):
@@ -282,13 +282,11 @@ class ParsedObject(H5Object):
         header = self.header
         if header.layout is None:
             return Stored("group")
-        chunks = self.chunks() if header.layout == CHUNKED else None
-        return Stored(
-            layout.LAYOUT_NAMES[header.layout],
-            header.data_size if chunks is None else int(chunks.nbytes.sum()),
-            None if chunks is None else chunks.shape,
-            read_filters(self._file.source, header.filters),
-        )
+        name = layout.LAYOUT_NAMES[header.layout]
+        if header.layout != CHUNKED:
+            return Stored(name, header.data_size)
+        chunks = self.chunks()
+        return Stored(name, int(chunks.nbytes.sum()), chunks.shape, read_filters(self._file.source, header.filters))
 
 
 def _text(raw: bytes) -> str:

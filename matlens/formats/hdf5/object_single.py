@@ -11,7 +11,29 @@ from typing import Any, NamedTuple
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.formats.hdf5 import layout
-from matlens.formats.hdf5.layout import CHUNKED, COMPACT, COMPOUND, CONTIGUOUS, FIXED, FLOAT, SOFT_LINK, UNDEFINED
+from matlens.formats.hdf5.layout import (
+    ATTRIBUTE_HEAD,
+    ATTRIBUTE_START,
+    CHUNKED,
+    COMPACT,
+    COMPOUND,
+    CONTIGUOUS,
+    CONTINUATION,
+    DIMS,
+    FIXED,
+    FLOAT,
+    IGNORED,
+    LAST_MESSAGE,
+    MAX_NDIM,
+    MAX_NUMEL,
+    MESSAGE,
+    SHARED,
+    SOFT_LINK,
+    SPACE_HEAD,
+    SPACE_START,
+    TYPE_HEAD,
+    UNDEFINED,
+)
 from matlens.limits import Limits
 
 __all__ = ["Attribute", "Datatype", "ObjectHeader", "read_object"]
@@ -143,62 +165,54 @@ class _Parser:
 
     def _block(self, at: int, end: int, left: int, blocks: list[tuple[int, int]]) -> int:
         """Read the messages of one block; how many are left."""
-        while at + layout.MESSAGE.size <= end and left:
+        while at + MESSAGE.size <= end and left:
             self.at = at
-            kind, size, flags = layout.MESSAGE.one(self._buffer, at)
-            body = at + layout.MESSAGE.size
+            kind, size, flags = MESSAGE.one(self._buffer, at)
+            body = at + MESSAGE.size
             if body + size > end:
                 raise CorruptFile(f"a header message of {size} bytes, {end - body} are there")
-            if kind > layout.LAST_MESSAGE:
+            if kind > LAST_MESSAGE:
                 raise CorruptFile(f"a header message of type {kind}")
             left -= 1
             at = body + size
-            if kind == layout.CONTINUATION:
+            if kind == CONTINUATION:
                 begin, length = layout.CONTINUED.one(self._buffer, body)
                 blocks.append((begin + self._base, length))
-            elif kind not in layout.IGNORED:
+            elif kind not in IGNORED:
                 self._message(kind, flags, body, size)
         return left
 
     def _message(self, kind: int, flags: int, body: int, size: int) -> None:
-        found = self._found
-        if flags & layout.SHARED:
+        if flags & SHARED:
             raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
-        if kind == layout.DATASPACE:
-            found.dims = self._dims(body, size)
-        elif kind == layout.DATATYPE:
-            self._values_type(body, size)
-        elif kind == layout.LAYOUT:
-            self._layout(body, size)
-        elif kind == layout.FILTERS:
-            found.filters = body
-        elif kind == layout.ATTRIBUTE:
-            self._attribute(body, size)
-        elif kind == layout.SYMBOL_TABLE:
-            tree, heap = layout.GROUP_PLACES.one(self._buffer, body)
-            found.group = tree + self._base, heap + self._base
-        elif kind == layout.LINK:
-            name, address = self._link(body, size)
-            found.links = {**(found.links or {}), name: address}
-        elif kind == layout.LINK_INFO:
-            self._link_info(body)
-        elif kind == layout.EXTERNAL:
-            raise UnsafeFile("values are stored in other files, which are not read")
-        elif kind in (layout.FILL, layout.OLD_FILL):
-            found.fill = self._fill(kind, body, size)
-        else:
+        handler = _HANDLERS.get(kind)
+        if handler is None:
             raise UnsupportedValue(f"a header message of type {kind}, {_OTHER_FORM}")
+        handler(self, body, size)
+
+    def _data_space(self, body: int, size: int) -> None:
+        self._found.dims = self._dims(body, size)
+
+    def _external(self, body: int, size: int) -> None:
+        raise UnsafeFile("values are stored in other files, which are not read")
+
+    def _filters(self, body: int, size: int) -> None:
+        self._found.filters = body
+
+    def _symbol_table(self, body: int, size: int) -> None:
+        tree, heap = layout.GROUP_PLACES.one(self._buffer, body)
+        self._found.group = tree + self._base, heap + self._base
 
     def _dims(self, body: int, size: int) -> tuple[int, ...]:
-        version, ndim, kind = layout.SPACE_HEAD.one(self._buffer, body)
-        start = layout.SPACE_START.get(version, size)
-        if ndim > layout.MAX_NDIM or start + 8 * ndim > size:
+        version, ndim, kind = SPACE_HEAD.one(self._buffer, body)
+        start = SPACE_START.get(version, size)
+        if ndim > MAX_NDIM or start + 8 * ndim > size:
             raise CorruptFile(f"a data space of version {version} with {ndim} dimensions in {size} bytes")
         if version == 2 and kind == layout.NULL_SPACE:
             raise UnsupportedValue(f"a data space without elements, {_OTHER_FORM}")
-        dims: tuple[int, ...] = layout.DIMS[ndim].one(self._buffer, body + start)
+        dims: tuple[int, ...] = DIMS[ndim].one(self._buffer, body + start)
         # Beside a dim of 0, others may be of any size.
-        if max(math.prod(dims), *dims, 0) >= layout.MAX_NUMEL:
+        if max(math.prod(dims), *dims, 0) >= MAX_NUMEL:
             text = f"dims {'x'.join(map(str, dims[::-1]))} are beyond any memory"
             raise LimitExceeded.of(self._limits, "memory", text)
         return dims
@@ -210,9 +224,9 @@ class _Parser:
             self._found.unread_type = error
 
     def _datatype(self, body: int, size: int) -> Datatype:
-        if size < layout.TYPE_HEAD.size:
+        if size < TYPE_HEAD.size:
             raise CorruptFile(f"a type in {size} bytes")
-        head, bits, nbytes = layout.TYPE_HEAD.one(self._buffer, body)
+        head, bits, nbytes = TYPE_HEAD.one(self._buffer, body)
         version, cls = head >> 4, head & 15
         if not 1 <= version <= layout.LAST_TYPE_VERSION or cls > layout.LAST_TYPE or nbytes == 0:
             raise CorruptFile(f"a type of class {cls}, version {version}, {nbytes} bytes")
@@ -221,15 +235,15 @@ class _Parser:
 
     def _complex(self, whole: Datatype, body: int, size: int) -> Datatype:
         """A compound of two numbers of one type, with the names of a pair."""
-        fits = size >= layout.TYPE_HEAD.size + layout.PAIR_COUNT * layout.PART_SIZE[FIXED]
+        fits = size >= TYPE_HEAD.size + layout.PAIR_COUNT * layout.PART_SIZE[FIXED]
         fits = fits and layout.PAIR.one(self._buffer, body) == (layout.PAIR_HEAD, layout.PAIR_COUNT)
         parts: list[Datatype] = []
-        at, end = body + layout.TYPE_HEAD.size, body + size
+        at, end = body + TYPE_HEAD.size, body + size
         for expected in self._pair if fits else ():
             if at + layout.PART_SIZE[FIXED] > end:
                 break
             name, offset = layout.PART.one(self._buffer, at)
-            part = self._datatype(at + layout.PART.size, layout.TYPE_HEAD.size)
+            part = self._datatype(at + layout.PART.size, TYPE_HEAD.size)
             if name.rstrip(b"\0") != expected or part.cls not in (FIXED, FLOAT) or offset != len(parts) * part.size:
                 break
             parts.append(part)
@@ -272,8 +286,8 @@ class _Parser:
         if end > body + size:
             raise CorruptFile(f"a layout of class {kind} in {size} bytes")
 
-    def _link(self, body: int, size: int) -> tuple[bytes, int]:
-        """Name and address of a member that stands in the header of its group."""
+    def _link(self, body: int, size: int) -> None:
+        """Note a member that stands in the header of its group."""
         version, flags = layout.LINK_HEAD.one(self._buffer, body)
         if version != 1:
             raise CorruptFile(f"a link of version {version}")
@@ -288,25 +302,29 @@ class _Parser:
         if length > self._limits.name:
             raise LimitExceeded.of(self._limits, "name", f"the name of a member has {length} bytes")
         name = bytes(self._buffer[at : at + length])
-        return name, layout.ADDRESS.one(self._buffer, at + length)[0] if is_hard else SOFT_LINK
+        if self._found.links is None:
+            self._found.links = {}
+        self._found.links[name] = layout.ADDRESS.one(self._buffer, at + length)[0] if is_hard else SOFT_LINK
 
-    def _link_info(self, body: int) -> None:
+    def _link_info(self, body: int, size: int) -> None:
         _, flags = layout.LINK_HEAD.one(self._buffer, body)
         (heap,) = layout.ADDRESS.one(self._buffer, body + (10 if flags & 1 else 2))
         if heap != UNDEFINED:
             raise UnsupportedValue(f"a group with an index, {_OTHER_FORM}")
         self._found.links = self._found.links or {}
 
-    def _fill(self, kind: int, body: int, size: int) -> bytes:
+    def _fill(self, body: int, size: int) -> None:
+        version, flags, is_defined = layout.FILL_HEAD.one(self._buffer, body)
+        if version not in (1, 2, 3):
+            raise CorruptFile(f"a fill value of version {version}")
+        if flags & layout.FILL_DEFINED if version == 3 else is_defined:
+            self._found.fill = self._fill_value(body, size, 6 if version == 3 else 8)
+
+    def _old_fill(self, body: int, size: int) -> None:
+        self._found.fill = self._fill_value(body, size, layout.WORD.size)
+
+    def _fill_value(self, body: int, size: int, start: int) -> bytes:
         """The value of what is not stored; empty where it is zero."""
-        start = 4
-        if kind == layout.FILL:
-            version, flags, is_defined = layout.FILL_HEAD.one(self._buffer, body)
-            if version not in (1, 2, 3):
-                raise CorruptFile(f"a fill value of version {version}")
-            if not (flags & layout.FILL_DEFINED if version == 3 else is_defined):
-                return b""
-            start = 6 if version == 3 else 8
         if size < start:
             return b""
         (length,) = layout.WORD.one(self._buffer, body + start - layout.WORD.size)
@@ -318,11 +336,11 @@ class _Parser:
         return value if any(value) else b""
 
     def _attribute(self, body: int, size: int) -> None:
-        version, flags, *lengths = layout.ATTRIBUTE_HEAD.one(self._buffer, body)
-        if version not in layout.ATTRIBUTE_START:
+        version, flags, *lengths = ATTRIBUTE_HEAD.one(self._buffer, body)
+        if version not in ATTRIBUTE_START:
             raise CorruptFile(f"an attribute of version {version}")
         padded = [(n + 7) // 8 * 8 for n in lengths] if version == 1 else lengths
-        name = body + layout.ATTRIBUTE_START[version]
+        name = body + ATTRIBUTE_START[version]
         datatype, dataspace = name + padded[0], name + padded[0] + padded[1]
         data = dataspace + padded[2]
         if data > body + size:
@@ -354,3 +372,19 @@ class _Parser:
         if found.data >= 0 and (found.data_size < needed or found.data + found.data_size > self._size):
             there = min(found.data_size, max(self._size - found.data, 0))
             raise CorruptFile(f"values of {needed} bytes, {there} are there", offset=found.data)
+
+
+_HANDLERS: dict[int, Any] = {
+    layout.DATASPACE: _Parser._data_space,
+    layout.DATATYPE: _Parser._values_type,
+    layout.LAYOUT: _Parser._layout,
+    layout.FILTERS: _Parser._filters,
+    layout.ATTRIBUTE: _Parser._attribute,
+    layout.SYMBOL_TABLE: _Parser._symbol_table,
+    layout.LINK: _Parser._link,
+    layout.LINK_INFO: _Parser._link_info,
+    layout.EXTERNAL: _Parser._external,
+    layout.FILL: _Parser._fill,
+    layout.OLD_FILL: _Parser._old_fill,
+}
+"""What reads each message."""

@@ -15,7 +15,7 @@ __all__ = ["H5pyReader"]
 class H5pyReader(Mat73Common):
     """Reads an HDF5 file by libhdf5; `storage` owns the open file."""
 
-    foreign = H5_ERRORS
+    caught = (MatlensError, *H5_ERRORS)
 
     def __init__(self, storage: Storage, limits: Limits) -> None:
         super().__init__(storage.buffer, storage.base, limits)

@@ -76,12 +76,14 @@ class Mat73Reader(Mat73Common):
             headers.storage[i], headers.payload[i] = DIRECT, max(header.data, 0)
 
     def _all_children(self, headers: Headers) -> list[Children]:
+        if len(headers) < BATCH:
+            return super()._all_children(headers)
         left, found = np.arange(len(headers)), list[Children]()
-        if len(headers) >= BATCH and (headers.cls == MatlabClass.CELL).all() and _is_batched(headers):
+        if (headers.cls == MatlabClass.CELL).all() and _is_batched(headers):
             cells = self._batch.cells(headers)
             if cells is not None:
                 return [cells]
-        elif len(headers) >= BATCH and (headers.cls == MatlabClass.STRUCT).all():
+        elif (headers.cls == MatlabClass.STRUCT).all():
             found, left = self._batch.structs(headers)
         if len(left):
             single = super()._all_children(headers.take(left))

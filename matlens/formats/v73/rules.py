@@ -93,8 +93,8 @@ class Mat73Common:
     """A reader of v7.3 files by the HDF5 objects that `_object` finds."""
 
     version = "7.3"
-    foreign: tuple[type[Exception], ...] = ()
-    """Errors that mean damage where an object is read."""
+    caught: tuple[type[Exception], ...] = (MatlensError,)
+    """What reading an object may raise; other errors than `MatlensError` mean damage."""
 
     def __init__(self, buffer: Any, base: int, limits: Limits) -> None:
         self.limits = limits
@@ -123,16 +123,20 @@ class Mat73Common:
 
     @contextmanager
     def _located(self, headers: Headers, i: int) -> Iterator[None]:
-        """Say where the object is in errors that do not, and turn foreign errors into such."""
+        """Say where the object is in errors that do not."""
+        try:
+            yield
+        except self.caught as error:
+            raise self._error(error, headers, i) from error.__cause__
+
+    def _error(self, error: Exception, headers: Headers, i: int) -> MatlensError:
+        """An error that says where the object is; foreign ones mean damage."""
         position = int(headers.elements.positions[i])
         # What no hard link leads to stands nowhere.
         offset = position + self._base if position >= 0 else None
-        try:
-            yield
-        except MatlensError as error:
-            raise error.at(offset=offset) from error.__cause__
-        except self.foreign as error:
-            raise CorruptFile(f"object is not readable: {error}", offset=offset) from None
+        if isinstance(error, MatlensError):
+            return error.at(offset=offset)
+        return CorruptFile(f"object is not readable: {error}", offset=offset)
 
     # --- variables -----------------------------------------------------------------
 
@@ -180,10 +184,9 @@ class Mat73Common:
         headers = Headers.empty(elements, max_ndim=32)
         for i in range(len(elements)):
             try:
-                with self._located(headers, i):
-                    self._fill(headers, i)
-            except MatlensError as error:
-                headers.ok[i], headers.errors[i] = False, error
+                self._fill(headers, i)
+            except self.caught as error:
+                headers.ok[i], headers.errors[i] = False, self._error(error, headers, i)
         return headers
 
     def _fill(self, headers: Headers, i: int) -> None:
