@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io.matlab
 import scipy.sparse
 
-from tests.expected import REFUSED
+from tests.expected import REFUSED, SCIPY_REFUSES
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -103,6 +104,12 @@ def assert_same(a: Any, b: Any, path: str = "", *, exact_dtype: bool = True) -> 
             assert_same(getattr(a, name), getattr(b, name), f"{path}.{name}", exact_dtype=exact_dtype)
     else:
         assert a == b or (a != a and b != b), f"{path}: {a!r} against {b!r}"
+
+
+def files_of_scipy(pattern: str = "**/*") -> list[Any]:
+    """Files of v4 to v7 that `scipy.io.loadmat` reads, as test parameters."""
+    found = [(parameter, parameter.values[0]) for parameter in mat_files(pattern)]
+    return [each for each, path in found if path is None or (path.name not in SCIPY_REFUSES and not h5py.is_hdf5(path))]
 
 
 def object_class(value: Any) -> str:

@@ -16,7 +16,7 @@ import scipy.io
 import matlens
 from matlens.errors import CorruptFile, MatlensError
 from tests.expected import SCIPY_REFUSES
-from tests.support import CORPUS, FIXTURES, assert_same, corpus_files, mat_files, scipy_files
+from tests.support import CORPUS, FIXTURES, assert_same, corpus_files, files_of_scipy, mat_files, scipy_files
 
 # What SciPy cannot read, or reads wrongly; each has a test of its own below.
 DAMAGED_OBJECTS = {"corrupted_mcos_object_metadata.mat", "corrupted_subsystem.mat"}
@@ -52,14 +52,9 @@ def scipy_loadmat(path: Path, **options: Any) -> dict[str, Any]:
         return dict(scipy.io.loadmat(path, **options))
 
 
-def files_of_scipy(pattern: str = "**/*") -> list[Any]:
-    """Files of v4 to v7 that SciPy reads."""
-    return [
-        parameter
-        for parameter in mat_files(pattern)
-        if parameter.values[0] is None
-        or not (parameter.values[0].name in SCIPY_REFUSES.keys() | DAMAGED_OBJECTS or h5py.is_hdf5(parameter.values[0]))
-    ]
+def compared(pattern: str = "**/*") -> list[Any]:
+    """Files that SciPy reads as matlens must."""
+    return [p for p in files_of_scipy(pattern) if p.values[0] is None or p.values[0].name not in DAMAGED_OBJECTS]
 
 
 def refused_by_scipy() -> list[Any]:
@@ -80,7 +75,7 @@ def shared_variables(path: Path, expected: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("path", files_of_scipy())
+@pytest.mark.parametrize("path", compared())
 def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) -> None:
     expected = scipy_loadmat(path, mat_dtype=False, **options)
     found = matlens.loadmat(path, mat_dtype=False, **options)
@@ -91,7 +86,7 @@ def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) ->
             assert (key in expected) == (key in found) and expected.get(key) == found.get(key)
 
 
-@pytest.mark.parametrize("path", files_of_scipy("**/v[67]/*"))
+@pytest.mark.parametrize("path", compared("**/v[67]/*"))
 def test_equals_scipy_in_matlab_classes(path: Path) -> None:
     expected = scipy_loadmat(path, mat_dtype=True)
     stored = scipy_loadmat(path, mat_dtype=False)
