@@ -173,3 +173,20 @@ def test_packages_say_what_they_hold() -> None:
 @pytest.mark.parametrize(("room", "below"), itertools.combinations(["cli", "tui", "tree", "columns", "formats"], 2))
 def test_no_room_imports_what_stands_above(room: str, below: str) -> None:
     assert room not in _reached(units(), below)
+
+
+def test_no_test_looks_at_a_clock() -> None:
+    """How fast a machine is says nothing about the code; benchmarks alone measure, and three modules wait."""
+    waiting = {"fuzz/reading.py", "tui/test_terminal.py", "tui/test_web.py"}
+    tests = ROOT / "tests"
+    found = set()
+    for path in tests.rglob("*.py"):
+        names = {
+            name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in [getattr(node, "module", None), *(alias.name for alias in node.names)]
+        }
+        if names & {"time", "timeit"}:
+            found.add(path.relative_to(tests).as_posix())
+    assert {name for name in found if not name.startswith("benchmarks/")} == waiting
