@@ -85,6 +85,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+def test_the_layer_of_hdf5_does_not_speak_of_matlab() -> None:
+    modules = list(Path(layout.__file__).parent.glob("*.py"))
+    assert len(modules) > 5
+    assert not [path.name for path in modules if "MATLAB" in path.read_text("utf-8")]
+
+
 def test_a_file_cut_at_every_byte_of_its_structures(small: bytes) -> None:
     nodes = [match.start() for match in re.finditer(b"TREE|SNOD|HEAP|GCOL", small)]
     headers = [match.start() for match in STRUCTURES.finditer(small, 512)][::40]

@@ -1,1 +1,1 @@
-"""HDF5 as MATLAB writes it, read from the bytes of the file; nothing here knows of MATLAB."""
+"""HDF5 files read from their bytes: objects one by one and in batches, groups, heaps, chunks."""

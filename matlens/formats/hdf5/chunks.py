@@ -1,7 +1,7 @@
 """Chunked HDF5 data sets: the chunk index read in Python, the chunks inflated in threads.
 
-Covered are version-1 B-trees and the filters that MATLAB's own files have: deflate, shuffle and
-Fletcher-32. Layout after The HDF Group, *HDF5 File Format Specification Version 3.0*, III.A.1, IV.A.2.
+Covered are version-1 B-trees and the filters deflate, shuffle and Fletcher-32. Layout after The HDF Group, *HDF5 File
+Format Specification Version 3.0*, III.A.1, IV.A.2.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_chunks(source: Bytes, base: int, found: ObjectHeader, limits: Limits) -
     LimitExceeded
         If a chunk, or what is declared without being stored, takes too much memory.
     UnsafeFile
-        If the chunks went through a filter other than MATLAB's.
+        If the chunks went through another filter.
     """
     if found.dims is None or found.datatype is None or found.chunks is None:
         raise CorruptFile("no chunks are described", offset=found.position)

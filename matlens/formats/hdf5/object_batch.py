@@ -154,29 +154,22 @@ class Objects:
 
     @classmethod
     def unread(cls, n: int, wanted: Wanted) -> Objects:
-        def numbers(fill: int = 0) -> Int64s:
-            return np.full(n, fill, np.int64)
-
         return cls(
             ok=np.ones(n, bool),
             is_group=np.zeros(n, bool),
-            ndim=numbers(-1),
             dims=np.ones((n, BATCH_NDIM), np.int64),
-            numel=numbers(1),
-            type_class=numbers(-1),
-            type_bits=numbers(),
-            type_size=numbers(),
             is_complex=np.zeros(n, bool),
-            layout=numbers(-1),
-            data=numbers(UNDEFINED),
-            data_size=numbers(),
-            btree=numbers(UNDEFINED),
-            heap=numbers(UNDEFINED),
             attributes={
                 name: np.full((n, reading.columns) if reading.columns > 1 else n, ABSENT, np.int64)
                 for name, reading in wanted.attributes.items()
             },
+            **{name: np.full(n, fill, np.int64) for name, fill in _UNREAD.items()},
         )
+
+
+_UNREAD = dict.fromkeys(("ndim", "type_class", "layout"), -1) | dict.fromkeys(("data", "btree", "heap"), UNDEFINED)
+_UNREAD |= {"numel": 1, "type_bits": 0, "type_size": 0, "data_size": 0}
+"""The numbers of objects of which nothing is known."""
 
 
 def read_objects(source: Bytes, base: int, addresses: Int64s, wanted: Wanted) -> Objects:
