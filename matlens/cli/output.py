@@ -95,6 +95,9 @@ def run(command: click.Command) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         return int(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        return CALL_FAULT
     except click.ClickException as error:
         message(error.format_message(), error=True)
         if isinstance(error, click.UsageError) and error.ctx is not None:

@@ -38,6 +38,12 @@ def test_help_names_every_command_and_every_command_has_help() -> None:
         assert "Usage: matlens" in out(name, "--help")
 
 
+def test_no_command_prints_the_help_as_lines() -> None:
+    done = run()
+    assert done.returncode == 2 and b"\\n" not in done.stderr
+    assert done.stderr.splitlines()[0] == b"Usage: matlens [OPTIONS] COMMAND [ARGS]..."
+
+
 def test_readme_documents_every_command() -> None:
     readme = (FIXTURES.parent / "README.md").read_text()
     for name in _COMMANDS:
