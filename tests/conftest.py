@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -11,8 +11,23 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support", "tests.formats.contract")
 
+from matlens.formats.reader import defects  # noqa: E402
 from tests.expected import reason_to_fail  # noqa: E402
 from tests.support import CORPUS, EVIL  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def unforeseen() -> Iterator[list[Exception]]:
+    """What no parser foresaw fails the test that came across it, though the library tells of damage.
+
+    A test that is about such exceptions clears the list.
+    """
+    found: list[Exception] = []
+    defects.append(found.append)
+    yield found
+    defects.remove(found.append)
+    if found:
+        raise found[0]
 
 
 @pytest.fixture

@@ -231,8 +231,7 @@ def merge(
         try:
             tables.append(source.to_arrow(convention, image_size))
         except MatlensError as error:
-            error.file, error.variable = error.file or file, error.variable or source.path
-            raise
+            raise error.at(file=file, variable=source.path) from error.__cause__
     if len(tables) == 1:
         return tables[0]
     joined = concat(tables)

@@ -11,7 +11,6 @@ from matlens.cli.output import Outcome, columns_text, expand, json_options, mess
 from matlens.escape import safe_text
 
 _FLAGS = ("complex", "sparse", "global", "compressed")
-_VERSIONS = {"4": "MATLAB v4", "5": "MATLAB v6", "7.3": "MATLAB v7.3 (HDF5)"}
 
 
 @click.command("ls")
@@ -56,10 +55,8 @@ def _note_damage(row: dict[str, Any], outcome: Outcome) -> None:
 def _print(row: dict[str, Any]) -> None:
     from matlens.tree.describe import dims_text
 
-    version = _VERSIONS.get(row["version"], row["version"])
-    if row["version"] == "5" and any(variable["compressed"] for variable in row["variables"]):
-        version = "MATLAB v7"
-    click.echo(f"{style(safe_text(row['file']), 'cyan')}  {version}, {row['size']:,} bytes")
+    hdf5 = " (HDF5)" if row["version"] == "v7.3" else ""
+    click.echo(f"{style(safe_text(row['file']), 'cyan')}  MATLAB {row['version']}{hdf5}, {row['size']:,} bytes")
     table = [
         (
             variable["name"],

@@ -273,8 +273,7 @@ def open_input(name: str) -> Iterator[MatFile]:
         try:
             opened = open_file(spool, **_reading())
         except MatlensError as error:
-            error.file = "<stdin>"
-            raise
+            raise type(error)(error.message, file="<stdin>", offset=error.offset) from None
         with opened as file:
             file.name = "<stdin>"
             yield file

@@ -34,15 +34,14 @@ def command(file: str, path: str | None, depth: int, limit: int, as_json: bool) 
                 outcome.note(problem)
             for node in nodes:
                 if node.error is not None:
-                    node.error.file, node.error.variable = opened.name, node.path
-                    outcome.note(node.error)
+                    outcome.note(node.error.at(file=opened.name, variable=node.path))
     outcome.leave()
 
 
 def _print(file: MatFile, nodes: list[Node], depth: int, limit: int) -> None:
     from matlens.tree.describe import tree_rows
 
-    click.echo(f"{style(safe_text(file.name), 'cyan')}  version {file.version}")
+    click.echo(f"{style(safe_text(file.name), 'cyan')}  MATLAB {file.version}")
     for node in nodes:
         rows = tree_rows(node, depth - 1, limit)
         for k, (level, item) in enumerate(rows):

@@ -121,8 +121,7 @@ def _naming(target: Path) -> Iterator[None]:
     try:
         yield
     except OutputFailed as error:
-        error.file = error.file or str(target)
-        raise
+        raise error.at(file=str(target)) from error.__cause__
     except MatlensError:
         raise
     except OSError as error:

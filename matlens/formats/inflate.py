@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, TypeVar
 
-from matlens.errors import CorruptFile, LimitExceeded
+from matlens.errors import CorruptFile
 
 __all__ = ["MAX_RATIO", "THREADED_BYTES", "in_threads", "inflate", "inflate_head"]
 
@@ -60,8 +60,6 @@ def inflate(stream: memoryview, nbytes: int) -> memoryview:
     ------
     CorruptFile
         If the stream is damaged, or holds more or fewer bytes.
-    LimitExceeded
-        If no stream of this length can hold so many.
 
     Examples
     --------
@@ -69,7 +67,7 @@ def inflate(stream: memoryview, nbytes: int) -> memoryview:
     b'abc'
     """
     if nbytes > MAX_RATIO * len(stream):
-        raise LimitExceeded(f"{nbytes} bytes declared in {len(stream)} compressed bytes")
+        raise CorruptFile(f"{nbytes} bytes declared in {len(stream)} compressed bytes, which no stream can hold")
     libdeflate = _libdeflate()
     if libdeflate is not None:
         try:

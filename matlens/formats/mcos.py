@@ -12,14 +12,13 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
-from matlens.formats.reader import Reader
-from matlens.formats.records import OPAQUE_MARK, Elements, Headers, Int64s, MatlabClass
+from matlens.formats.records import OPAQUE_MARK, Children, Elements, Headers, Int64s, MatlabClass
 
 __all__ = ["ObjectReference", "ObjectTable", "Property", "mark_references", "parse_reference", "reference_dims"]
 
@@ -101,12 +100,22 @@ def mark_references(
         headers.set_dims(i, reference.dims)
 
 
+class Cells(Protocol):
+    """What the table of objects needs of the reader of its cells."""
+
+    def headers(self, elements: Elements) -> Headers: ...
+
+    def children(self, headers: Headers) -> list[Children]: ...
+
+    def gather(self, headers: Headers) -> tuple[NDArray[Any], Int64s]: ...
+
+
 class ObjectTable:
     """The objects of a file by number.
 
     Parameters
     ----------
-    reader : Reader
+    reader : Cells
         Reads `cells`.
     cells : Elements
         The cells of ``FileWrapper__``.
@@ -119,7 +128,7 @@ class ObjectTable:
         If the metadata contradict themselves.
     """
 
-    def __init__(self, reader: Reader, cells: Elements, byte_order: Literal["<", ">"]) -> None:
+    def __init__(self, reader: Cells, cells: Elements, byte_order: Literal["<", ">"]) -> None:
         self._reader, self.cells, self.byte_order = reader, cells, byte_order
         if len(cells) < 2:
             raise CorruptFile(f"the subsystem has {len(cells)} cells, too few for any object")

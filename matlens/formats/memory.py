@@ -6,18 +6,17 @@ reader takes any structured NumPy array, `numpy.void`, mapping or list.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import MatlensError, UnsupportedValue
+from matlens.errors import CorruptFile, UnsupportedValue
 from matlens.formats.loadmat_output import field_of, fields_of, is_record, kind_of, letters
 from matlens.formats.ragged import counts_to_offsets
-from matlens.formats.reader import WholeArrays
+from matlens.formats.reader import Reader
 from matlens.formats.records import (
     CLASS_DTYPES,
     Children,
@@ -34,32 +33,29 @@ from matlens.limits import Limits
 __all__ = ["LoadmatReader"]
 
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
+_NOTHING = object()
 _PRIVATE = ("__header__", "__version__", "__globals__", "__function_workspace__")
 
 
-class LoadmatReader(WholeArrays):
+class LoadmatReader(Reader):
     """Reads a mapping of variables that are in memory already."""
 
-    def storage(self, headers: Headers) -> dict[str, Any]:
-        """Nothing: they are stored nowhere."""
-        return {}
+    version = "loadmat"
 
-    limits = Limits()
-
-    def __init__(self, variables: Mapping[str, Any], version: str = "loadmat") -> None:
+    def __init__(self, variables: Mapping[str, Any], version: str = version) -> None:
+        super().__init__(Limits())
         self.version = version
         header = variables.get("__header__", b"")
         self.header = header.decode("latin-1") if isinstance(header, bytes) else str(header)
-        self.problems: list[MatlensError] = []
-        self.stats: Counter[str] = Counter()
         self._globals = set(variables.get("__globals__", ()))
         self._names = [str(name) for name in variables if name not in _PRIVATE]
         self._table: list[Any] = [variables[name] for name in variables if name not in _PRIVATE]
 
-    def close(self) -> None:
-        self._table.clear()
+    def _release(self) -> None:
+        with self._lock:
+            self._table = []
 
-    def variables(self) -> list[Variable]:
+    def _find_variables(self) -> list[Variable]:
         found = []
         for i, name in enumerate(self._names):
             elements = Elements(0, np.array([i], np.int64))
@@ -68,22 +64,15 @@ class LoadmatReader(WholeArrays):
             found.append(Variable(name, elements, headers))
         return found
 
-    def prefetch(self, elements: Iterable[Elements]) -> None:
-        """Nothing is gained by it here."""
-
     def headers(self, elements: Elements) -> Headers:
-        values = [self._table[i] for i in elements.positions.tolist()]
+        table = self._table
+        values = [table[i] if 0 <= i < len(table) else _NOTHING for i in elements.positions.tolist()]
         self.stats["python objects"] += len(values)
         headers = Headers.empty(elements, max_ndim=max([2, *map(_ndim, values)]))
         headers.payload[:] = elements.positions
-        for i, value in enumerate(values):
-            try:
-                _fill(headers, i, value)
-            except MatlensError as error:
-                headers.ok[i], headers.errors[i] = False, error
-        return headers
+        return self._fill_each(headers, lambda i: _fill(headers, i, values[i]))
 
-    def children(self, headers: Headers) -> list[Children]:
+    def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
         by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Any]]] = {}
         for i, position in enumerate(headers.elements.positions.tolist()):
@@ -94,8 +83,10 @@ class LoadmatReader(WholeArrays):
             values += records
         groups = []
         for fields, (parents, counts, values) in by_fields.items():
-            positions = np.arange(len(self._table), len(self._table) + len(values), dtype=np.int64)
-            self._table += values
+            with self._lock:
+                start = len(self._table)
+                self._table += values
+            positions = np.arange(start, start + len(values), dtype=np.int64)
             groups.append(
                 Children(np.array(parents, np.int64), fields, Elements(0, positions), counts_to_offsets(counts))
             )
@@ -108,10 +99,7 @@ class LoadmatReader(WholeArrays):
             parts = [_units(value) for value in values]
         else:
             parts = [np.asarray(value).ravel(order="F") for value in values]
-        return np.concatenate(parts), counts_to_offsets([len(part) for part in parts])
-
-    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
-        """A batch will do here."""
+        return np.concatenate(parts or [np.zeros(0)]), counts_to_offsets([len(part) for part in parts])
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
@@ -158,6 +146,8 @@ def _dims_of(value: Any) -> tuple[int, ...]:
 
 
 def _fill(headers: Headers, i: int, value: Any) -> None:
+    if value is _NOTHING:
+        raise CorruptFile("no value stands here")
     kind = kind_of(value)
     headers.set_dims(i, (1, len(value)) if isinstance(value, list | tuple) else _dims_of(value))
     if kind == "struct":

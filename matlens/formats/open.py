@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from matlens.errors import UnsupportedValue, error_context
-from matlens.formats.reader import Reader
+from matlens.formats.reader import Reader, damage_of
 from matlens.formats.records import OpaqueValue
 from matlens.formats.sniff import sniff
-from matlens.formats.source.local import OpenedFile, content_of, mapped
+from matlens.formats.source.local import OpenedFile, Stamp, content_of, mapped
 from matlens.limits import Limits
 
 if TYPE_CHECKING:
@@ -53,21 +53,26 @@ def open_reader(
         raise ValueError(f"engine is 'auto' or 'reference', not {engine!r}")
     if isolate not in ("auto", "always", "never"):
         raise ValueError(f"isolate is 'auto', 'always' or 'never', not {isolate!r}")
-    path: Path | None = None
-    if isinstance(source, str | PathLike):
-        path = Path(source)
-        name = path.name
-        with error_context(file=name):
-            buffer = mapped(path)
-    elif isinstance(source, bytes | bytearray | memoryview):
-        name, buffer = "<bytes>", bytes(source)
-    else:
-        stated = getattr(source, "name", None)
-        name = Path(stated).name if isinstance(stated, str) else "<stream>"
-        buffer = content_of(source)
-    with error_context(file=name):
-        reader = _reader_of(buffer, str(path) if path else None, engine, isolate, limits or Limits())
-        return OpenedFile(reader, name, path, len(buffer), buffer)
+    limits = limits or Limits()
+    path = Path(source) if isinstance(source, str | PathLike) else None
+    name, buffer, stamp = _content(source, path)
+    try:
+        reader = _reader_of(buffer, str(path) if path else None, engine, isolate, limits)
+    except Exception as error:  # noqa: BLE001 - `damage_of` tells them apart
+        raise damage_of(error, limits).at(file=name) from error.__cause__
+    reader.source = stamp
+    return OpenedFile(reader, name, path, len(buffer), buffer)
+
+
+def _content(source: Any, path: Path | None) -> tuple[str, Any, Stamp | None]:
+    """Name and bytes of a source, and what tells that they were changed."""
+    if path is not None:
+        with error_context(file=path.name):
+            return path.name, *mapped(path)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>", bytes(source), None
+    stated = getattr(source, "name", None)
+    return (Path(stated).name if isinstance(stated, str) else "<stream>"), *content_of(source)
 
 
 def salvaging_reader(reader: Reader, errors: Errors) -> SalvagingReader | None:
@@ -105,11 +110,11 @@ def _reader_of(buffer: Any, path: str | None, engine: Engine, isolate: Isolate, 
 
 
 def _own_reader(buffer: Any, version: str, limits: Limits) -> Reader:
-    if version == "4":
+    if version == "v4":
         from matlens.formats.v4 import Mat4Reader
 
         return Mat4Reader(buffer, limits)
-    if version == "5":
+    if version == "v5":
         from matlens.formats.v5.reader import Mat5Reader
 
         return Mat5Reader(buffer, limits)

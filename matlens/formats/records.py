@@ -41,7 +41,6 @@ __all__ = [
     "Int64s",
     "MatlabClass",
     "OpaqueValue",
-    "Single",
     "Triplets",
     "Variable",
 ]
@@ -268,21 +267,6 @@ class Children:
     def column(self, field_index: int) -> Elements:
         """The elements of one field, for all records of all parents."""
         return self.elements.take(slice(field_index, None, self.width))
-
-
-@dataclass(slots=True, eq=False)
-class Single:
-    """One stored value: its numbers or code units, or where its children stand.
-
-    Children come in column-major order, the fields of a record next to each other.
-    """
-
-    cls: int
-    dims: tuple[int, ...]
-    is_logical: bool = False
-    values: NDArray[Any] | None = None
-    fields: tuple[str, ...] | None = None
-    children: Int64s | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

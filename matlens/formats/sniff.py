@@ -31,7 +31,7 @@ _NUMBER_LINE = re.compile(rb"\s*[-+]?(\d|\.\d|NaN|Inf)[-+.\deENaInfD,;\s]*$")
 
 
 def sniff(buffer: Any) -> str:
-    """Version of the MAT-file in `buffer`: ``"4"``, ``"5"`` or ``"7.3"``.
+    """Format of the MAT-file in `buffer`: ``"v4"``, ``"v5"`` (which v6 and v7 share) or ``"v7.3"``.
 
     Raises
     ------
@@ -41,15 +41,15 @@ def sniff(buffer: Any) -> str:
     if len(buffer) == 0:
         raise NotAMatFile("the file is empty")
     if find_hdf5(buffer) is not None:
-        return "7.3"
+        return "v7.3"
     mark = bytes(buffer[124:128])
     if mark in (b"\x00\x02IM", b"\x02\x00MI"):
         raise NotAMatFile("a v7.3 header without the HDF5 signature that belongs after it")
     if mark in (b"\x00\x01IM", b"\x01\x00MI") or (mark[2:] in (b"IM", b"MI") and bytes(buffer[:6]) == b"MATLAB"):
-        return "5"
+        return "v5"
     head = bytes(buffer[:512])
     if looks_like_v4(buffer):
-        return "4"
+        return "v4"
     raise NotAMatFile(f"not a MAT-file but {_describe(head)}")
 
 

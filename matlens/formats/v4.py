@@ -7,19 +7,17 @@ numeric matrix of the format is a double in MATLAB, however few bytes it takes o
 from __future__ import annotations
 
 import struct
-from collections import Counter
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError, NotAMatFile, UnsupportedValue
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError, NotAMatFile, UnsupportedValue
 from matlens.formats.bounds import check_stored
 from matlens.formats.dtypes import combine_complex
 from matlens.formats.ragged import counts_to_offsets
-from matlens.formats.reader import WholeArrays
-from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue, Triplets, Variable
+from matlens.formats.reader import Reader
+from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, Triplets, Variable
 from matlens.formats.sparse import join_triplets
 from matlens.limits import Limits
 
@@ -27,7 +25,6 @@ __all__ = ["Mat4Reader", "looks_like_v4"]
 
 _DTYPES = {0: "f8", 1: "f4", 2: "i4", 3: "i2", 4: "u2", 5: "u1"}
 _NUMERIC, _TEXT, _SPARSE = 0, 1, 2
-MAX_NAME = 4096
 
 
 class _Matrix(NamedTuple):
@@ -48,8 +45,10 @@ def _byte_order(buffer: Any, position: int) -> str:
     return "<" if 0 <= little < 5000 else ">"
 
 
-def _parse(buffer: Any, position: int) -> _Matrix:
+def _parse(buffer: Any, position: int, limits: Limits) -> _Matrix:
     """The matrix header at `position`; raises `CorruptFile` if there is none."""
+    if not 0 <= position <= len(buffer):
+        raise CorruptFile(f"no matrix stands at byte {position}")
     if position + 20 > len(buffer):
         raise CorruptFile(f"file ends after {len(buffer)} bytes, inside a header", offset=position)
     order = _byte_order(buffer, position)
@@ -59,11 +58,13 @@ def _parse(buffer: Any, position: int) -> _Matrix:
         raise CorruptFile(f"matrix type {mopt} is no v4 type", offset=position)
     if machine > 1:
         raise UnsupportedValue(f"VAX and Cray floating point (machine code {machine})", offset=position)
-    if rows < 0 or cols < 0 or imaginary not in (0, 1) or not 0 < name_length <= MAX_NAME:
+    if rows < 0 or cols < 0 or imaginary not in (0, 1) or not 0 < name_length <= len(buffer) - position - 20:
         raise CorruptFile(
             f"header declares {rows}x{cols}, imaginary flag {imaginary}, name of {name_length} bytes",
             offset=position,
         )
+    if name_length > limits.name:
+        raise LimitExceeded.of(limits, "name", f"a name of {name_length} bytes", offset=position)
     data = position + 20 + name_length
     name = bytes(buffer[position + 20 : data]).split(b"\0")[0].decode("latin-1")
     dtype = np.dtype(order + _DTYPES[precision])
@@ -75,7 +76,7 @@ def _parse(buffer: Any, position: int) -> _Matrix:
 def looks_like_v4(buffer: Any) -> bool:
     """Whether `buffer` begins with the header of a v4 matrix and a printable name."""
     try:
-        name = _parse(buffer, 0).name
+        name = _parse(buffer, 0, Limits()).name
     except UnsupportedValue:
         return True
     except MatlensError:
@@ -83,29 +84,26 @@ def looks_like_v4(buffer: Any) -> bool:
     return name.isprintable() and name != ""
 
 
-class Mat4Reader(WholeArrays):
+class Mat4Reader(Reader):
     """Reads a v4 file held in `buffer`; positions are the byte offsets of matrix headers."""
 
-    version = "4"
-    header = ""
+    version = "v4"
 
     def __init__(self, buffer: Any, limits: Limits) -> None:
+        super().__init__(limits)
         self._file = buffer
-        self.limits = limits
-        self.problems: list[MatlensError] = []
-        self.stats: Counter[str] = Counter()
         if len(buffer) == 0:
             raise NotAMatFile("the file is empty")
 
-    def close(self) -> None:
+    def _release(self) -> None:
         self._file = b""
 
-    def variables(self) -> list[Variable]:
+    def _find_variables(self) -> list[Variable]:
         found: list[Variable] = []
         position = 0
         while position < len(self._file):
             try:
-                matrix = _parse(self._file, position)
+                matrix = _parse(self._file, position, self.limits)
             except MatlensError as error:
                 self.problems.append(error)
                 break
@@ -115,27 +113,18 @@ class Mat4Reader(WholeArrays):
             position = matrix.next
         return found
 
-    def prefetch(self, elements: Iterable[Elements]) -> None:
-        """Nothing is gained by it here."""
-
     def headers(self, elements: Elements) -> Headers:
         headers = Headers.empty(elements)
         self.stats["own"] += len(elements)
-        for i, position in enumerate(elements.positions.tolist()):
-            try:
-                self._fill(headers, i, position)
-            except MatlensError as error:
-                headers.ok[i] = False
-                headers.errors[i] = error
-        return headers
+        return self._fill_each(headers, lambda i: self._fill(headers, i, int(elements.positions[i])))
 
     def storage(self, headers: Headers) -> dict[str, Any]:
         headers.raise_first_error()
-        matrix = _parse(self._file, int(headers.elements.positions[0]))
+        matrix = _parse(self._file, int(headers.elements.positions[0]), self.limits)
         return {"type": matrix.dtype.name, "offset": matrix.data, "bytes": int(headers.nbytes[0])}
 
     def _fill(self, headers: Headers, i: int, position: int) -> None:
-        matrix = _parse(self._file, position)
+        matrix = _parse(self._file, position, self.limits)
         if matrix.next >= 1 << 62:
             dims = f"{matrix.rows}x{matrix.cols}"
             raise CorruptFile(f"{dims} items declared in a file of {len(self._file)} bytes", offset=matrix.data)
@@ -173,7 +162,7 @@ class Mat4Reader(WholeArrays):
         check_stored(self.limits, 8 * (int(dims[1]) + 1), matrix.next - matrix.data)
         return int(dims[0]), int(dims[1])
 
-    def children(self, headers: Headers) -> list[Children]:
+    def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
         return []
 
@@ -181,14 +170,14 @@ class Mat4Reader(WholeArrays):
         headers.raise_first_error()
         parts = []
         for i, position in enumerate(headers.elements.positions.tolist()):
-            values = self._numbers(_parse(self._file, position))
+            values = self._numbers(_parse(self._file, position, self.limits))
             if headers.cls[i] == MatlabClass.CHAR:
                 values = self._codes(values, int(headers.payload[i]))
             elif not as_stored and not headers.is_complex[i]:
                 values = values.astype(np.float64)
             parts.append(values)
         # A single one may be a view of the file.
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0)])
         return values, counts_to_offsets([len(part) for part in parts])
 
     def _codes(self, values: NDArray[Any], offset: int) -> NDArray[np.uint16]:
@@ -196,15 +185,12 @@ class Mat4Reader(WholeArrays):
             raise CorruptFile("a character code outside 0 to 65535", offset=offset)
         return values.astype(np.uint16)
 
-    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
-        """A batch will do here."""
-
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         return join_triplets([self._sparse(headers, i) for i in range(len(headers))])
 
     def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
-        matrix = _parse(self._file, int(headers.elements.positions[i]))
+        matrix = _parse(self._file, int(headers.elements.positions[i]), self.limits)
         table = self._numbers(matrix).reshape((matrix.rows, matrix.cols), order="F")[:-1]
         rows, cols = headers.shape(i)
         if not ((table[:, :2] >= 1) & (table[:, :2] <= (rows, cols))).all():
@@ -214,6 +200,3 @@ class Mat4Reader(WholeArrays):
         if matrix.cols == 4:
             value = combine_complex(table[:, 2], table[:, 3], single=False)
         return index[:, 0], index[:, 1], value
-
-    def opaque(self, headers: Headers, i: int) -> OpaqueValue:
-        raise UnsupportedValue("v4 files hold no objects")

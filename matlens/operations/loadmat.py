@@ -122,9 +122,9 @@ def _load(
     loaded: dict[str, Any] = {}
     damages: list[MatlensError] = []
     passed = None if salvaging is None else damages
-    if reader.version != "4":
+    if reader.version != "v4":
         loaded["__header__"] = reader.header.encode("latin-1")
-        loaded["__version__"] = "2.0" if reader.version == "7.3" else "1.0"
+        loaded["__version__"] = "2.0" if reader.version == "v7.3" else "1.0"
         loaded["__globals__"] = []
     with error_context(file=file.name):
         variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
@@ -169,7 +169,7 @@ def _sparse_form(value: Any, version: str, spmatrix: bool) -> Any:
         return value
     from scipy.sparse import coo_array, coo_matrix, csc_matrix
 
-    if version == "4":
+    if version == "v4":
         return coo_matrix(value) if spmatrix else coo_array(value)
     return csc_matrix(value) if spmatrix else value
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
+from threading import RLock, local
 from types import TracebackType
 from typing import IO, Any, TypedDict, Unpack
 
@@ -54,7 +55,7 @@ class MatFile(Mapping[str, Node]):
     name : str
         File name without its folder.
     version : str
-        ``"4"``, ``"5"`` (MATLAB's v6 and v7), ``"7.3"`` or ``"loadmat"``.
+        ``"v4"``, ``"v6"``, ``"v7"`` (like v6, with compressed variables), ``"v7.3"`` or ``"loadmat"``.
     header : str
         The text that the writer left at the start of the file.
     problems : list of MatlensError
@@ -75,11 +76,10 @@ class MatFile(Mapping[str, Node]):
         self._salvaging = salvaging_reader(opened.reader, self._options["errors"])
         self._damages: dict[str, list[MatlensError]] = {}
         self._reader: Reader = self._salvaging or opened.reader
-        self.version = opened.reader.version
         self.header = opened.reader.header
         self._nodes: dict[str, Node] | None = None
-        self._is_closed = False
-        self._is_locating = False
+        self._lock = RLock()
+        self._place = local()
         self._variables: dict[str, Variable] = {}
 
     # --- life ----------------------------------------------------------------------
@@ -87,7 +87,11 @@ class MatFile(Mapping[str, Node]):
     def close(self) -> None:
         """Close the file; nodes that were not read yet cannot be read afterwards."""
         self._opened.close()
-        self._is_closed = True
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file was closed: reading what was not read yet raises `FileClosed`."""
+        return self._reader.closed
 
     def __enter__(self) -> MatFile:
         return self
@@ -106,12 +110,16 @@ class MatFile(Mapping[str, Node]):
     # --- variables -----------------------------------------------------------------
 
     @property
+    def version(self) -> str:
+        with self._named():
+            return self._reader.version
+
+    @property
     def problems(self) -> list[MatlensError]:
         for name in self._variable_nodes():
             self._salvage(name)
-        for problem in self._reader.problems:
-            problem.file = problem.file or self.name
-        return [*self._reader.problems, *(damage for found in self._damages.values() for damage in found)]
+        problems = [problem.at(file=self.name) for problem in self._reader.problems]
+        return [*problems, *(damage for found in self._damages.values() for damage in found)]
 
     @property
     def stats(self) -> Counter[str]:
@@ -119,16 +127,18 @@ class MatFile(Mapping[str, Node]):
         return self._reader.stats
 
     def _variable_nodes(self) -> dict[str, Node]:
-        if self._nodes is None:
-            nodes: dict[str, Node] = {}
-            for variable in self._reader.variables():
-                name = _free_name(variable.name, nodes)
-                path = name if field_suffix(name) == f".{name}" else python_field(name)
-                nodes[name] = make_node(self, variable.headers, (name, path, f"file{python_field(name)}"))
-                self._variables[name] = variable
-            # Other threads see all of them or none.
-            self._nodes = nodes
-        return self._nodes
+        with self._lock:
+            if self._nodes is None:
+                nodes: dict[str, Node] = {}
+                with self._named():
+                    variables = self._reader.variables()
+                for variable in variables:
+                    name = _free_name(variable.name, nodes)
+                    path = name if field_suffix(name) == f".{name}" else python_field(name)
+                    nodes[name] = make_node(self, variable.headers, (name, path, f"file{python_field(name)}"))
+                    self._variables[name] = variable
+                self._nodes = nodes
+            return self._nodes
 
     def _variable(self, name: str) -> Variable:
         """What the file's directory says of a variable: its position, compression, stored size."""
@@ -145,12 +155,14 @@ class MatFile(Mapping[str, Node]):
 
     def _salvage(self, name: str) -> None:
         """Look through a variable once, where damage inside it is to be passed over."""
-        if self._salvaging is None or name in self._damages:
+        if self._salvaging is None:
             return
         from matlens.values.examine import salvage
 
-        variable, path = self._variables[name], self._variable_nodes()[name].path
-        self._damages[name] = salvage(self._salvaging, variable, path, self.name)
+        with self._lock:
+            if name not in self._damages:
+                variable, path = self._variables[name], self._variable_nodes()[name].path
+                self._damages[name] = salvage(self._salvaging, variable, path, self.name)
 
     def _salvaged(self) -> MatFile:
         """The same file with ``errors="salvage"``."""
@@ -215,8 +227,7 @@ class MatFile(Mapping[str, Node]):
         try:
             yield
         except MatlensError as error:
-            error.file = error.file or self.name
-            raise
+            raise error.at(file=self.name) from error.__cause__
 
     def _release(self) -> None:
         """Give back the memory of the parts of the file that were read; nothing is lost by it."""
@@ -230,24 +241,21 @@ class MatFile(Mapping[str, Node]):
         try:
             yield
         except MatlensError as error:
-            if error.variable is None:
-                # Looking for the place of an error may come across others, of which no place is looked for.
-                found = None if self._is_locating else self._locate(node, error)
-                error.variable = found or node.path
-            error.file = error.file or self.name
-            raise
+            path = error.variable or self._path_of(error.position, node) or node.path
+            raise error.at(file=self.name, variable=path) from error.__cause__
 
-    def _locate(self, node: Node, error: MatlensError) -> str | None:
+    def _path_of(self, position: tuple[int, int] | None, node: Node) -> str | None:
         """Path of the element that an error below `node` is about, found by its position."""
-        if error.position is None or _position(node) == error.position:
+        if position is None or position == _position(node) or getattr(self._place, "is_sought", False):
             return None
-        error.variable, self._is_locating = node.path, True
+        # Looking for the place of an error may come across others, of which no place is looked for.
+        self._place.is_sought = True
         try:
-            return self._path_of(error.position, node)
+            return self._found_below(position, node)
         finally:
-            error.variable, self._is_locating = None, False
+            self._place.is_sought = False
 
-    def _path_of(self, position: tuple[int, int], node: Node) -> str | None:
+    def _found_below(self, position: tuple[int, int], node: Node) -> str | None:
         waiting, seen = [node], 0
         while waiting and seen < _SEARCH_LIMIT:
             try:
@@ -264,14 +272,14 @@ class MatFile(Mapping[str, Node]):
     # --- display -------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        if self._is_closed:
+        if self.closed:
             return f"<MatFile {safe_text(self.name)}: closed>"
-        lines = [f"<MatFile {safe_text(self.name)}: version {self.version}, {len(self)} variables>"]
+        lines = [f"<MatFile {safe_text(self.name)}: {self.version}, {len(self)} variables>"]
         lines += [f"  {safe_text(name)}: {node.one_line(60)}" for name, node in self.items()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return file_html(f"{self.name}, version {self.version}", self.values())
+        return file_html(f"{self.name}, {self.version}", self.values())
 
 
 Source = Content | MatFile

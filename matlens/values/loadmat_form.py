@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from matlens.errors import MatlensError
 from matlens.formats.loadmat_output import is_undecoded
+from matlens.formats.one_by_one import OneByOne, Single
 from matlens.formats.places import Places, child_path
 from matlens.formats.ragged import decode_rows
 from matlens.formats.reader import Reader
-from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue, Single
+from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue
 from matlens.formats.visit import Batch, Visitor, Walk
 from matlens.values.kinds import number_arrays, sparse_arrays
 from matlens.values.objects import Objects, is_enumeration
@@ -44,6 +45,7 @@ def decode_values(
     reader: Reader, elements: Elements, options: LoadmatOptions | None = None, places: Places | None = None
 ) -> NDArray[np.object_]:
     """Decode all `elements`, nested values included, to an object array of n values."""
+    reader.check()
     found: NDArray[np.object_] = _Decoder(reader, options or LoadmatOptions()).visit(elements, places)
     return found
 
@@ -63,17 +65,18 @@ class _Decoder(Visitor):
 
     def __init__(self, reader: Reader, options: LoadmatOptions, walk: Walk | None = None) -> None:
         super().__init__(reader, most="elements", walk=walk)
+        self._one_by_one = reader if isinstance(reader, OneByOne) else None
         self._options = options
         self.as_stored = not options.mat_dtype
         self._objects: Objects | None = None
 
     def visit(self, elements: Elements, where: Any = None, owner: Int64s | None = None) -> NDArray[np.object_]:
-        if len(elements) >= SINGLES:
+        if len(elements) >= SINGLES or self._one_by_one is None:
             return self._batch(elements, where, owner)
         values = np.empty(len(elements), object)
         for i, position in enumerate(elements.positions.tolist()):
             try:
-                one = self.reader.single(elements.segment, position, as_stored=self.as_stored)
+                one = self._one_by_one.single(elements.segment, position, as_stored=self.as_stored)
             except MatlensError as error:
                 path = None if where is None else where.path(i)
                 raise error.at(variable=path, position=(elements.segment, position)) from error.__cause__

@@ -88,7 +88,7 @@ class StoredArray:
         LimitExceeded
         """
         nbytes = math.prod(self.dims) * self.dtype.itemsize
-        if nbytes <= MAX_UNSTORED or self._reader.version != "7.3":
+        if nbytes <= MAX_UNSTORED or self._reader.version != "v7.3":
             return
         stored = int(self._reader.storage(self._headers)["bytes"] or 0)
         limits = self._reader.limits

@@ -9,7 +9,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -22,6 +22,7 @@ from mat73_writer import Mat73Writer
 
 import matlens
 from matlens.errors import MatlensError
+from matlens.formats.guards.salvage import SalvagingReader
 from matlens.formats.memory import LoadmatReader
 from matlens.formats.open import open_reader
 from matlens.formats.reader import Reader
@@ -31,15 +32,9 @@ from tests.expected import SCIPY_REFUSES
 from tests.formats.contract import ReaderContract, batches, check_batch_equals_singles
 from tests.support import CORPUS, FIXTURES, assert_same, corpus_files, fixture_files, mat_files
 
-UNCHECKED = pytest.mark.xfail(strict=True, raises=(struct.error, IndexError), reason="positions are not range-checked")
-
 
 class TestMat4(ReaderContract):
     file = FIXTURES / "kinds_v4.mat"
-
-    @UNCHECKED
-    def test_positions_out_of_range_are_errors_not_values(self, reader: Reader) -> None:
-        super().test_positions_out_of_range_are_errors_not_values(reader)
 
 
 class TestMat5(ReaderContract):
@@ -54,11 +49,30 @@ class TestMat73(ReaderContract):
     file = FIXTURES / "kinds_v73.mat"
 
 
-class TestLoadmatOutput(ReaderContract):
-    @UNCHECKED
-    def test_positions_out_of_range_are_errors_not_values(self, reader: Reader) -> None:
-        super().test_positions_out_of_range_are_errors_not_values(reader)
+class TestReferenceMat73(ReaderContract):
+    file = FIXTURES / "kinds_v73.mat"
+    options: ClassVar[dict[str, Any]] = {"engine": "reference", "isolate": "never"}
 
+
+class TestReferenceMat5(ReaderContract):
+    file = FIXTURES / "kinds_v7.mat"
+    options: ClassVar[dict[str, Any]] = {"engine": "reference", "isolate": "never"}
+
+
+class TestIsolated(ReaderContract):
+    file = FIXTURES / "annotations_v7.mat"
+    options: ClassVar[dict[str, Any]] = {"isolate": "always"}
+
+
+class TestSalvaging(ReaderContract):
+    @pytest.fixture
+    def reader(self) -> Iterator[Reader]:
+        opened = open_reader(FIXTURES / "kinds_v7.mat")
+        yield SalvagingReader(opened.reader)
+        opened.close()
+
+
+class TestLoadmatOutput(ReaderContract):
     @pytest.fixture
     def reader(self) -> Iterator[Reader]:
         yield LoadmatReader(scipy.io.loadmat(FIXTURES / "kinds_v7.mat"))
@@ -98,7 +112,7 @@ def test_both_engines_give_equal_trees(path: Path) -> None:
     """Our own readers against SciPy and libhdf5, every variable of every file."""
     with matlens.open(path) as file, matlens.open(path, engine="reference", isolate="never") as reference:
         for name, node in file.items():
-            if file.version == "5" and (node.kind == "opaque" or (path.name, name) in SCIPY_FAULTS):
+            if file.version in ("v6", "v7") and (node.kind == "opaque" or (path.name, name) in SCIPY_FAULTS):
                 continue
             other = reference[name]
             assert node.matlab_class == other.matlab_class, name
@@ -129,7 +143,7 @@ def test_stats_count_the_routes(name: str) -> None:
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="no corpus beside the project")
-@pytest.mark.parametrize(("version", "slow", "share"), [("5", "unusual", 0.001), ("7.3", "h5py", 0.01)])
+@pytest.mark.parametrize(("version", "slow", "share"), [("v7", "unusual", 0.001), ("v7.3", "h5py", 0.01)])
 def test_corpus_files_without_objects_take_the_fast_routes(version: str, slow: str, share: float) -> None:
     counts: Counter[str] = Counter()
     for parameter in mat_files():

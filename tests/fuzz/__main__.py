@@ -47,7 +47,7 @@ def main() -> None:
             counts["errors told" if outcome.errors else "no error"] += 1
             changed = [] if outcome.errors else changed_values(outcome, each)
             if changed:
-                version = "7.3" if b"HDF\r" in each.content[:1024] else "4 or 5"
+                version = "v7.3" if b"HDF\r" in each.content[:1024] else "v4 to v7"
                 counts[f"silently changed, version {version}"] += 1
             bad = faults(outcome, len(each.content))
             bad += [f"{name} has changed in spite of its checksum" for name in changed if name in each.protected]
@@ -78,7 +78,7 @@ def compressed_variables(path: Path) -> set[str]:
     """Names of the variables of a v5 file that have a checksum."""
     try:
         with matlens.open(path) as file:
-            return {name for name in file if file.version == "5" and file._variable(name).compressed}
+            return {name for name in file if file._variable(name).compressed}
     except matlens.MatlensError:
         return set()
 

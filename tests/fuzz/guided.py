@@ -24,7 +24,7 @@ from matlens.formats.v73.reader import Mat73Reader
 __all__ = ["main", "one_input"]
 
 _V5_HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\x01IM"
-_READERS = {"4": Mat4Reader, "5": Mat5Reader, "7.3": Mat73Reader}
+_READERS = {"v4": Mat4Reader, "v5": Mat5Reader, "v7.3": Mat73Reader}
 _SMALL = 4096
 
 
@@ -43,7 +43,7 @@ def one_input(data: bytes) -> None:
             _read(_V5_HEADER + content)
         else:
             for order in ("<", ">"):
-                header = TagReader(order).array_header(content, 0, len(content))
+                header = TagReader(order, matlens.Limits()).array_header(content, 0, len(content))
                 assert header.payload + header.nbytes <= len(content), "data beyond the end"
     except MatlensError:
         pass

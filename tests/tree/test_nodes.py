@@ -36,7 +36,7 @@ def kinds(request: pytest.FixtureRequest) -> Any:
 
 def test_a_closed_file_shows_itself() -> None:
     with matlens.open(FIXTURES / "kinds_v73.mat") as file:
-        assert repr(file).startswith("<MatFile kinds_v73.mat: version 7.3, 14 variables>")
+        assert repr(file).startswith("<MatFile kinds_v73.mat: v7.3, 14 variables>")
     assert repr(file) == "<MatFile kinds_v73.mat: closed>"
 
 
@@ -112,7 +112,7 @@ def test_empties_keep_their_dims(kinds: Any) -> None:
 
 def test_v4() -> None:
     with matlens.open(FIXTURES / "kinds_v4.mat") as file:
-        assert file.version == "4"
+        assert file.version == "v4"
         assert file["matrix"].value.tolist() == [[1, 2, 3], [4, 5, 6]]
         assert file["complex_matrix"].value.tolist() == [[1 + 2j, 3 - 4j]]
         assert file["text_matrix"].value.tolist() == ["abc", "def"]
@@ -249,7 +249,7 @@ def test_mapping_and_context_manager(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "x.mat", {"a": 1.0, "b": "t"})
     with matlens.open(str(tmp_path / "x.mat")) as file:
         assert set(file) == {"a", "b"} and len(file) == 2 and "a" in file
-        assert file.version == "5" and file.header.startswith("MATLAB 5.0")
+        assert file.version == "v6" and file.header.startswith("MATLAB 5.0")
         value = file["a"].value
     assert value.tolist() == [[1.0]]
 

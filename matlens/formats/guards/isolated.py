@@ -15,21 +15,27 @@ import sys
 import threading
 import time
 import weakref
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError
+from matlens.errors import CorruptFile, FileClosed, LimitExceeded, MatlensError
+from matlens.formats.guards.wrapped import WrappedReader
 from matlens.formats.mcos import ObjectTable
-from matlens.formats.records import Children, Elements, Headers, OpaqueValue, Single, Triplets, Variable
+from matlens.formats.reader import CONTRACT, Defect, defects
+from matlens.formats.records import Elements, Headers, Variable
 from matlens.limits import Limits
 
-__all__ = ["IsolatedReader", "receive", "send"]
+__all__ = ["REMOTE", "IsolatedReader", "receive", "send"]
+
+REMOTE = CONTRACT - {"prefetch"} | {"describe"}
+"""What the process is asked: everything but the hint, and once what kind of file it is."""
 
 _TICK = 0.1
 _ASKED_AGAIN = ("headers", "children")
 """What the nodes of a tree ask for many times, most of all where values are shared."""
+_ASKED_FIRST = ("variables", "objects")
+"""What another process must be asked before it knows the positions that the one before it gave."""
 _SMALL, _KEPT = 4096, 4096
 _LENGTH = struct.Struct("<Q")
 
@@ -91,7 +97,7 @@ class _Clock(threading.Thread):
             time.sleep(_TICK)
 
 
-class IsolatedReader:
+class IsolatedReader(WrappedReader):
     """A reader whose work is done by a process of its own, which is started anew after it had to be killed.
 
     Parameters
@@ -109,30 +115,36 @@ class IsolatedReader:
         If the process ends or gives no answer; and whatever its reader raises.
     """
 
+    version = ""
+
     def __init__(self, path: str | None, content: Any, engine: str, limits: Limits) -> None:
+        super().__init__(limits)
         self._source = path if path is not None else bytes(content)
         self._engine = engine
-        self.limits = limits
-        self.stats: Counter[str] = Counter()
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
         self._answers: dict[bytes, bytes] = {}
+        self._first: list[bytes] = []
         self._objects: ObjectTable | None = None
         try:
-            self.version, self.header, self.problems, self.most_unshared = self._call("describe")
+            self.version, self.header, self.problems, self.most_unshared = self._ask("describe")
         except BaseException:
             self.close()
             raise
 
-    def close(self) -> None:
-        process, self._process = self._process, None
+    def _release(self) -> None:
+        process = self._process
         if process is not None:
-            _stop(process)
+            # Whoever waits for an answer gets none, and lets go of the lock.
+            process.kill()
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None:
+                _stop(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
         # Without the current folder, where a file may stand that has the name of a module.
         places = [str(Path(__file__).parents[3]), *filter(None, sys.path)]
-        program = f"import sys; sys.path[:] = {places!r}; from matlens.formats.guards.worker import main; main()"
+        program = f"import sys; sys.path[:] = {places!r}; from matlens.formats.worker import main; main()"
         command = [sys.executable, "-I", "-c", program]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if process.stdin is not None:
@@ -143,28 +155,37 @@ class IsolatedReader:
         weakref.finalize(self, _stop, process)
         return process
 
-    def _call(self, method: str, *arguments: Any) -> Any:
-        request = pickle.dumps((method, arguments), pickle.HIGHEST_PROTOCOL)
+    def _ask(self, method: str, *arguments: Any, **options: Any) -> Any:
+        request = pickle.dumps((method, arguments, options), pickle.HIGHEST_PROTOCOL)
         with self._lock:
             data = self._answers.get(request)
             if data is None:
-                data = self._ask(request)
+                data = self._request(request)
                 if method in _ASKED_AGAIN and len(data) <= _SMALL:
                     self._answers[request] = data
                     if len(self._answers) > _KEPT:
                         # The oldest goes first.
                         del self._answers[next(iter(self._answers))]
+                elif method in _ASKED_FIRST:
+                    self._first.append(request)
         is_fine, answer = pickle.loads(data)
         if is_fine:
             return answer
+        if isinstance(answer, Defect):
+            self.stats["defect"] += 1
+            for told in defects:
+                told(answer)
         raise answer
 
-    def _ask(self, request: bytes) -> bytes:
+    def _request(self, request: bytes) -> bytes:
         """The answer of the process; nobody else may ask meanwhile."""
+        if self.closed:
+            raise FileClosed("the file is closed")
+        requests = [request] if self._process else [*self._first, request]
         self._process = process = self._process or self._start()
         self._clock.deadline = time.monotonic() + self.limits.seconds
         try:
-            return self._exchange(process, request)
+            return [self._exchange(process, each) for each in requests][-1]
         except (EOFError, OSError):
             self._process = None
             raise self._failure(process, timed_out=time.monotonic() >= self._clock.deadline) from None
@@ -185,10 +206,10 @@ class IsolatedReader:
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
         return CorruptFile(f"the process that read the file ended {how}")
 
-    # --- the contract --------------------------------------------------------------
+    # --- what is answered here -----------------------------------------------------
 
-    def variables(self) -> list[Variable]:
-        found, self.problems = self._call("variables")
+    def _find_variables(self) -> list[Variable]:
+        found, self.problems[:] = self._ask("variables")
         return list(found)
 
     def prefetch(self, elements: Iterable[Elements]) -> None:
@@ -196,44 +217,15 @@ class IsolatedReader:
 
     def headers(self, elements: Elements) -> Headers:
         self.stats["isolated"] += len(elements)
-        found: Headers = self._call("headers", elements)
-        return found
-
-    def children(self, headers: Headers) -> list[Children]:
-        found: list[Children] = self._call("children", headers)
-        return found
-
-    def gather(self, headers: Headers, *, as_stored: bool = False) -> Any:
-        return self._call("gather", headers, as_stored)
-
-    def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
-        """A batch will do here."""
-        return None
-
-    def storage(self, headers: Headers) -> dict[str, Any]:
-        found: dict[str, Any] = self._call("storage", headers)
-        return found
-
-    def triplets(self, headers: Headers) -> Triplets:
-        found: Triplets = self._call("triplets", headers)
-        return found
-
-    def window_step(self, headers: Headers, axis: int) -> int:
-        return int(self._call("window_step", headers, axis))
-
-    def window(self, headers: Headers, axis: int, start: int, stop: int) -> Any:
-        return self._call("window", headers, axis, start, stop)
+        return super().headers(elements)
 
     @property
     def may_hold_objects(self) -> bool:
         return self._objects is not None
 
     def objects(self) -> ObjectTable | None:
-        if self._objects is None:
-            found = self._call("objects")
-            self._objects = None if found is None else ObjectTable(self, *found)
-        return self._objects
-
-    def opaque(self, headers: Headers, i: int) -> OpaqueValue:
-        found: OpaqueValue = self._call("opaque", headers, i)
-        return found
+        with self._lock:
+            if self._objects is None:
+                found = self._ask("objects")
+                self._objects = None if found is None else ObjectTable(self, *found)
+            return self._objects

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import MatlensError
+from matlens.formats.guards.wrapped import WrappedReader
 from matlens.formats.reader import Reader
-from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, Single
-from matlens.formats.v5.reader import Mat5Reader
+from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
 
 __all__ = ["SalvagingReader"]
 
 
-class SalvagingReader:
+class SalvagingReader(WrappedReader):
     """Reads as `reader` does, but for elements that were marked as damaged.
 
     These have the class `MatlabClass.UNKNOWN`, dims 0x0 and their error in `Headers.errors`, and count as readable.
-    Everything else is answered by the other reader.
+    Everything else is answered by the other reader, which stays as it is.
 
     Parameters
     ----------
@@ -28,13 +27,29 @@ class SalvagingReader:
     """
 
     def __init__(self, reader: Reader) -> None:
+        super().__init__(reader.limits)
         self._reader = reader
+        self.header, self.most_unshared = reader.header, reader.most_unshared
+        self.problems, self.stats = reader.problems, reader.stats
         self._damaged: dict[int, dict[int, MatlensError]] = {}
-        if isinstance(reader, Mat5Reader):
-            reader.keeps_before_damage = True
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
+    @property
+    def version(self) -> str:
+        return self._reader.version
+
+    @property
+    def closed(self) -> bool:
+        return self._reader.closed
+
+    @property
+    def may_hold_objects(self) -> bool:
+        return self._reader.may_hold_objects
+
+    def _release(self) -> None:
+        self._reader.close()
+
+    def _ask(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(self._reader, method)(*arguments, **options)
 
     def mark(self, elements: Elements, error: MatlensError) -> None:
         """Take `elements` for damaged from now on."""
@@ -49,7 +64,7 @@ class SalvagingReader:
 
     def headers(self, elements: Elements) -> Headers:
         headers = self._reader.headers(elements)
-        known = self._damaged.get(elements.segment)
+        known = dict(self._damaged.get(elements.segment, ()))
         if not known:
             return headers
         index = np.flatnonzero(np.isin(elements.positions, np.fromiter(known, np.int64, len(known))))
@@ -60,21 +75,13 @@ class SalvagingReader:
             headers.class_names.pop(i, None)
         return headers.put(index, lost)
 
-    def children(self, headers: Headers) -> list[Children]:
-        return [] if _is_damaged(headers) else self._reader.children(headers)
+    def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
+        return [] if _is_damaged(headers) else self._reader.children(headers, keep_damage=True)
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         if _is_damaged(headers):
             return np.zeros(0), np.zeros(len(headers) + 1, np.int64)
         return self._reader.gather(headers, as_stored=as_stored)
-
-    def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
-        if position in self._damaged.get(segment, ()):
-            return None
-        return self._reader.single(segment, position, as_stored=as_stored)
-
-    def prefetch(self, elements: Iterable[Elements]) -> None:
-        self._reader.prefetch(elements)
 
 
 def _is_damaged(headers: Headers) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from matlens.errors import CorruptFile
 from matlens.formats.memory import LoadmatReader
 from matlens.formats.reader import Reader
+from matlens.formats.v5.reader import Mat5Reader
 from matlens.formats.v5.tags import Buffer
 from matlens.limits import Limits
 
@@ -22,13 +23,15 @@ __all__ = ["reference_reader"]
 
 def reference_reader(buffer: Buffer, version: str, path: str | None, limits: Limits) -> Reader:
     """A reader of `version` that has no decoding of its own."""
-    if version == "7.3":
+    if version == "v7.3":
         from matlens.formats.reference.libhdf5 import Storage
         from matlens.formats.reference.mat73 import H5pyReader
 
         return H5pyReader(Storage(buffer, path), limits)
     variables = _loadmat(bytes(buffer))
-    if version == "4":
+    if version == "v5":
+        version = Mat5Reader(buffer, limits).version
+    if version == "v4":
         variables = {name: _as_double(value) for name, value in variables.items()}
     return LoadmatReader(variables, version)
 

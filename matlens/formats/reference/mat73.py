@@ -27,7 +27,7 @@ class H5pyReader(Mat73Common):
             raise CorruptFile(f"the root group is not readable: {error}", offset=storage.base) from None
         self.problems += storage.problems + problems
 
-    def close(self) -> None:
+    def _release(self) -> None:
         self._book.close()
         self._storage.close()
 

@@ -9,13 +9,45 @@ import stat
 from pathlib import Path
 from typing import IO, Any
 
-from matlens.errors import NotAMatFile, UnsafeFile
+from matlens.errors import FileChanged, NotAMatFile, UnsafeFile
 from matlens.formats.reader import Reader
 
-__all__ = ["OpenedFile", "content_of", "mapped"]
+__all__ = ["OpenedFile", "Stamp", "content_of", "mapped"]
 
 LARGE = 32 << 20
 """Pages of smaller files are not worth giving back."""
+
+
+class Stamp:
+    """What a mapped file was like when it was opened: the system kills who reads behind the end of one that was cut.
+
+    Parameters
+    ----------
+    buffer : mmap
+    path : Path, optional
+        Without it, the size alone is looked at.
+    status : os.stat_result, optional
+        Of the file at `path`.
+    """
+
+    def __init__(self, buffer: mmap.mmap, path: Path | None = None, status: os.stat_result | None = None) -> None:
+        self._buffer = buffer
+        self._path = path and os.path.abspath(path)  # noqa: PTH100 - quicker, and it is looked at before every call
+        self._known = (status.st_size, status.st_mtime_ns) if status else (buffer.size(), 0)
+
+    def check(self) -> None:
+        """Raise `FileChanged` if the file was cut or written since."""
+        if self._path is None:
+            found = self._buffer.size(), 0
+        else:
+            try:
+                status = os.stat(self._path)  # noqa: PTH116
+            except OSError:
+                # Its name is gone, but not what is mapped.
+                return
+            found = status.st_size, status.st_mtime_ns
+        if found != self._known:
+            raise FileChanged("the file was written since it was opened: open it again")
 
 
 class OpenedFile:
@@ -47,24 +79,27 @@ class OpenedFile:
                 self._buffer = None
 
 
-def content_of(source: IO[bytes]) -> Any:
-    """All of an open file; one of the system's own files is mapped instead of read."""
+def content_of(source: IO[bytes]) -> tuple[Any, Stamp | None]:
+    """All of an open file; one of the system's own files is mapped instead of read, and watched."""
     if source.seekable():
         source.seek(0)
     if isinstance(source, io.BufferedReader | io.BufferedRandom) and isinstance(source.raw, io.FileIO):
         source.flush()
         status = os.fstat(source.fileno())
         if stat.S_ISREG(status.st_mode) and status.st_size:
-            return mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
-    return source.read()
+            content = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
+            return content, Stamp(content)
+    return source.read(), None
 
 
-def mapped(path: Path) -> Any:
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):
-        kind = "directory" if stat.S_ISDIR(mode) else "pipe, socket or device"
+def mapped(path: Path) -> tuple[mmap.mmap, Stamp]:
+    """A file by its name, and what tells that it was changed."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = "directory" if stat.S_ISDIR(status.st_mode) else "pipe, socket or device"
         raise UnsafeFile(f"a {kind}, not a file")
     with path.open("rb") as file:
-        if path.stat().st_size == 0:
+        if status.st_size == 0:
             raise NotAMatFile("the file is empty")
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return content, Stamp(content, path, status)

@@ -7,7 +7,6 @@ bytes of the k-th compressed variable. Listing inflates only the first bytes of 
 from __future__ import annotations
 
 import struct
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -18,8 +17,9 @@ from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.children import FieldNames, collect_children, unique_names
 from matlens.formats.dtypes import target_dtype, value_dtype
 from matlens.formats.mcos import ObjectTable, mark_references, reference_dims
+from matlens.formats.one_by_one import OneByOne, Single
 from matlens.formats.ragged import counts_to_offsets
-from matlens.formats.reader import WholeArrays
+from matlens.formats.reader import Reader
 from matlens.formats.records import (
     CLASS_DTYPES,
     OPAQUE_MARK,
@@ -29,7 +29,6 @@ from matlens.formats.records import (
     Int64s,
     MatlabClass,
     OpaqueValue,
-    Single,
     Triplets,
     Variable,
 )
@@ -39,7 +38,6 @@ from matlens.formats.v5.recovery import next_variable
 from matlens.formats.v5.segments import HEAD_BYTES, Segments
 from matlens.formats.v5.single import char_units, numbers, sparse_triplets
 from matlens.formats.v5.tags import (
-    MAX_NAME,
     MI_COMPRESSED,
     MI_MATRIX,
     MI_UINT32,
@@ -61,40 +59,35 @@ BATCH = 16
 """Fewer elements than this are quicker to read one by one."""
 
 
-class Mat5Reader(WholeArrays):
+class Mat5Reader(Reader, OneByOne):
     """Reads a v5 file held in `buffer` (bytes or an mmap)."""
 
-    version = "5"
-    keeps_before_damage = False
-    """Give the children before damage, and for those behind it a position that nothing stands at."""
-
     def __init__(self, buffer: Buffer, limits: Limits) -> None:
+        super().__init__(limits)
         self._file = buffer
-        self.limits = limits
         mark = bytes(buffer[126:128])
         self.byte_order: Literal["<", ">"] = ">" if mark == b"MI" else "<"
-        self._tags = TagReader(self.byte_order)
+        self._tags = TagReader(self.byte_order, limits)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0")
-        self.problems: list[MatlensError] = []
-        self.stats: Counter[str] = Counter()
         self._segments = Segments(buffer, self.byte_order, self.stats, limits)
-        self._variables: list[Variable] | None = None
+        self._version: str | None = None
         self.subsystem: Elements | None = None
         self._objects: ObjectTable | None = None
         self._object_segment = -1
 
-    def close(self) -> None:
+    @property
+    def version(self) -> str:
+        if self._version is None:
+            self._version = "v7" if any(variable.compressed for variable in self.variables()) else "v6"
+        return self._version
+
+    def _release(self) -> None:
         self._segments.close()
         self._file = b""
 
     # --- variables -----------------------------------------------------------------
 
-    def variables(self) -> list[Variable]:
-        if self._variables is None:
-            self._variables = self._scan()
-        return self._variables
-
-    def _scan(self) -> list[Variable]:
+    def _find_variables(self) -> list[Variable]:
         found: list[Variable] = []
         position, last, size = HEADER_BYTES, HEADER_BYTES, len(self._file)
         subsystem = self._subsystem_offset()
@@ -120,7 +113,7 @@ class Mat5Reader(WholeArrays):
 
     def _resume(self, start: int) -> int:
         """Position of the next variable behind damage, or the end of the file."""
-        found = next_variable(self._file, start, self.byte_order)
+        found = next_variable(self._file, start, self.byte_order, self.limits)
         return len(self._file) if found is None else found
 
     def _top_tag(self, position: int, size: int) -> tuple[int, int, int]:
@@ -157,10 +150,9 @@ class Mat5Reader(WholeArrays):
         headers = Headers.empty(elements, max_ndim=MAX_NDIM)
         try:
             parsed = self._parse_head(headers)
-        except MatlensError as error:
-            error.offset = offset if error.offset is None else error.offset
+        except Exception as error:  # noqa: BLE001 - `damage` tells them apart
             headers.ok[0] = False
-            headers.errors[0] = error
+            headers.errors[0] = self.damage(error).at(offset=offset)
             parsed.name = parsed.name or self._name_of_damaged(elements)
         return headers, parsed
 
@@ -218,7 +210,7 @@ class Mat5Reader(WholeArrays):
             headers = self._single_headers(buffer, elements)
             self.stats["single"] += len(elements)
         else:
-            headers, left = batch_headers(self._segments.words(elements.segment), elements)
+            headers, left = batch_headers(self._segments.segment(elements.segment), elements)
             headers = headers.put(left, self._single_headers(buffer, elements.take(left)))
             self.stats["unusual"] += len(left)
             self.stats["batch"] += len(elements) - len(left)
@@ -228,27 +220,26 @@ class Mat5Reader(WholeArrays):
 
     def _single_headers(self, buffer: Buffer, elements: Elements) -> Headers:
         """Headers of elements one by one."""
-        headers = Headers.empty(elements, max_ndim=MAX_NDIM)
-        for i, position in enumerate(elements.positions.tolist()):
-            try:
-                if position >= len(buffer):
-                    raise CorruptFile("lost: it stood behind damage that hides where it begins")
-                self._parse(headers, i, buffer, len(buffer), position)
-            except MatlensError as error:
-                headers.ok[i], headers.errors[i] = False, error
-        return headers
+        headers, positions, end = Headers.empty(elements, max_ndim=MAX_NDIM), elements.positions.tolist(), len(buffer)
 
-    def children(self, headers: Headers) -> list[Children]:
+        def fill(i: int) -> None:
+            if positions[i] >= end:
+                raise CorruptFile("lost: it stood behind damage that hides where it begins")
+            self._parse(headers, i, buffer, end, positions[i])
+
+        return self._fill_each(headers, fill)
+
+    def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
         segment = headers.elements.segment
-        records = (self._records(segment, _header_at(headers, i)) for i in range(len(headers)))
+        records = (self._records(segment, _header_at(headers, i), keep_damage) for i in range(len(headers)))
         return collect_children(records, segment, self.limits)
 
-    def _records(self, segment: int, header: ArrayHeader) -> tuple[FieldNames, int, Int64s]:
+    def _records(self, segment: int, header: ArrayHeader, keep_damage: bool = False) -> tuple[FieldNames, int, Int64s]:
         """Field names, number of records, and positions of the children of one parent."""
         fields, start, count = self._layout(self._segments.buffer(segment), header)
         width = 1 if fields is None else len(fields)
-        return fields, count, self._chase(segment, header, start, count * width)
+        return fields, count, self._chase(segment, header, start, count * width, keep_damage)
 
     def _layout(self, buffer: Buffer, header: ArrayHeader) -> tuple[FieldNames, int, int]:
         """Field names, start of the first child and number of records of one parent."""
@@ -270,22 +261,22 @@ class Mat5Reader(WholeArrays):
         names = self._tags.tag(buffer, tag.next, end)
         if names.nbytes and not 0 < length <= names.nbytes:
             raise CorruptFile(f"field names have {names.nbytes} bytes, {length} each", offset=start)
-        if length > MAX_NAME:
-            raise CorruptFile(f"field names of {length} bytes, {MAX_NAME} at most", offset=start)
+        if length > self.limits.name:
+            raise LimitExceeded.of(self.limits, "name", f"field names of {length} bytes", offset=start)
         if length and names.nbytes // length > self.limits.fields:
             raise LimitExceeded.of(self.limits, "fields", f"{names.nbytes // length} fields")
         raw = bytes(buffer[names.data : names.data + names.nbytes])
         fields = [raw[k : k + length].split(b"\0")[0] for k in range(0, len(raw) - length + 1, length or 1)]
         return unique_names([decode_text(name) for name in fields]), names.next, header.numel
 
-    def _chase(self, segment: int, header: ArrayHeader, start: int, count: int) -> Int64s:
+    def _chase(self, segment: int, header: ArrayHeader, start: int, count: int, keep_damage: bool) -> Int64s:
         """Positions of `count` arrays that stand one after another."""
         end = header.payload + header.nbytes
         if count * 8 > max(end - start, 0):
             raise CorruptFile(f"{count} elements declared in {max(end - start, 0)} bytes", offset=start)
         found = None
         if count >= BATCH:
-            found = chase(self._segments.words(segment), start, end, count)
+            found = chase(self._segments.segment(segment), start, end, count)
         if found is not None:
             return found
         positions: list[int] = []
@@ -293,7 +284,7 @@ class Mat5Reader(WholeArrays):
         try:
             self._chase_single(buffer, start, end, count, positions)
         except CorruptFile:
-            if not self.keeps_before_damage:
+            if not keep_damage:
                 raise
             positions += [len(buffer)] * (count - len(positions))
         return np.array(positions, np.int64)
@@ -318,7 +309,7 @@ class Mat5Reader(WholeArrays):
         cls = MatlabClass(int(headers.cls[0])) if len(headers) else MatlabClass.DOUBLE
         values = None
         if len(headers) >= BATCH:
-            values = gather_values(self._segments.words(headers.elements.segment), headers)
+            values = gather_values(self._segments.segment(headers.elements.segment), headers)
             offsets = counts_to_offsets(headers.numel)
         if values is None:
             read = char_units if cls == MatlabClass.CHAR else numbers
@@ -327,9 +318,18 @@ class Mat5Reader(WholeArrays):
             values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0, np.uint8)])
         if cls == MatlabClass.CHAR:
             return values if values.dtype.itemsize > 1 else values.view(np.uint8).astype(np.uint16), offsets
-        return values if as_stored else values.astype(target_dtype(headers), copy=False), offsets
+        return values if as_stored or not len(headers) else values.astype(target_dtype(headers), copy=False), offsets
 
     def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
+        try:
+            return self._single(segment, position, as_stored)
+        except Exception as error:
+            found = self.damage(error)
+            if found is error:
+                raise
+            raise found from error
+
+    def _single(self, segment: int, position: int, as_stored: bool) -> Single | None:
         if segment == self._object_segment:
             return None
         buffer = self._segments.buffer(segment)
@@ -370,18 +370,20 @@ class Mat5Reader(WholeArrays):
 
     def objects(self) -> ObjectTable | None:
         self.variables()
-        if self._objects is None and self.subsystem is not None:
-            headers = self.headers(self.subsystem)
-            headers.raise_first_error()
-            if headers.cls[0] != MatlabClass.UINT8:
-                raise CorruptFile("the data of the objects are no bytes", offset=int(headers.payload[0]))
-            content = self.gather(headers)[0]
-            if bytes(content[2:4]) != (b"IM" if self.byte_order == "<" else b"MI"):
-                raise CorruptFile("the data of the objects do not begin as those of a MAT-file do")
-            segment = self._segments.pin(content.data)
-            self._objects = ObjectTable(self, self._file_wrapper(segment), self.byte_order)
-            self._object_segment = segment
-        return self._objects
+        with self._lock:
+            if self._objects is None and self.subsystem is not None:
+                headers = self.headers(self.subsystem)
+                headers.raise_first_error()
+                if headers.cls[0] != MatlabClass.UINT8:
+                    raise CorruptFile("the data of the objects are no bytes", offset=int(headers.payload[0]))
+                content = self.gather(headers)[0]
+                if bytes(content[2:4]) != (b"IM" if self.byte_order == "<" else b"MI"):
+                    raise CorruptFile("the data of the objects do not begin as those of a MAT-file do")
+                segment = self._segments.pin(content.data)
+                found = ObjectTable(self, self._file_wrapper(segment), self.byte_order)
+                # Whoever sees the table must see its segment.
+                self._object_segment, self._objects = segment, found
+            return self._objects
 
     def _file_wrapper(self, segment: int) -> Elements:
         """The cells of ``FileWrapper__``, in the field ``MCOS`` of the first struct of the subsystem."""
@@ -402,7 +404,7 @@ class Mat5Reader(WholeArrays):
         """Columns of uint32 that begin with the mark of references."""
         wide: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & (headers.storage == MI_UINT32) & headers.ok
         wide &= headers.nbytes >= 32
-        words = self._segments.words(headers.elements.segment).words
+        words = self._segments.segment(headers.elements.segment).words
         first = np.flatnonzero(wide)
         place = (headers.payload[first] + 8) // 4
         wide[first] = words[np.minimum(place, len(words) - 1)] == OPAQUE_MARK

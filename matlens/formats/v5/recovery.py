@@ -9,6 +9,7 @@ from typing import Any, Literal
 from matlens.errors import MatlensError
 from matlens.formats.inflate import inflate_head
 from matlens.formats.v5.tags import MI_COMPRESSED, MI_MATRIX, TagReader
+from matlens.limits import Limits
 
 __all__ = ["next_variable"]
 
@@ -18,7 +19,7 @@ _ZLIB = rb"[\x08-\x78][\x01-\xff]"
 _TYPES = {"<": (rb"\x0f\x00\x00\x00", rb"\x0e\x00\x00\x00"), ">": (rb"\x00\x00\x00\x0f", rb"\x00\x00\x00\x0e")}
 
 
-def next_variable(buffer: Any, start: int, byte_order: Literal["<", ">"]) -> int | None:
+def next_variable(buffer: Any, start: int, byte_order: Literal["<", ">"], limits: Limits) -> int | None:
     """Position of the first variable from `start` on; None where none can be told.
 
     A variable is told by its tag, by the flags behind it, inflated if need be, and by its name: what is nested in
@@ -26,7 +27,7 @@ def next_variable(buffer: Any, start: int, byte_order: Literal["<", ">"]) -> int
     """
     compressed, plain = _TYPES[byte_order]
     pattern = compressed + rb".{4}" + _ZLIB + rb"|" + plain + rb".{4}" + _FLAGS[byte_order]
-    tags = TagReader(byte_order)
+    tags = TagReader(byte_order, limits)
     for match in re.compile(pattern, re.DOTALL).finditer(buffer, start):
         if _is_variable(buffer, match.start(), tags):
             return match.start()

@@ -6,6 +6,8 @@ import struct
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -34,11 +36,20 @@ class Segment:
         self.buffer = buffer
         self.size = len(buffer)
         self.byte_order = byte_order
-        self.bytes: NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
-        self.words: NDArray[np.uint32] = np.frombuffer(
-            buffer, np.dtype(np.uint32).newbyteorder(byte_order), self.size // 4
-        )
-        self._pairs = np.frombuffer(buffer, np.dtype(np.int64).newbyteorder(byte_order), self.size // 8)
+
+    # A small variable is read without NumPy's views, which cost more than its values do.
+
+    @cached_property
+    def bytes(self) -> NDArray[np.uint8]:
+        return np.frombuffer(self.buffer, np.uint8)
+
+    @cached_property
+    def words(self) -> NDArray[np.uint32]:
+        return np.frombuffer(self.buffer, np.dtype(np.uint32).newbyteorder(self.byte_order), self.size // 4)
+
+    @cached_property
+    def _pairs(self) -> Int64s:
+        return np.frombuffer(self.buffer, np.dtype(np.int64).newbyteorder(self.byte_order), self.size // 8)
 
     def pairs(self, slot: Int64s) -> tuple[Int64s, Int64s]:
         """The two words at each position, given in units of 8 bytes."""
@@ -53,35 +64,37 @@ class Segment:
 
 
 class Segments:
-    """The segments of one file by number: 0 is the file, k > 0 its k-th compressed variable."""
+    """The segments of one file by number: 0 is the file, k > 0 its k-th compressed variable.
+
+    Any thread may ask for any of them; two that ask for the same one at once may both inflate it.
+    """
 
     def __init__(self, file: Buffer, byte_order: Literal["<", ">"], stats: Counter[str], limits: Limits) -> None:
-        self._file = file
         self._limits = limits
         self._byte_order = byte_order
         self._stats = stats
+        self._lock = Lock()
         self._streams: list[tuple[int, int]] = [(0, len(file))]
-        self._inflated: OrderedDict[int, memoryview] = OrderedDict()
+        self._inflated: OrderedDict[int, Segment] = OrderedDict()
         self._prefetched: set[int] = set()
-        self._pinned: dict[int, memoryview] = {}
-        self._last: tuple[int, Segment] | None = None
+        self._pinned: dict[int, Segment] = {0: Segment(file, byte_order)}
 
     def close(self) -> None:
-        self._inflated.clear()
-        self._pinned.clear()
-        self._last = None
-        self._file = b""
+        with self._lock:
+            self._inflated.clear()
+            self._pinned = {0: Segment(b"", self._byte_order)}
 
     def add(self, start: int, nbytes: int) -> int:
         """Number of the segment whose compressed data stand at `start`."""
-        self._streams.append((start, nbytes))
-        return len(self._streams) - 1
+        with self._lock:
+            self._streams.append((start, nbytes))
+            return len(self._streams) - 1
 
     def pin(self, content: memoryview) -> int:
         """Number of a segment for bytes that are stored inside an array, as those of the objects are."""
-        self._streams.append((0, 0))
-        self._pinned[len(self._streams) - 1] = content
-        return len(self._streams) - 1
+        number = self.add(0, 0)
+        self._pinned[number] = Segment(content, self._byte_order)
+        return number
 
     def head(self, segment: int) -> bytes:
         """The first bytes of a compressed variable, as many as can be had."""
@@ -91,20 +104,18 @@ class Segments:
 
     def buffer(self, segment: int) -> Buffer:
         """All bytes of a segment, inflated if need be."""
-        if segment == 0:
-            return self._file
-        if segment in self._pinned:
-            return self._pinned[segment]
-        if segment not in self._inflated:
-            self._keep(segment, self._inflate(segment))
-        self._inflated.move_to_end(segment)
-        return self._inflated[segment]
+        return self.segment(segment).buffer
 
-    def words(self, segment: int) -> Segment:
-        """The bytes of a segment as NumPy sees them; the last one used is kept."""
-        if self._last is None or self._last[0] != segment:
-            self._last = (segment, Segment(self.buffer(segment), self._byte_order))
-        return self._last[1]
+    def segment(self, number: int) -> Segment:
+        """A segment, inflated if need be."""
+        found = self._pinned.get(number) or self._inflated.get(number)
+        if found is None:
+            return self._keep(number, self._inflate(number))
+        if number and len(self._inflated) > 1:
+            with self._lock:
+                if number in self._inflated:
+                    self._inflated.move_to_end(number)
+        return found
 
     def prefetch(self, segments: Iterable[int]) -> None:
         """Inflate the first of these segments in threads, as many as the cache may hold."""
@@ -112,7 +123,7 @@ class Segments:
         for segment in segments:
             if segment in self._inflated or segment in self._prefetched:
                 break
-            if segment == 0 or segment in self._pinned:
+            if segment in self._pinned:
                 continue
             try:
                 room -= self._declared(segment)
@@ -121,22 +132,27 @@ class Segments:
             if room < 0:
                 break
             chosen.append(segment)
-        self._prefetched.update(chosen)
+        with self._lock:
+            self._prefetched.update(chosen)
         if CACHE_BYTES - room < THREADED_BYTES:
             return
         for segment, data in zip(chosen, in_threads(self._inflate_or_none, chosen), strict=True):
             if data is not None:
                 self._keep(segment, data)
 
-    def _keep(self, segment: int, data: memoryview) -> None:
-        self._stats["inflated bytes"] += len(data)
-        self._inflated[segment] = data
-        while len(self._inflated) > 1 and sum(map(len, self._inflated.values())) > CACHE_BYTES:
-            self._inflated.popitem(last=False)
+    def _keep(self, number: int, data: memoryview) -> Segment:
+        """Remember an inflated segment, and forget those that were not asked for the longest time."""
+        with self._lock:
+            found = self._inflated.setdefault(number, Segment(data, self._byte_order))
+            if found.buffer is data:
+                self._stats["inflated bytes"] += len(data)
+            while len(self._inflated) > 1 and sum(each.size for each in self._inflated.values()) > CACHE_BYTES:
+                self._inflated.popitem(last=False)
+            return found
 
     def _stream(self, segment: int) -> tuple[int, memoryview]:
         start, nbytes = self._streams[segment]
-        return start, memoryview(self._file)[start : start + nbytes]
+        return start, memoryview(self._pinned[0].buffer)[start : start + nbytes]
 
     def _declared(self, segment: int) -> int:
         """Bytes that a compressed variable declares, its tag included."""
@@ -167,5 +183,4 @@ def _at(offset: int) -> Iterator[None]:
     try:
         yield
     except MatlensError as error:
-        error.offset = offset if error.offset is None else error.offset
-        raise
+        raise error.at(offset=offset) from error.__cause__

@@ -16,9 +16,9 @@ import numpy as np
 
 from matlens.errors import CorruptFile, LimitExceeded
 from matlens.formats.records import MatlabClass
+from matlens.limits import Limits
 
 __all__ = [
-    "MAX_NAME",
     "MI_COMPRESSED",
     "MI_MATRIX",
     "STORAGE_DTYPES",
@@ -34,8 +34,6 @@ __all__ = [
 Buffer = Any
 """bytes, memoryview or mmap: anything that `struct.unpack_from` and NumPy accept."""
 
-MAX_NAME = 4096
-"""Bytes of a name; MATLAB's have 63 at most."""
 UNEVEN = 0x80
 """Added to the storage type of a text of more or fewer units than letters."""
 MI_INT32, MI_UINT32 = 5, 6
@@ -99,7 +97,8 @@ class ArrayHeader:
 class TagReader:
     """Reads tags and array headers of one byte order from any buffer."""
 
-    def __init__(self, byte_order: Literal["<", ">"]) -> None:
+    def __init__(self, byte_order: Literal["<", ">"], limits: Limits) -> None:
+        self._limits = limits
         self.byte_order: Literal["<", ">"] = byte_order
         self._word = struct.Struct(byte_order + "I").unpack_from
         self._pair = struct.Struct(byte_order + "II").unpack_from
@@ -210,7 +209,8 @@ class TagReader:
             raise CorruptFile(f"negative dims {'x'.join(map(str, dims))}", offset=position)
         header.dims, header.numel = dims, math.prod(dims)
         if header.numel > MAX_NUMEL:
-            raise LimitExceeded(f"dims {'x'.join(map(str, dims))} are beyond any memory", offset=position)
+            text = f"dims {'x'.join(map(str, dims))} are beyond any memory"
+            raise LimitExceeded.of(self._limits, "memory", text, offset=position)
         return tag.next
 
     def _numeric_payload(self, buffer: Buffer, end: int, header: ArrayHeader) -> None:
@@ -242,8 +242,8 @@ class TagReader:
 
     def text(self, buffer: Buffer, tag: Tag) -> str:
         """The text of one element, without the NULs at its end."""
-        if tag.nbytes > MAX_NAME:
-            raise CorruptFile(f"a name of {tag.nbytes} bytes, {MAX_NAME} at most", offset=tag.data)
+        if tag.nbytes > self._limits.name:
+            raise LimitExceeded.of(self._limits, "name", f"a name of {tag.nbytes} bytes", offset=tag.data)
         return decode_text(bytes(buffer[tag.data : tag.data + tag.nbytes]).rstrip(b"\0"))
 
 

@@ -45,7 +45,7 @@ class Mat73Reader(Mat73Common):
         self._root, problems = self._file.readable_links(self._file.root)
         self.problems += self._file.problems + problems
 
-    def close(self) -> None:
+    def _release(self) -> None:
         self._file.close()
 
     def _object(self, address: int) -> ParsedObject:

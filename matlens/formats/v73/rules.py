@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +20,7 @@ from matlens.formats.dtypes import combine_complex, target_dtype
 from matlens.formats.hdf5.object import REFERENCES, H5Object
 from matlens.formats.mcos import ObjectTable, mark_references, reference_dims
 from matlens.formats.ragged import counts_to_offsets
+from matlens.formats.reader import Reader
 from matlens.formats.records import (
     CLASS_DTYPES,
     OPAQUE_MARK,
@@ -89,19 +89,17 @@ def _text(raw: bytes | None) -> str:
     return raw.decode("utf-8", "replace") if raw else "unknown"
 
 
-class Mat73Common:
+class Mat73Common(Reader):
     """A reader of v7.3 files by the HDF5 objects that `_object` finds."""
 
-    version = "7.3"
+    version = "v7.3"
     caught: tuple[type[Exception], ...] = (MatlensError,)
     """What reading an object may raise; other errors than `MatlensError` mean damage."""
 
     def __init__(self, buffer: Any, base: int, limits: Limits) -> None:
-        self.limits = limits
+        super().__init__(limits)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0") if base else ""
         self.most_unshared = len(buffer) // REFERENCES.itemsize
-        self.problems: list[MatlensError] = []
-        self.stats: Counter[str] = Counter()
         self._base = base
         self._objects: ObjectTable | None = None
         self._root: dict[bytes, int] = {}
@@ -109,10 +107,6 @@ class Mat73Common:
     @abstractmethod
     def _object(self, address: int) -> H5Object:
         """The object at an address."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Release the file."""
 
     def _place(self, headers: Headers, i: int, found: H5Object) -> None:
         """Note where the values of a data set stand."""
@@ -140,7 +134,7 @@ class Mat73Common:
 
     # --- variables -----------------------------------------------------------------
 
-    def variables(self) -> list[Variable]:
+    def _find_variables(self) -> list[Variable]:
         found = []
         for raw, address in self._root.items():
             if raw.startswith(b"#"):
@@ -164,12 +158,6 @@ class Mat73Common:
 
     # --- headers -------------------------------------------------------------------
 
-    def prefetch(self, elements: Iterable[Elements]) -> None:
-        """Nothing is gained by it here."""
-
-    def single(self, segment: int, position: int, *, as_stored: bool = False) -> None:
-        """`headers` serve for single objects, too."""
-
     def headers(self, elements: Elements) -> Headers:
         headers = self._all_headers(elements)
         if self._objects is not None:
@@ -182,12 +170,14 @@ class Mat73Common:
     def _single_headers(self, elements: Elements) -> Headers:
         """Headers of objects one by one."""
         headers = Headers.empty(elements, max_ndim=32)
-        for i in range(len(elements)):
+
+        def fill(i: int) -> None:
             try:
                 self._fill(headers, i)
             except self.caught as error:
-                headers.ok[i], headers.errors[i] = False, self._error(error, headers, i)
-        return headers
+                raise self._error(error, headers, i) from error.__cause__
+
+        return self._fill_each(headers, fill)
 
     def _fill(self, headers: Headers, i: int) -> None:
         found = self._object(int(headers.elements.positions[i]))
@@ -279,7 +269,7 @@ class Mat73Common:
 
     # --- children ------------------------------------------------------------------
 
-    def children(self, headers: Headers) -> list[Children]:
+    def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
         if (headers.cls == MatlabClass.FUNCTION).all():
             # The struct that tells of the function is stored under the address of the handle.
@@ -400,11 +390,12 @@ class Mat73Common:
         return self._objects is not None
 
     def objects(self) -> ObjectTable | None:
-        if self._objects is None and _SUBSYSTEM in self._root:
-            wrapper = self._member(self._object(self._root[_SUBSYSTEM]), _OBJECTS)
-            if wrapper is not None:
-                self._objects = ObjectTable(self, Elements(0, wrapper.references()), "<")
-        return self._objects
+        with self._lock:
+            if self._objects is None and _SUBSYSTEM in self._root:
+                wrapper = self._member(self._object(self._root[_SUBSYSTEM]), _OBJECTS)
+                if wrapper is not None:
+                    self._objects = ObjectTable(self, Elements(0, wrapper.references()), "<")
+            return self._objects
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         with self._located(headers, i):

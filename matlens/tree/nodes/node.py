@@ -155,7 +155,7 @@ class Node(Columnar):
     @property
     def _stored_bytes(self) -> int:
         """At least what the value and all below it take in the file: in v7.3, that may be all of it."""
-        return int(self._headers.nbytes[0]) if self._owner._reader.version == "5" else self._owner.size
+        return int(self._headers.nbytes[0]) if self._owner._reader.version in ("v6", "v7") else self._owner.size
 
     @property
     def _is_part(self) -> bool:

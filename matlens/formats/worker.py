@@ -10,8 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError
+from matlens.formats.guards.isolated import REMOTE, receive, send
 from matlens.formats.inflate import inflate
+from matlens.formats.open import open_reader
+from matlens.formats.reader import damage_of
 from matlens.limits import Limits
 
 __all__ = ["main"]
@@ -32,8 +34,6 @@ _ROOM = 512 << 20
 
 def main() -> None:
     """Answer calls that come through standard input until it ends."""
-    from matlens.formats.guards.isolated import receive, send
-
     # Whatever a library prints must not end up among the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -44,56 +44,40 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the caller must learn of any
         with contextlib.suppress(EOFError):
             receive(requests)
-            send(answers, (False, _as_error(error, limits)))
+            send(answers, (False, damage_of(error, limits)))
         return
     while True:
         try:
-            method, arguments = receive(requests)
+            method, arguments, options = receive(requests)
         except EOFError:
             return
         try:
-            answer: tuple[bool, Any] = True, getattr(server, method)(*arguments)
+            answer: tuple[bool, Any] = True, server.answer(method, *arguments, **options)
         except Exception as error:  # noqa: BLE001 - the caller must learn of any
-            answer = False, _as_error(error, limits)
+            answer = False, damage_of(error, limits)
         send(answers, answer)
 
 
-def _as_error(error: Exception, limits: Limits) -> MatlensError:
-    if isinstance(error, MatlensError):
-        return error
-    if isinstance(error, MemoryError):
-        return LimitExceeded.of(limits, "memory", "reading takes too much memory")
-    return CorruptFile(f"not readable: {type(error).__name__}: {error}")
-
-
 class _Server:
-    """The methods that can be called."""
+    """Answers what `IsolatedReader` asks."""
 
     def __init__(self, source: Any, engine: Any, limits: Limits) -> None:
-        from matlens.formats.open import open_reader
-
         _limit_memory(limits.memory + _ROOM)
         self._reader = open_reader(source, engine, isolate="never", limits=limits).reader
         _limit_files()
 
-    def describe(self) -> Any:
+    def answer(self, method: str, *arguments: Any, **options: Any) -> Any:
+        if method not in REMOTE:
+            raise ValueError(f"nobody may ask for {method}")
         reader = self._reader
-        return reader.version, reader.header, reader.problems, reader.most_unshared
-
-    def variables(self) -> Any:
-        return self._reader.variables(), self._reader.problems
-
-    def objects(self) -> Any:
-        table = self._reader.objects()
-        return None if table is None else (table.cells, table.byte_order)
-
-    def gather(self, headers: Any, as_stored: bool) -> Any:
-        return self._reader.gather(headers, as_stored=as_stored)
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("headers", "children", "storage", "triplets", "window_step", "window", "opaque"):
-            raise AttributeError(name)
-        return getattr(self._reader, name)
+        if method == "describe":
+            return reader.version, reader.header, reader.problems, reader.most_unshared
+        found = getattr(reader, method)(*arguments, **options)
+        if method == "variables":
+            return found, reader.problems
+        if method == "objects":
+            return None if found is None else (found.cells, found.byte_order)
+        return found
 
 
 def _limit_memory(more: int) -> None:
