@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["safe_text", "shorten"]
-
 # C0 and C1 controls, DEL, line and paragraph separators, zero-width and bidirectional
 # controls, the byte-order mark, unpaired surrogates, interlinear and tag characters.
 _UNSAFE = re.compile(

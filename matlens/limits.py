@@ -6,8 +6,6 @@ import os
 import re
 from dataclasses import dataclass, field, fields, replace
 
-__all__ = ["Limits"]
-
 _GIB = 1 << 30
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 

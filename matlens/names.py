@@ -8,8 +8,6 @@ from collections.abc import Iterable
 
 from matlens.escape import safe_text
 
-__all__ = ["safe_column_names", "safe_file_name", "unique_names"]
-
 _SEPARATORS = re.compile(r'[<>:"/\\|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
 """Names of devices, with any suffix, after Microsoft, *Naming Files, Paths, and Namespaces*."""

@@ -6,11 +6,7 @@ out which `REFUSED` and `SCIPY_REFUSES` name, and other tests hold that exactly 
 
 from __future__ import annotations
 
-REFUSED = {
-    "made/o_bin.mat": "binary data",
-    "made/o_text.mat": "a text",
-    "made/o_textz.mat": "gzip data",
-}
+REFUSED = {"made/o_bin.mat": "binary data", "made/o_text.mat": "a text", "made/o_textz.mat": "gzip data"}
 """Files of the corpus that are none for `matlens.open`, and what it takes them for: formats of Octave."""
 
 SCIPY_REFUSES = {

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from matlens.errors import ShapeMismatch, UnsupportedValue
 
-__all__ = ["CONVENTIONS", "convert"]
-
 CONVENTIONS = {
     "xyxy": "0-based half-open corners (xmin, ymin, xmax, ymax)",
     "xyxy1": "1-based inclusive corners, as MATLAB indexes pixels",
@@ -30,13 +28,7 @@ _CORNER_SHIFT = {"xywh": 0.0, "xywh1": 1.0, "matlab": 0.5}
 """What the corner of a corner-and-size convention lies beyond the canonical one."""
 
 
-def convert(
-    array: ArrayLike,
-    /,
-    source: str,
-    target: str,
-    image_size: ArrayLike | None = None,
-) -> NDArray[np.float64]:
+def convert(array: ArrayLike, /, source: str, target: str, image_size: ArrayLike | None = None) -> NDArray[np.float64]:
     """Convert boxes from one convention to another.
 
     Parameters

@@ -15,8 +15,6 @@ from matlens.annotations.levels import Level, is_list, list_level
 from matlens.columns.buffers import numbers_of
 from matlens.formats.records import Int64s
 
-__all__ = ["BoxColumns", "box_columns", "image_column", "label_column"]
-
 BOX_NAME = re.compile(
     r"b(ounding)?_?b(ox)?(es|s)?($|[\d_.])|box(es)?($|[\d_])|bbx|bndbox|\brects?\b|rectangle|(^|_|\.)roi|"
     r"(^|_|\.)bound(s|ing)?$|(^|_|\.)rects?$|xywh|xyxy|xxyy|ltrb|ltwh",

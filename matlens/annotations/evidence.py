@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from matlens.errors import AmbiguousConvention
 
-__all__ = ["Evidence", "judge"]
-
 ENOUGH_ROWS = {"xyxy": 8, "xxyy": 100}
 """Rows that must agree before they tell corners from sizes: by chance, few of them do so.
 

@@ -18,8 +18,6 @@ from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, Opaqu
 from matlens.tree.nodes.node import Node
 from matlens.values.plain import printable
 
-__all__ = ["levels_of"]
-
 IMAGE_SIDE = 16
 """Numeric fields larger than this in both dims are pictures or data, not annotations."""
 MAX_WIDTH = 512
@@ -40,11 +38,7 @@ class _Siblings:
 
 
 def levels_of(
-    nodes: Sequence[Node],
-    problems: list[MatlensError],
-    base: str = "",
-    parent: Level | None = None,
-    depth: int = 0,
+    nodes: Sequence[Node], problems: list[MatlensError], base: str = "", parent: Level | None = None, depth: int = 0
 ) -> Iterator[Level]:
     """Levels of sibling nodes: of each struct array, and of siblings of equal length together.
 

@@ -18,8 +18,6 @@ from matlens.tree.nodes import StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import OpaqueNode
 
-__all__ = ["labelled_level"]
-
 _LABELERS = ("groundTruth", "groundTruthMultisignal")
 
 

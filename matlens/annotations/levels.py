@@ -17,8 +17,6 @@ import pyarrow.compute as pc
 from matlens.columns.buffers import number_array, numbers_of, scalar
 from matlens.formats.records import Int64s
 
-__all__ = ["Level", "Paths", "is_list", "list_level", "numbered", "record_paths", "struct_columns"]
-
 Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
 

@@ -19,8 +19,6 @@ from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError, NoBoxesFound, PathError
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
-__all__ = ["BoxSource", "concat", "find", "merge", "read"]
-
 CANONICAL = ("source", "image", "label", "xmin", "ymin", "xmax", "ymax")
 
 

@@ -14,8 +14,6 @@ from matlens.classes.tabular import frame, table_parts, timetable_parts
 from matlens.classes.times import calendar_durations, datetimes, durations
 from matlens.errors import CorruptFile
 
-__all__ = ["COLUMN_CLASSES", "CONVERTERS", "Instance", "category_parts", "convert", "members"]
-
 
 class Instance(dict[str, Any]):
     """An object of a class that is not MATLAB's own: its properties by name.

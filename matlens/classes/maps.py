@@ -10,8 +10,6 @@ import numpy as np
 from matlens.classes.strings import texts_of
 from matlens.errors import CorruptFile
 
-__all__ = ["dictionary", "map_container"]
-
 
 def map_container(properties: Mapping[str, Any]) -> dict[Any, Any]:
     """Keys and values of a containers.Map."""

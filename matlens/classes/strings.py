@@ -14,8 +14,6 @@ from matlens.errors import CorruptFile
 if TYPE_CHECKING:
     pass
 
-__all__ = ["StoredStrings", "categories", "category_places", "stored_strings", "texts_of"]
-
 _MISSING = 0xFFFFFFFFFFFFFFFF
 _SEPARATOR = 0xFFFF
 """A unit that no text should hold: U+FFFF is no letter."""

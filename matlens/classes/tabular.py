@@ -14,8 +14,6 @@ from matlens.limits import Limits
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TableParts", "frame", "table_parts", "timetable_parts"]
-
 
 class TableParts(NamedTuple):
     """What a table is made of, whatever class and version stored it.

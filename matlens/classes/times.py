@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
 
-__all__ = ["calendar_durations", "datetimes", "durations"]
-
 _LIMIT = 2.0**52
 """Milliseconds beyond which a microsecond is not told apart in 64 bits."""
 

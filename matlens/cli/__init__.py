@@ -7,8 +7,6 @@ from importlib import import_module
 
 import click
 
-__all__ = ["main"]
-
 _COMMANDS = {
     "ls": "List the variables of MAT-files.",
     "tree": "Show what is inside a file, or below one of its values.",

@@ -43,13 +43,7 @@ if TYPE_CHECKING:
 @click.option("--header", metavar="PATH", default="auto", show_default=True, help='Names of columns; "none" for x1…xN.')
 @click.option("--flatten", is_flag=True, help="CSV: spread structs and lists over columns.")
 @click.option("--safe-csv", is_flag=True, help="CSV: an apostrophe before what spreadsheets take for a formula.")
-@click.option(
-    "--nan",
-    type=click.Choice(get_args(NanPolicy)),
-    default="null",
-    show_default=True,
-    help="JSON: NaN.",
-)
+@click.option("--nan", type=click.Choice(get_args(NanPolicy)), default="null", show_default=True, help="JSON: NaN.")
 @click.option(
     "--for", "consumer", type=click.Choice(get_args(Consumer)), help="Write what this program reads, and warn."
 )

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from matlens.export.format import Format
 
-__all__ = ["deliver", "print_table", "write_table"]
-
 
 def write_table(
     table: pa.Table,

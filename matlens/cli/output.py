@@ -29,22 +29,6 @@ from matlens.escape import safe_text, shorten
 if TYPE_CHECKING:
     from matlens.tree.file import MatFile
 
-__all__ = [
-    "Outcome",
-    "columns_text",
-    "counted",
-    "expand",
-    "json_options",
-    "message",
-    "open_input",
-    "print_json",
-    "progress",
-    "reading_options",
-    "run",
-    "style",
-    "value_text",
-]
-
 FINE, DATA_FAULT, CALL_FAULT, LOSSY, INTERRUPTED = 0, 1, 2, 4, 130
 TERMINATED = 143
 SHOWING_SECONDS = 30

@@ -19,8 +19,6 @@ from matlens.errors import UnsupportedValue
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.records import Int64s
 
-__all__ = ["items_array", "list_array", "number_array", "numbers_of", "scalar", "text_array"]
-
 _MAX_OFFSET = 2**31 - 1
 
 

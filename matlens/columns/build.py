@@ -25,8 +25,6 @@ from matlens.values.kinds import char_values
 from matlens.values.loadmat_form import decode_values, function_texts
 from matlens.values.plain import json_safe, plain, printable
 
-__all__ = ["ColumnBuilder", "build_column", "leaf_array"]
-
 
 def build_column(reader: Reader, elements: Elements, path: str) -> pa.Array:
     """Arrow array of n entries, one for each element, planned from just these."""

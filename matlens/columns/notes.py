@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Note"]
-
 
 class Note(NamedTuple):
     """A choice that was made for a column, and whether it loses something."""

@@ -14,8 +14,6 @@ from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["arrow_column", "item_type", "items_of"]
-
 _MAX_OFFSET = 2**31 - 1
 
 

@@ -21,8 +21,6 @@ from matlens.formats.ragged import groups
 from matlens.formats.records import CLASS_DTYPES, Headers, Int64s, MatlabClass
 from matlens.names import safe_column_names
 
-__all__ = ["ColumnPlan", "Plan", "column_path", "is_numeric", "leaf_type", "list_type", "renamed_notes"]
-
 INT32_MAX = 2**31 - 1
 UTF8_BYTES = 3
 """Bytes of UTF-8 that one UTF-16 code unit becomes at most."""

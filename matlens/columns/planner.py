@@ -15,8 +15,6 @@ from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabC
 from matlens.formats.visit import Visitor, Walk, field_of_records
 from matlens.values.loadmat_form import decode_values
 
-__all__ = ["Level", "Planner", "plan_of"]
-
 Level = tuple[Headers, list[Children]]
 """The headers of a level of values, and their children."""
 

@@ -32,17 +32,6 @@ from matlens.values import windows
 from matlens.values.plain import printable
 from matlens.values.windows import MemoryArray, StoredArray, window_bounds
 
-__all__ = [
-    "ArrayTable",
-    "ArrowTable",
-    "ElementsTable",
-    "JoinedTable",
-    "StoredTable",
-    "as_table",
-    "text_table",
-    "triplet_table",
-]
-
 SMALL_BYTES = 64 << 20
 """Elements that take fewer bytes in the file are planned at once: each takes 50 bytes at least."""
 PROBE_ROWS = 256

@@ -11,8 +11,6 @@ import pyarrow as pa
 
 from matlens.columns.notes import Note
 
-__all__ = ["METADATA_KEY", "AdaptedTable", "Table", "no_rows", "with_metadata"]
-
 METADATA_KEY = b"matlens"
 
 

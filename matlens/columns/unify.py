@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from matlens.formats.ragged import counts_to_offsets, ragged_ranges
 from matlens.formats.records import CLASS_DTYPES, Headers, Int64s, MatlabClass
 
-__all__ = ["Kind", "Layout", "Shapes", "common_dtype", "holds_exactly", "kinds_of", "row_major", "wide_candidates"]
-
 
 class Kind(Enum):
     """What decides how an element becomes a column entry."""

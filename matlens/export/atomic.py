@@ -15,7 +15,6 @@ from matlens.export.temporary import temporary_folder
 
 Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
 
-__all__ = ["atomic_folder", "atomic_output", "atomic_path", "refuse_existing"]
 BUFFER = 1 << 20
 
 

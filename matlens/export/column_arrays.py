@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from matlens.export.item import Item
 
-__all__ = ["column_arrays"]
-
 
 def column_arrays(item: Item) -> Iterator[tuple[str, NDArray[Any]]]:
     """Names and arrays of the columns of one value."""

@@ -10,8 +10,6 @@ from matlens.columns.table import METADATA_KEY, AdaptedTable, Table
 from matlens.export.flatten import FlatTable, nested_columns
 from matlens.export.options import Consumer
 
-__all__ = ["adapted", "warnings_for"]
-
 
 def adapted(table: Table, consumer: Consumer | None) -> Table:
     """The table in a form that `consumer` reads without loss, as far as there is one.

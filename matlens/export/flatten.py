@@ -14,8 +14,6 @@ from matlens.columns.table import AdaptedTable, Table, no_rows
 from matlens.names import unique_names
 from matlens.values.plain import json_safe
 
-__all__ = ["FlatTable", "is_nested", "json_column", "nested_columns"]
-
 MAX_SPREAD = 64
 """Fixed-size lists of more items become JSON text rather than so many columns."""
 

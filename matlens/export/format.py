@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matlens.export.images import BoxesByImage
     from matlens.export.item import Item
 
-__all__ = ["BoxesFormat", "Format", "refuse_losses"]
-
 
 @dataclass(frozen=True)
 class Format:

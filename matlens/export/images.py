@@ -16,8 +16,6 @@ from matlens.columns.buffers import number_array, numbers_of
 from matlens.errors import MissingExtra, PathError, UnfitFormat
 from matlens.names import safe_file_name, unique_names
 
-__all__ = ["BoxesByImage", "Size", "file_stems", "group_by_image", "sizes_of"]
-
 Size = tuple[float, float]
 """Width and height in pixels."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")

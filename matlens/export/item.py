@@ -11,8 +11,6 @@ from matlens.columns.stored_tables import as_table
 from matlens.columns.table import AdaptedTable, Table
 from matlens.tree.nodes.node import Node
 
-__all__ = ["Item"]
-
 
 def _nothing(rows: int) -> None:
     pass

@@ -29,8 +29,6 @@ from matlens.tree.file import from_loadmat
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
 
-__all__ = ["encode_variable", "file_header", "matlab_names"]
-
 MI_INT8, MI_UINT8, MI_UINT16, MI_INT32, MI_UINT32, MI_DOUBLE = 1, 2, 4, 5, 6, 9
 _STORAGE = {
     MatlabClass.DOUBLE: MI_DOUBLE,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Consumer", "ExportOptions", "NanPolicy"]
-
 NanPolicy = Literal["null", "string", "literal", "error"]
 """What becomes of NaN and infinity, which JSON does not have."""
 Consumer = Literal["pandas", "polars", "duckdb", "datasets", "matlab"]

@@ -18,8 +18,6 @@ from matlens.export.options import ExportOptions
 if TYPE_CHECKING:
     from matlens.export.item import Item
 
-__all__ = ["boxes_formats", "find_format", "value_formats", "write_stream"]
-
 
 @cache
 def _formats() -> tuple[Format, ...]:

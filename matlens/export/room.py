@@ -13,8 +13,6 @@ from typing import Any, TypeVar
 from matlens.errors import LimitExceeded, OutputFailed
 from matlens.limits import Limits
 
-__all__ = ["MeasuredFile", "check_room", "check_size", "limited_output", "with_room"]
-
 Batch = TypeVar("Batch")
 STEP = 64 << 20
 """Bytes after which the room on the disk is looked at again."""

@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["temporary_folder"]
-
 LOCK = "matlens.lock"
 _LEFTOVER = re.compile(r"\..{1,100}\.[0-9a-f]{12}\.part", re.DOTALL)
 

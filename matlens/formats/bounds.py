@@ -5,8 +5,6 @@ from __future__ import annotations
 from matlens.errors import LimitExceeded
 from matlens.limits import Limits
 
-__all__ = ["check_stored"]
-
 LARGE = 256 << 20
 """Bytes from which on a value must be backed by what is stored of it."""
 

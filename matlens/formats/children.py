@@ -12,8 +12,6 @@ from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.records import Children, Elements, Int64s
 from matlens.limits import Limits
 
-__all__ = ["FieldNames", "collect_children", "unique_names"]
-
 FieldNames = tuple[str, ...] | None
 """Names of the fields of a struct; None for the elements of a cell."""
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from matlens.formats.records import CLASS_DTYPES, Headers, MatlabClass
 
-__all__ = ["combine_complex", "target_dtype", "value_dtype"]
-
 
 def target_dtype(headers: Headers, i: int = 0) -> np.dtype[Any]:
     """NumPy dtype of the values of a number or char, by its MATLAB class."""

@@ -14,8 +14,6 @@ from typing import Any, TypeVar
 
 from matlens.errors import CorruptFile
 
-__all__ = ["MAX_RATIO", "THREADED_BYTES", "in_threads", "inflate", "inflate_head"]
-
 MAX_RATIO = 1032
 """Bytes that one byte of a deflate stream can stand for: 258 bytes in two bits, RFC 1951, 3.2.5."""
 STEP = 128

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["field_of", "fields_of", "is_record", "is_undecoded", "kind_of", "letters"]
-
 
 def kind_of(value: Any) -> str:
     """Which MATLAB kind a loadmat value holds: struct, cell, char, sparse, object … or number.

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile
 from matlens.formats.records import OPAQUE_MARK, Children, Elements, Headers, Int64s, MatlabClass
 
-__all__ = ["ObjectReference", "ObjectTable", "Property", "mark_references", "parse_reference", "reference_dims"]
-
 Words = NDArray[np.int64]
 Property = Elements | str | int
 """Where a value stands; or the name of a member of an enumeration; or a logical that is stored in the metadata."""

@@ -30,8 +30,6 @@ from matlens.formats.records import (
 )
 from matlens.limits import Limits
 
-__all__ = ["LoadmatReader"]
-
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
 _NOTHING = object()
 _PRIVATE = ("__header__", "__version__", "__globals__", "__function_workspace__")

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from matlens.formats.records import Int64s
 
-__all__ = ["OneByOne", "Single"]
-
 
 @dataclass(slots=True, eq=False)
 class Single:

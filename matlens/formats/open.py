@@ -8,15 +8,12 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from matlens.errors import UnsupportedValue, error_context
 from matlens.formats.reader import Reader, damage_of
-from matlens.formats.records import OpaqueValue
 from matlens.formats.sniff import sniff
 from matlens.formats.source.local import OpenedFile, Stamp, content_of, mapped
 from matlens.limits import Limits
 
 if TYPE_CHECKING:
     from matlens.formats.guards.salvage import SalvagingReader
-
-__all__ = ["Engine", "Errors", "Isolate", "OpaqueValue", "Reader", "open_reader", "salvaging_reader"]
 
 Engine = Literal["auto", "reference"]
 Isolate = Literal["auto", "always", "never"]

@@ -12,8 +12,6 @@ from matlens.formats.records import Children, Headers, Int64s
 
 _NAME = re.compile(r"[^\W\d]\w*")
 
-__all__ = ["ChildPlaces", "OnePlace", "Places", "SomePlaces", "child_path", "field_suffix", "python_field", "subscript"]
-
 
 class Places(Protocol):
     """Where the n elements of a batch stand in the file."""

@@ -11,16 +11,6 @@ from numpy.typing import NDArray
 
 from matlens.formats.records import Int64s
 
-__all__ = [
-    "counts_to_offsets",
-    "decode_rows",
-    "gather_items",
-    "groups",
-    "ragged_ranges",
-    "units_to_str",
-    "units_to_utf8",
-]
-
 
 def counts_to_offsets(counts: Any) -> Int64s:
     """Offsets of consecutive runs: a leading zero, then the cumulative counts.

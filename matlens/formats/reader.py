@@ -27,8 +27,6 @@ from matlens.limits import Limits
 if TYPE_CHECKING:
     from matlens.formats.mcos import ObjectTable
 
-__all__ = ["CONTRACT", "Defect", "Reader", "Watched", "damage_of", "defects"]
-
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 defects: list[Callable[[Exception], None]] = []

@@ -31,20 +31,6 @@ from numpy.typing import NDArray
 from matlens.errors import MatlensError
 from matlens.escape import safe_text
 
-__all__ = [
-    "CLASS_DTYPES",
-    "NUMERIC_CLASSES",
-    "OPAQUE_MARK",
-    "Children",
-    "Elements",
-    "Headers",
-    "Int64s",
-    "MatlabClass",
-    "OpaqueValue",
-    "Triplets",
-    "Variable",
-]
-
 Int64s = NDArray[np.int64]
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from matlens.errors import NotAMatFile
 from matlens.formats.v4 import looks_like_v4
 
-__all__ = ["HDF5_SIGNATURE", "find_hdf5", "sniff"]
-
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SIGNATURES = (
     (b"version https://git-lfs", "a Git-LFS pointer: run `git lfs pull` to get the file itself"),

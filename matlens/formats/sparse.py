@@ -13,8 +13,6 @@ from matlens.formats.dtypes import combine_complex
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.records import Int64s, Triplets
 
-__all__ = ["check_sparse", "join_triplets"]
-
 
 def join_triplets(parts: Sequence[tuple[Int64s, Int64s, NDArray[Any]]]) -> Triplets:
     """Rows, columns and values of several sparse matrices, one after another."""
@@ -23,13 +21,7 @@ def join_triplets(parts: Sequence[tuple[Int64s, Int64s, NDArray[Any]]]) -> Tripl
 
 
 def check_sparse(
-    row: Int64s,
-    starts: Int64s,
-    parts: list[NDArray[Any]],
-    rows: int,
-    cols: int,
-    logical: bool,
-    offset: int,
+    row: Int64s, starts: Int64s, parts: list[NDArray[Any]], rows: int, cols: int, logical: bool, offset: int
 ) -> tuple[Int64s, Int64s, NDArray[Any]]:
     """Triplets of a compressed-column matrix whose indices all lie inside its dims."""
     if len(starts) != cols + 1:

@@ -21,8 +21,6 @@ from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabC
 from matlens.formats.sparse import join_triplets
 from matlens.limits import Limits
 
-__all__ = ["Mat4Reader", "looks_like_v4"]
-
 _DTYPES = {0: "f8", 1: "f4", 2: "i4", 3: "i2", 4: "u2", 5: "u1"}
 _NUMERIC, _TEXT, _SPARSE = 0, 1, 2
 
@@ -60,8 +58,7 @@ def _parse(buffer: Any, position: int, limits: Limits) -> _Matrix:
         raise UnsupportedValue(f"VAX and Cray floating point (machine code {machine})", offset=position)
     if rows < 0 or cols < 0 or imaginary not in (0, 1) or not 0 < name_length <= len(buffer) - position - 20:
         raise CorruptFile(
-            f"header declares {rows}x{cols}, imaginary flag {imaginary}, name of {name_length} bytes",
-            offset=position,
+            f"header declares {rows}x{cols}, imaginary flag {imaginary}, name of {name_length} bytes", offset=position
         )
     if name_length > limits.name:
         raise LimitExceeded.of(limits, "name", f"a name of {name_length} bytes", offset=position)
@@ -151,8 +148,7 @@ class Mat4Reader(Reader):
     def _sparse_dims(self, matrix: _Matrix) -> tuple[int, int]:
         if matrix.cols not in (3, 4) or matrix.rows < 1:
             raise CorruptFile(
-                f"a sparse matrix is stored as n x 3 or n x 4, {matrix.rows}x{matrix.cols} found",
-                offset=matrix.data,
+                f"a sparse matrix is stored as n x 3 or n x 4, {matrix.rows}x{matrix.cols} found", offset=matrix.data
             )
         table = self._numbers(matrix).reshape((matrix.rows, matrix.cols), order="F")
         dims = table[-1, :2]

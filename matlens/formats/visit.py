@@ -40,8 +40,6 @@ from matlens.formats.ragged import groups, ragged_ranges
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 
-__all__ = ["Batch", "Below", "Visitor", "Walk", "blocks", "field_of_records"]
-
 BLOCK_BYTES = 32 << 20
 _HANDLERS: dict[int, str] = dict.fromkeys(map(int, CLASS_DTYPES), "numbers") | {
     int(MatlabClass.UNKNOWN): "damaged",

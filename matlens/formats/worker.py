@@ -16,8 +16,6 @@ from matlens.formats.open import open_reader
 from matlens.formats.reader import damage_of
 from matlens.limits import Limits
 
-__all__ = ["main"]
-
 _IMPORTED_LATE = (
     "concurrent.futures.thread",
     "encodings.ascii",

@@ -18,8 +18,6 @@ from matlens.errors import PathError, TypeMismatch, UnsupportedValue
 from matlens.helpers.column_table import ColumnTable
 from matlens.helpers.sorting import rank
 
-__all__ = ["Ablation", "Trial", "ablate_columns", "ablation"]
-
 Mode = Literal["leave-one-out", "one-at-a-time", "pairs"]
 ProgressOption = bool | Callable[[int, int], None] | None
 
@@ -214,12 +212,7 @@ def ablation(
 
 
 def ablate_columns(
-    table: Any,
-    score: Callable[..., float],
-    /,
-    *,
-    columns: Iterable[str] | None = None,
-    **options: Any,
+    table: Any, score: Callable[..., float], /, *, columns: Iterable[str] | None = None, **options: Any
 ) -> Ablation:
     """Score a model without each column of its table.
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_array"]
-
 
 def as_array(values: Any) -> NDArray[Any]:
     """A NumPy array, of which Arrow's nested lists of one length and sparse matrices are made whole.

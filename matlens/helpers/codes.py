@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from matlens.errors import TypeMismatch
 
-__all__ = ["Code", "encode", "encode_objects", "order_of"]
-
 # Bits that are sorted in one round.
 _ROUND_BITS = 48
 # Words that are sorted by comparing before counting has begun to pay.

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["ColumnTable"]
-
 
 class ColumnTable:
     """A result of named columns, given to Arrow and pandas without a copy for each row."""

@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from matlens.errors import ShapeMismatch, TypeMismatch, UnsupportedValue
 from matlens.helpers.arrays import as_array
 
-__all__ = ["conv_transpose2d", "conv_transpose2d_shape", "to_matlab_layout", "to_torch_layout"]
-
 Pair = int | Sequence[int]
 
 

@@ -12,8 +12,6 @@ from scipy.spatial import distance
 from matlens.errors import ShapeMismatch, TypeMismatch, UnsupportedValue
 from matlens.helpers.arrays import as_array
 
-__all__ = ["cdist"]
-
 Float64s = NDArray[np.float64]
 
 # Below so many multiplications SciPy's loop is done before a matrix product has been set up.

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from matlens.errors import ShapeMismatch, TypeMismatch, UnsupportedValue
 from matlens.helpers.arrays import as_array
 
-__all__ = ["explain_mismatch", "match"]
-
 Cast = Literal["never", "safe", "same_kind"]
 
 

@@ -16,8 +16,6 @@ from matlens.helpers.runs import Intensity, Runs, draw
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Regions"]
-
 
 class Regions(ColumnTable):
     """Measures of all regions of an image, each an array with a row for each region.

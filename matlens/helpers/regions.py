@@ -13,8 +13,6 @@ from matlens.helpers.arrays import as_array
 from matlens.helpers.measures import Regions
 from matlens.helpers.runs import Runs, connect, find_runs
 
-__all__ = ["find_regions", "regionprops"]
-
 Comparison = Literal[">", ">=", "<", "<="]
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -26,12 +24,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def regionprops(
-    mask_or_labels: ArrayLike,
-    /,
-    *,
-    intensity: ArrayLike | None = None,
-    connectivity: int = 1,
-    background: float = 0,
+    mask_or_labels: ArrayLike, /, *, intensity: ArrayLike | None = None, connectivity: int = 1, background: float = 0
 ) -> Regions:
     """Measure the regions of a mask or of a label image.
 
@@ -87,13 +80,7 @@ def regionprops(
 
 
 def find_regions(
-    image: ArrayLike,
-    threshold: float,
-    /,
-    *,
-    comparison: Comparison = ">",
-    connectivity: int = 1,
-    min_area: int = 1,
+    image: ArrayLike, threshold: float, /, *, comparison: Comparison = ">", connectivity: int = 1, min_area: int = 1
 ) -> Regions:
     """Where an image is above a threshold.
 

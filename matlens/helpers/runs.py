@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Intensity", "Runs", "connect", "draw", "find_runs"]
-
 Int64s = NDArray[np.int64]
 
 # One run for so many pixels is noise.

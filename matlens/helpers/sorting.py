@@ -14,8 +14,6 @@ from matlens.helpers.codes import Code, encode, encode_objects, order_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["rank", "sortrows"]
-
 Key = int | str
 Place = Literal["first", "last"]
 Method = Literal["average", "min", "max", "dense", "ordinal"]

@@ -12,8 +12,6 @@ from matlens.tree.file import ReadingOptions, Source, opened
 from matlens.tree.nodes.node import Node
 from matlens.values.examine import Examiner
 
-__all__ = ["VariableCheck", "check", "check_node"]
-
 
 @dataclass(slots=True)
 class VariableCheck:

@@ -26,8 +26,6 @@ from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 from matlens.tree.nodes import CellNode, CharNode
 from matlens.tree.nodes.node import Node
 
-__all__ = ["Output", "convert", "describe_output", "items_of", "outputs_of", "takes_values", "write_output"]
-
 HEADER_NAMES = frozenset(
     (
         "colheaders",

@@ -31,8 +31,6 @@ from matlens.values.loadmat_form import decode_values, function_texts
 from matlens.values.plain import json_safe, plain
 from matlens.values.windows import StoredArray, pieces
 
-__all__ = ["Difference", "diff", "diff_nodes"]
-
 LARGE = 8 << 20
 """Arrays of more numbers than this are compared in windows."""
 TEXT = 40

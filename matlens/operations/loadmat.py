@@ -20,8 +20,6 @@ from matlens.values.loadmat_form import LoadmatOptions, decode_values
 if TYPE_CHECKING:
     from matlens.formats.guards.salvage import SalvagingReader
 
-__all__ = ["loadmat"]
-
 
 def loadmat(
     file_name: Source,

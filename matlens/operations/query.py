@@ -10,8 +10,6 @@ from matlens.errors import MatlensError, PathError, QueryError
 from matlens.export.writers.duckdb import connect
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
-__all__ = ["query"]
-
 
 def query(source: Source, sql: str, **options: Unpack[ReadingOptions]) -> pa.Table:
     """The result of a SQL query over the variables of a file.

@@ -14,21 +14,6 @@ from matlens.tree.nodes import CellNode, Node, NumericNode, OpaqueNode, StructAr
 if TYPE_CHECKING:
     from matlens.formats.guards.salvage import SalvagingReader
 
-__all__ = [
-    "elements_below",
-    "elements_of",
-    "file_name",
-    "guarded",
-    "has_rows",
-    "is_part",
-    "pieces_of",
-    "reader_of",
-    "salvaged_file",
-    "salvaging_of",
-    "siblings_of",
-    "variable_of",
-]
-
 
 def reader_of(value: MatFile | Node) -> Reader:
     """The reader of a file, or of the file of a node."""

@@ -11,8 +11,6 @@ from matlens.tree.file import MatFile
 from matlens.tree.nodes import StructArrayNode
 from matlens.tree.nodes.node import Node
 
-__all__ = ["count_below", "describe_file", "describe_node", "dims_text", "tree_rows"]
-
 
 def describe_file(file: MatFile) -> dict[str, Any]:
     """A file and its variables, from headers alone.

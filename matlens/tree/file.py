@@ -28,8 +28,6 @@ from matlens.tree.nodes.node import Label, follow
 from matlens.tree.nodes.texts import find_name
 from matlens.tree.paths import Field, parse_path
 
-__all__ = ["MatFile", "ReadingOptions", "Source", "from_loadmat", "open_file", "opened"]
-
 _SEARCH_LIMIT = 20_000
 """Nodes that are looked through for the place of an error."""
 

@@ -21,8 +21,6 @@ from matlens.formats.places import field_suffix, python_field
 from matlens.formats.records import Int64s
 from matlens.limits import Limits
 
-__all__ = ["Field", "Index", "Selection", "is_vector", "parse_path", "select"]
-
 _NAME = re.compile(r"[^\W\d]\w*")
 _DYNAMIC = re.compile(r"""\(\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\s*\)""")
 _KEY = re.compile(r"""\[\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*\]""")

@@ -18,8 +18,6 @@ from matlens.tui.compare import Marked
 from matlens.tui.model.settings import load_settings, save_state
 from matlens.tui.outline import Outline
 
-__all__ = ["Browser"]
-
 
 class Browser(App[None]):
     """Browses open files; they are closed by whoever opened them."""

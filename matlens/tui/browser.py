@@ -37,8 +37,6 @@ from matlens.tui.table_view import GridView
 from matlens.tui.viewers import PictureScreen, PlotScreen
 from matlens.tui.workers import in_thread
 
-__all__ = ["FileView"]
-
 NARROW = 100
 """Fewer columns than this, and the panes stand one above the other."""
 MAX_PATHS = 5000

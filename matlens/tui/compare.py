@@ -22,8 +22,6 @@ from matlens.tui.model.grids import error_text, grid_of
 from matlens.tui.table_view import GridView
 from matlens.tui.workers import in_thread
 
-__all__ = ["CompareScreen", "Marked"]
-
 SHOWN = 200
 
 

@@ -30,8 +30,6 @@ from matlens.tui.model.grids import error_text
 from matlens.tui.model.matches import Hit, search
 from matlens.tui.workers import in_thread
 
-__all__ = ["Ask", "Choose", "Export", "Find", "Search"]
-
 _BOX = """
 %s { align: center middle; }
 %s > Vertical { width: 76; max-width: 96%%; height: auto; max-height: 90%%; padding: 1 2;

@@ -20,8 +20,6 @@ from matlens.tree.nodes.node import Node
 from matlens.tui.model.grids import error_text
 from matlens.tui.workers import in_thread
 
-__all__ = ["More", "Outline"]
-
 PAGE = 1000
 AT_ONCE = 200
 """Lines that are added before keys are looked at again."""

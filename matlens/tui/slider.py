@@ -10,8 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-__all__ = ["Slider"]
-
 _STEPS = 100
 
 

@@ -20,10 +20,9 @@ from textual.strip import Strip
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
 from matlens.tree.nodes.node import Node
-from matlens.tui.model.grids import ArrayGrid, Cell, Grid, error_text, sort_order
+from matlens.tui.model.cells import Cell
+from matlens.tui.model.grids import ArrayGrid, Grid, error_text, sort_order
 from matlens.tui.workers import in_thread
-
-__all__ = ["GridView"]
 
 MIN_WIDTH, MAX_WIDTH = 4, 40
 COLUMNS_AT_ONCE = 8

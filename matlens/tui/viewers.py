@@ -42,8 +42,6 @@ from matlens.tui.model.thresholds import Found, find
 from matlens.tui.slider import Slider
 from matlens.tui.workers import in_thread
 
-__all__ = ["PictureScreen", "PlotScreen"]
-
 Colour = tuple[int, int, int]
 Boxes = tuple[NDArray[np.float64], Sequence[Colour]]
 """Corners of boxes, and the colours of their outlines."""

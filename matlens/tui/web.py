@@ -26,8 +26,6 @@ try:
 except ImportError:
     raise MissingExtra("textual-serve is not installed: pip install 'matlens[web]'") from None
 
-__all__ = ["serve"]
-
 HOST = "127.0.0.1"
 COOKIE = "matlens-session"
 SESSIONS = 4

@@ -9,8 +9,6 @@ from textual import work
 from textual.dom import DOMNode
 from textual.worker import Worker
 
-__all__ = ["in_thread"]
-
 P = ParamSpec("P")
 W = TypeVar("W", bound=DOMNode)
 Method = Callable[Concatenate[W, P], None]

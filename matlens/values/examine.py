@@ -15,8 +15,6 @@ from matlens.formats.visit import Batch, Visitor, blocks
 from matlens.values.loadmat_form import decode_values, function_texts
 from matlens.values.windows import StoredArray, pieces
 
-__all__ = ["Examiner", "salvage"]
-
 MAX_DAMAGES = 1000
 """As many damages are told of; all of them count."""
 
@@ -52,10 +50,7 @@ class Examiner(Visitor):
     """
 
     def __init__(
-        self,
-        reader: Reader,
-        file: str,
-        on_damage: Callable[[Elements, MatlensError], None] | None = None,
+        self, reader: Reader, file: str, on_damage: Callable[[Elements, MatlensError], None] | None = None
     ) -> None:
         super().__init__(reader)
         self._file = file

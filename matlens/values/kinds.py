@@ -11,8 +11,6 @@ from matlens.formats.ragged import decode_rows
 from matlens.formats.reader import Reader
 from matlens.formats.records import Headers
 
-__all__ = ["char_values", "number_arrays", "sparse_arrays"]
-
 
 def number_arrays(reader: Reader, headers: Headers, *, as_stored: bool = False) -> list[NDArray[Any]]:
     """Numeric arrays with their dims, column-major as MATLAB keeps them."""

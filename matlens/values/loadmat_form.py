@@ -23,9 +23,6 @@ from matlens.values.kinds import number_arrays, sparse_arrays
 from matlens.values.objects import Objects, is_enumeration
 from matlens.values.plain import decode
 
-__all__ = ["LoadmatOptions", "decode_values", "function_texts"]
-
-
 SINGLES = 16
 """Fewer values than this are decoded one by one where the reader can."""
 _NONE, _FIRST = np.zeros(0, np.int64), np.zeros(1, np.int64)
@@ -211,12 +208,7 @@ class _Decoder(Visitor):
         reference = self._squeeze(reference)
         dtype = [("s0", object), ("s1", object), ("s2", object), ("arr", object)]
         record = np.empty(1, dtype)
-        record[0] = (
-            stored.name.encode(),
-            stored.type_system.encode(),
-            stored.class_name.encode(),
-            reference,
-        )
+        record[0] = (stored.name.encode(), stored.type_system.encode(), stored.class_name.encode(), reference)
         return MatlabOpaque(record)
 
     def _squeeze(self, value: Any) -> Any:

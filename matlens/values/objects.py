@@ -13,8 +13,6 @@ from matlens.formats.mcos import ObjectTable, Property, parse_reference
 from matlens.formats.records import Elements, OpaqueValue
 from matlens.limits import Limits
 
-__all__ = ["ENUMERATION_TAG", "Objects", "Properties", "is_enumeration"]
-
 Decode = Callable[[Elements, int], Any]
 """Gives the value of one element; the number says which element of the level above holds it."""
 

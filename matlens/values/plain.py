@@ -18,8 +18,6 @@ from matlens.errors import LimitExceeded
 from matlens.formats.loadmat_output import field_of, fields_of, is_record, kind_of, letters
 from matlens.limits import Limits
 
-__all__ = ["decode", "json_safe", "plain", "printable"]
-
 
 def decode(value: Any) -> Any:
     """Decode what `scipy.io.loadmat` returned, or any part of it, to plain Python and arrays.

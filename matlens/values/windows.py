@@ -18,16 +18,6 @@ from matlens.formats.reader import Reader
 from matlens.formats.records import Headers, Int64s
 from matlens.limits import Limits
 
-__all__ = [
-    "MAX_UNSTORED",
-    "WINDOW_BYTES",
-    "WINDOW_ROWS",
-    "MemoryArray",
-    "StoredArray",
-    "pieces",
-    "window_bounds",
-]
-
 WINDOW_ROWS = 122_880
 """As many rows as a row group of Parquet should have."""
 WINDOW_BYTES = 32 << 20

@@ -190,10 +190,7 @@ def test_real_and_imaginary_part_make_a_datetime(opened: Any) -> None:
 
 @pytest.mark.parametrize("name", ["user_defined_classdefs", "struct_table_datetime", "dynamicprops"])
 def test_v7_equals_v73(corpus: Any, name: str) -> None:
-    with (
-        matlens.open(corpus(f"{MAT_JL}/v7/{name}.mat")) as a,
-        matlens.open(corpus(f"{MAT_JL}/v7.3/{name}.mat")) as b,
-    ):
+    with matlens.open(corpus(f"{MAT_JL}/v7/{name}.mat")) as a, matlens.open(corpus(f"{MAT_JL}/v7.3/{name}.mat")) as b:
         assert list(diff(a, b)) == []
         assert {n: a[n].to_python() for n in a} == {n: b[n].to_python() for n in b}
 

@@ -178,11 +178,7 @@ def test_a_defect_in_one_variable_leaves_the_others(
     unforeseen.clear()
 
 
-STILL_NAMELESS = {
-    "classes/tabular.py",
-    "values/objects.py",
-    "values/plain.py",
-}
+STILL_NAMELESS = {"classes/tabular.py", "values/objects.py", "values/plain.py"}
 """Modules whose bounds have no name yet."""
 
 

@@ -166,11 +166,7 @@ def descend(node: Node) -> Any:
 
 def test_paths_in_both_forms() -> None:
     with matlens.open(FIXTURES / "annotations_v7.mat") as file:
-        for path in (
-            "annotations(3).boxes",
-            '["annotations"][2]["boxes"]',
-            "annotations(1,3).boxes",
-        ):
+        for path in ("annotations(3).boxes", '["annotations"][2]["boxes"]', "annotations(1,3).boxes"):
             assert file.at(path).value.tolist()[0] == [165, 119, 218, 176]
         assert file.at("annotations(end).image").value == "00070.jpg"
         assert file.at("annotations(end-1:end)").dims == (1, 2)

@@ -33,9 +33,7 @@ async def settle(pilot: Pilot[None]) -> None:
 
 
 def drive(
-    steps: Callable[[Pilot[None], FileView], Awaitable[None]],
-    *sources: Any,
-    size: tuple[int, int] = (120, 36),
+    steps: Callable[[Pilot[None], FileView], Awaitable[None]], *sources: Any, size: tuple[int, int] = (120, 36)
 ) -> None:
     """Run the browser on files and take some steps in it."""
 

@@ -14,8 +14,6 @@ from matlens.export.options import ExportOptions
 if TYPE_CHECKING:
     from matlens.export.item import Item
 
-__all__ = ["FORMATS"]
-
 
 class _Arrow(Format):
     """A file with its buffers compressed by zstd; a stream of record batches."""

@@ -16,8 +16,6 @@ from matlens.export.format import BoxesFormat
 if TYPE_CHECKING:
     from matlens.export.images import BoxesByImage
 
-__all__ = ["FORMATS"]
-
 
 class _Coco(BoxesFormat):
     """What else is known of a box goes to its ``attributes``."""

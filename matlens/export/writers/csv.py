@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matlens.columns.table import Table
     from matlens.export.item import Item
 
-__all__ = ["FORMATS"]
-
 FORMULA = "^[=+\\-@\t\r]"
 """Beginnings that spreadsheets take for a formula, after OWASP, *CSV Injection*."""
 

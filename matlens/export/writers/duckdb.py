@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from matlens.export.item import Item
 
-__all__ = ["FORMATS", "connect"]
-
 
 def connect(database: str | Path = ":memory:") -> Any:
     """A connection of DuckDB that fetches nothing from elsewhere."""

@@ -18,8 +18,6 @@ from matlens.export.options import ExportOptions, NanPolicy
 if TYPE_CHECKING:
     from matlens.export.item import Item
 
-__all__ = ["FORMATS"]
-
 ROWS = 4096
 
 

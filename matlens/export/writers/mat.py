@@ -15,8 +15,6 @@ from matlens.export.options import ExportOptions
 if TYPE_CHECKING:
     from matlens.export.item import Item
 
-__all__ = ["FORMATS"]
-
 
 class _Mat(Format):
     """Several values as compressed variables; tells what could not be written, or not under its name."""

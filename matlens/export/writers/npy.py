@@ -22,8 +22,6 @@ from matlens.names import safe_file_name, unique_names
 if TYPE_CHECKING:
     from matlens.export.item import Item
 
-__all__ = ["FORMATS"]
-
 
 class _Npy(Format):
     """One array of numbers, logicals or text, with its dims."""
@@ -93,7 +91,4 @@ def _write_whole(item: Item, file: IO[bytes]) -> None:
     item.on_rows(item.num_rows)
 
 
-FORMATS = (
-    _Npy("npy", (".npy",), "NumPy array", "array"),
-    _Npz("npz", (".npz",), "NumPy archive", many=True),
-)
+FORMATS = (_Npy("npy", (".npy",), "NumPy array", "array"), _Npz("npz", (".npz",), "NumPy archive", many=True))

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matlens.columns.table import Table
     from matlens.export.item import Item
 
-__all__ = ["FORMATS", "write_parquet"]
-
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 64 << 20
 DICTIONARY_BYTES = 128 << 10

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from matlens.export.item import Item
 
-__all__ = ["FORMATS", "METADATA_TABLE", "quoted"]
-
 METADATA_TABLE = "_matlens"
 """Table of the names of all tables, and of MATLAB's view of them as JSON."""
 MAX_COLUMNS = 2000

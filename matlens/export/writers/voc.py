@@ -17,8 +17,6 @@ from matlens.export.format import BoxesFormat
 if TYPE_CHECKING:
     from matlens.export.images import BoxesByImage
 
-__all__ = ["FORMATS"]
-
 
 class _Voc(BoxesFormat):
     """An XML file for each image in a folder."""

@@ -17,8 +17,6 @@ from matlens.export.format import BoxesFormat
 if TYPE_CHECKING:
     from matlens.export.images import BoxesByImage
 
-__all__ = ["FORMATS"]
-
 
 class _Yolo(BoxesFormat):
     """``labels/*.txt``, ``classes.txt`` and ``data.yaml`` in a folder."""

@@ -26,8 +26,6 @@ from matlens.formats.reader import CONTRACT, Defect, defects
 from matlens.formats.records import Elements, Headers, Variable
 from matlens.limits import Limits
 
-__all__ = ["REMOTE", "IsolatedReader", "receive", "send"]
-
 REMOTE = CONTRACT - {"prefetch"} | {"describe"}
 """What the process is asked: everything but the hint, and once what kind of file it is."""
 

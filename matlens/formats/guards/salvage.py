@@ -12,8 +12,6 @@ from matlens.formats.guards.wrapped import WrappedReader
 from matlens.formats.reader import Reader
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
 
-__all__ = ["SalvagingReader"]
-
 
 class SalvagingReader(WrappedReader):
     """Reads as `reader` does, but for elements that were marked as damaged.

@@ -14,8 +14,6 @@ from matlens.formats.records import Children, Elements, Headers, Int64s, OpaqueV
 if TYPE_CHECKING:
     from matlens.formats.mcos import ObjectTable
 
-__all__ = ["WrappedReader"]
-
 
 class WrappedReader(Reader):
     """Passes each method of the contract on to `_ask`, by name; a wrapper overrides those that it answers itself."""

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from matlens.formats.records import Int64s
 
-__all__ = ["Bytes", "Mask", "Rows", "equal_text"]
-
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.uint8]
 

@@ -22,8 +22,6 @@ from matlens.formats.inflate import MAX_RATIO, THREADED_BYTES, in_threads, infla
 from matlens.formats.records import Int64s
 from matlens.limits import Limits
 
-__all__ = ["Chunks", "read_chunks", "read_filters", "read_values", "read_window"]
-
 _KNOWN = {DEFLATE, SHUFFLE, FLETCHER32}
 MAX_PARTS = 64
 """Chunks are shared out to threads in no more parts than this."""

@@ -20,8 +20,6 @@ from matlens.formats.ragged import groups
 from matlens.formats.records import Int64s
 from matlens.limits import Limits
 
-__all__ = ["Members", "Names", "group_members", "name_lists"]
-
 MAX_HEAP_OBJECTS = 65_535
 """Objects in one collection of the global heap have numbers of 16 bits."""
 

@@ -14,8 +14,6 @@ from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.layout import SOFT_LINK, SYMBOL, SYMBOL_NODE, TREE_NODE
 from matlens.limits import Limits
 
-__all__ = ["Collection", "heap_texts", "read_collection", "read_links"]
-
 
 def read_links(
     buffer: Any, base: int, tree: int, heap: int, limits: Limits

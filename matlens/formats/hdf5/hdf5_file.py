@@ -16,8 +16,6 @@ from matlens.formats.recent import Recent
 from matlens.formats.sniff import HDF5_SIGNATURE, find_hdf5
 from matlens.limits import Limits
 
-__all__ = ["LINK_REFUSED", "H5File", "cut_off", "read_superblock"]
-
 _KEPT = 4096
 """Objects that are remembered: whoever asks for one asks for its values next."""
 _KEPT_COLLECTIONS = 16

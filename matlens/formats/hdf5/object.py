@@ -22,8 +22,6 @@ from matlens.formats.records import Int64s
 if TYPE_CHECKING:
     from matlens.formats.hdf5.hdf5_file import H5File
 
-__all__ = ["REFERENCES", "SHOWN", "H5Object", "ParsedObject", "Stored", "number_type"]
-
 REFERENCES = np.dtype("<u8")
 """Type of references, which are addresses."""
 SHOWN = 20

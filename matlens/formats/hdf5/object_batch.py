@@ -18,8 +18,6 @@ from matlens.formats.hdf5.bytes import Bytes, Mask, equal_text
 from matlens.formats.hdf5.layout import BATCH_NDIM, CHUNKED, COMPACT, COMPOUND, CONTIGUOUS, FIXED, FLOAT, UNDEFINED
 from matlens.formats.records import Int64s
 
-__all__ = ["ABSENT", "FLAG", "NAMES", "PRESENCE", "Objects", "Reading", "Wanted", "integer", "read_objects", "word"]
-
 ABSENT, OTHER_WORD = -1, -2
 """Value of an attribute that is not there, and of a text that is not one of the known words."""
 _HARMLESS = (*layout.IGNORED, layout.FILL, layout.OLD_FILL, layout.FILTERS)

@@ -36,8 +36,6 @@ from matlens.formats.hdf5.layout import (
 )
 from matlens.limits import Limits
 
-__all__ = ["Attribute", "Datatype", "ObjectHeader", "read_object"]
-
 _OTHER_FORM = "which only engine='reference' reads"
 
 

@@ -18,8 +18,6 @@ from matlens.formats.v5.reader import Mat5Reader
 from matlens.formats.v5.tags import Buffer
 from matlens.limits import Limits
 
-__all__ = ["reference_reader"]
-
 
 def reference_reader(buffer: Buffer, version: str, path: str | None, limits: Limits) -> Reader:
     """A reader of `version` that has no decoding of its own."""

@@ -20,8 +20,6 @@ from matlens.formats.hdf5.layout import SOFT_LINK
 from matlens.formats.sniff import find_hdf5
 from matlens.limits import Limits
 
-__all__ = ["H5_ERRORS", "AddressBook", "Storage"]
-
 H5_ERRORS = (OSError, OverflowError, RuntimeError, KeyError, ValueError, TypeError, SystemError)
 """What h5py raises for content that libhdf5 refuses."""
 MAX_OPEN = 4096

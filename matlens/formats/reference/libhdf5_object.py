@@ -19,8 +19,6 @@ from matlens.formats.hdf5.object_single import Datatype
 from matlens.formats.reference.libhdf5 import H5_ERRORS, AddressBook, Storage
 from matlens.limits import Limits
 
-__all__ = ["LibraryObject", "readable_members"]
-
 _LAYOUTS = {h5d.COMPACT: "compact", h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.VIRTUAL: "virtual"}
 _CLASSES = {h5t.INTEGER: FIXED, h5t.FLOAT: FLOAT, h5t.REFERENCE: REFERENCE}
 

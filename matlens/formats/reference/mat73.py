@@ -9,8 +9,6 @@ from matlens.formats.reference.libhdf5_object import LibraryObject, readable_mem
 from matlens.formats.v73.rules import Mat73Common
 from matlens.limits import Limits
 
-__all__ = ["H5pyReader"]
-
 
 class H5pyReader(Mat73Common):
     """Reads an HDF5 file by libhdf5; `storage` owns the open file."""

@@ -12,8 +12,6 @@ from typing import IO, Any
 from matlens.errors import FileChanged, NotAMatFile, UnsafeFile
 from matlens.formats.reader import Reader
 
-__all__ = ["OpenedFile", "Stamp", "content_of", "mapped"]
-
 LARGE = 32 << 20
 """Pages of smaller files are not worth giving back."""
 

@@ -18,8 +18,6 @@ from matlens.formats.records import CLASS_DTYPES, Elements, Headers, Int64s, Mat
 from matlens.formats.v5.segments import Segment
 from matlens.formats.v5.tags import MI_MATRIX, MI_UTF8, MI_UTF32, STORAGE_DTYPES, UNEVEN
 
-__all__ = ["batch_headers", "chase", "gather_values"]
-
 Mask = NDArray[np.bool_]
 
 HEADER_BYTES = 56

@@ -50,8 +50,6 @@ from matlens.formats.v5.tags import (
 )
 from matlens.limits import Limits
 
-__all__ = ["Mat5Reader"]
-
 HEADER_BYTES = 128
 MAX_NDIM = 32
 _QUICK = frozenset((MatlabClass.CHAR, MatlabClass.CELL, MatlabClass.STRUCT))

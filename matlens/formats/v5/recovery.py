@@ -11,8 +11,6 @@ from matlens.formats.inflate import inflate_head
 from matlens.formats.v5.tags import MI_COMPRESSED, MI_MATRIX, TagReader
 from matlens.limits import Limits
 
-__all__ = ["next_variable"]
-
 _HEAD_BYTES = 512
 _FLAGS = {"<": rb"\x06\x00\x00\x00\x08\x00\x00\x00", ">": rb"\x00\x00\x00\x06\x00\x00\x00\x08"}
 _ZLIB = rb"[\x08-\x78][\x01-\xff]"

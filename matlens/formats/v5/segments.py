@@ -20,8 +20,6 @@ from matlens.formats.records import Int64s
 from matlens.formats.v5.tags import Buffer
 from matlens.limits import Limits
 
-__all__ = ["HEAD_BYTES", "Segment", "Segments"]
-
 HEAD_BYTES = 512
 """Room for the header of any array: flags, 32 dims, a name of 63 letters, the tag of the data."""
 CACHE_BYTES = 64 << 20

@@ -13,8 +13,6 @@ from matlens.formats.records import Int64s, MatlabClass
 from matlens.formats.sparse import check_sparse
 from matlens.formats.v5.tags import MI_UTF8, MI_UTF32, UNEVEN, ArrayHeader, Buffer, TagReader
 
-__all__ = ["char_units", "numbers", "sparse_triplets"]
-
 MAX_BLANKS = 4096
 """As many blanks may be meant where nothing is stored."""
 

@@ -18,19 +18,6 @@ from matlens.errors import CorruptFile, LimitExceeded
 from matlens.formats.records import MatlabClass
 from matlens.limits import Limits
 
-__all__ = [
-    "MI_COMPRESSED",
-    "MI_MATRIX",
-    "STORAGE_DTYPES",
-    "STORAGE_NAMES",
-    "UNEVEN",
-    "ArrayHeader",
-    "Buffer",
-    "Tag",
-    "TagReader",
-    "decode_text",
-]
-
 Buffer = Any
 """bytes, memoryview or mmap: anything that `struct.unpack_from` and NumPy accept."""
 

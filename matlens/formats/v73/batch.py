@@ -37,8 +37,6 @@ from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, I
 from matlens.formats.v73 import rules
 from matlens.formats.v73.rules import ARRAY_OF_STRUCTS, AS_STRUCT, CLASSES, DTYPES, EMPTY, FUNCTION, MAX_DIM
 
-__all__ = ["DIRECT", "IN_CHUNKS", "OTHER_TYPE", "WANTED", "Batch"]
-
 BLOCK = 16_384
 """Objects handled at once, few enough that their intermediate arrays stay in the cache."""
 DIRECT, IN_CHUNKS, OTHER_TYPE = 16, 17, 18

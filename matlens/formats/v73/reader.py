@@ -23,8 +23,6 @@ from matlens.formats.v73.batch import DIRECT, IN_CHUNKS, OTHER_TYPE, WANTED, Bat
 from matlens.formats.v73.rules import DTYPES, PAIR, Mat73Common
 from matlens.limits import Limits
 
-__all__ = ["Mat73Reader"]
-
 BATCH = 8
 """Fewer objects than this are read one by one."""
 

@@ -36,24 +36,6 @@ from matlens.formats.records import (
 from matlens.formats.sparse import check_sparse, join_triplets
 from matlens.limits import Limits
 
-__all__ = [
-    "ARRAY_OF_STRUCTS",
-    "AS_STRUCT",
-    "CLASS",
-    "CLASSES",
-    "DECODE",
-    "DTYPES",
-    "EMPTY",
-    "FIELDS",
-    "FUNCTION",
-    "GLOBAL",
-    "IS_EMPTY",
-    "MAX_DIM",
-    "PAIR",
-    "SPARSE_ROWS",
-    "Mat73Common",
-]
-
 CLASS, IS_EMPTY, GLOBAL, FIELDS = b"MATLAB_class", b"MATLAB_empty", b"MATLAB_global", b"MATLAB_fields"
 DECODE, SPARSE_ROWS = b"MATLAB_object_decode", b"MATLAB_sparse"
 PAIR = (b"real", b"imag")

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
     from matlens.columns.table import Table
 
-__all__ = ["Columnar"]
-
 
 class Columnar(ABC):
     """A value that can be read as a table."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from matlens.columns.stored_tables import StoredTable
 
-__all__ = ["CellNode", "Container"]
-
 BLOCK = 1024
 """Nodes made at once for a loop over a vector."""
 

@@ -9,8 +9,6 @@ from typing import Protocol
 from matlens.errors import MatlensError
 from matlens.escape import safe_text
 
-__all__ = ["file_html", "node_html"]
-
 MAX_CHILDREN = 20
 
 

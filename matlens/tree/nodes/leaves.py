@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
     from matlens.values.windows import MemoryArray, StoredArray
 
-__all__ = ["CharNode", "DamagedNode", "FunctionNode", "NumericNode", "SparseNode"]
-
 
 class NumericNode(Node):
     """Numbers or logicals, real or complex."""

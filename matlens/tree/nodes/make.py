@@ -11,8 +11,6 @@ from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import ObjectNode, StructArrayNode, StructNode
 from matlens.values.objects import ENUMERATION_TAG
 
-__all__ = ["make_node", "make_nodes"]
-
 _KINDS: dict[int, type[Node]] = {
     MatlabClass.CHAR: CharNode,
     MatlabClass.CELL: CellNode,

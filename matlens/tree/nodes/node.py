@@ -21,8 +21,6 @@ from matlens.values.kinds import number_arrays
 from matlens.values.loadmat_form import decode_values
 from matlens.values.plain import plain
 
-__all__ = ["Label", "Node", "Owner", "fields_preview", "follow"]
-
 LARGE = 1 << 13
 """Arrays of fewer numbers are read whole when a part is wanted."""
 Label = tuple[str, str, str]

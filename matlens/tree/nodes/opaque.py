@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from matlens.columns.stored_tables import StoredTable
 
-__all__ = ["EnumerationNode", "OpaqueNode"]
-
 _SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
 """The property whose dims are those of the array."""
 

@@ -9,8 +9,6 @@ from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, MatlabClass
 from matlens.values.kinds import char_values
 
-__all__ = ["cells_of_rows", "first_row"]
-
 
 def cells_of_rows(reader: Reader, elements: Elements) -> list[Elements]:
     """Columns of a cell of cells of equal length whose elements are of several kinds; else none."""

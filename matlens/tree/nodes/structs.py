@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from matlens.columns.stored_tables import StoredTable
 
-__all__ = ["FieldNode", "ObjectNode", "StructArrayNode", "StructNode"]
-
 MAX_VECTORS = 4096
 """A struct of more fields is no table of columns."""
 

@@ -11,8 +11,6 @@ import numpy as np
 
 from matlens.errors import PathError
 
-__all__ = ["find_name", "index_text", "joined", "last_step"]
-
 
 def joined(texts: Iterable[str], width: int) -> str:
     """Texts with commas between them, no more of them than `width` characters show.

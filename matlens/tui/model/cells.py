@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["Cell", "number_text"]
-
 
 class Cell(NamedTuple):
     """Escaped text of one cell; numbers are aligned to the right."""

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
-__all__ = ["copy_by_program"]
-
 _SECONDS = 3
 
 

@@ -11,8 +11,6 @@ from matlens.tree.file import MatFile
 from matlens.tree.nodes.node import Node
 from matlens.tui.model.statistics import Statistics, sparkline
 
-__all__ = ["facts_text", "statistics_text"]
-
 
 def facts_text(file: MatFile, value: MatFile | Node) -> Text:
     """Class, dims, bytes and flags of a value and how it is stored; what the header of a file says."""

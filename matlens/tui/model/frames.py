@@ -16,8 +16,6 @@ from matlens.tui.model.cells import Cell, number_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FrameGrid"]
-
 _TEXT = 200
 
 

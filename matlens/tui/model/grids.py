@@ -23,8 +23,6 @@ from matlens.tree.nodes.node import Node
 from matlens.tui.model.cells import Cell, number_text
 from matlens.tui.model.frames import FrameGrid
 
-__all__ = ["ArrayGrid", "Cell", "Grid", "NodesGrid", "RecordsGrid", "grid_of", "sort_order"]
-
 CELL_WIDTH = 60
 CACHED_NUMBERS = 4 << 20
 """Arrays of fewer numbers are decoded once and kept."""

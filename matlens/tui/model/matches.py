@@ -18,8 +18,6 @@ from matlens.tree.access import elements_of, reader_of
 from matlens.tree.nodes.node import Node
 from matlens.values.windows import StoredArray, pieces
 
-__all__ = ["Hit", "search"]
-
 BLOCK = 4096
 """Elements looked at between two signs of life."""
 

@@ -12,8 +12,6 @@ from matlens.tree.file import MatFile
 from matlens.tree.nodes import NumericNode
 from matlens.tree.nodes.node import Node
 
-__all__ = ["boxes_beside"]
-
 
 def boxes_beside(file: MatFile, node: Node) -> tuple[NDArray[np.float64] | None, str]:
     """Rows of four numbers in a sibling that is named like boxes, and the convention that they seem to follow.

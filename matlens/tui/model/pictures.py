@@ -10,19 +10,6 @@ from numpy.typing import NDArray
 
 from matlens.annotations import CONVENTIONS, convert
 
-__all__ = [
-    "BOX_COLOURS",
-    "REGION_COLOURS",
-    "BoxCheck",
-    "brightness",
-    "check_boxes",
-    "draw_boxes",
-    "heat_colours",
-    "is_rgb",
-    "rgb_colours",
-    "sample",
-]
-
 Colours = NDArray[np.uint8]
 """Shape (height, width, 3)."""
 

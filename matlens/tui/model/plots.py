@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-__all__ = ["BARS", "decimate", "histogram_lines", "histogram_text", "plot_lines", "plot_text"]
-
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)
 """Bits of the dots of a Braille pattern, four rows of two (Unicode, Braille Patterns)."""
 BARS = " ▁▂▃▄▅▆▇█"

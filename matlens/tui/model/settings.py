@@ -16,8 +16,6 @@ from typing import Any
 
 from matlens.tree.file import MatFile
 
-__all__ = ["Settings", "load_settings", "load_state", "save_state"]
-
 MAX_BYTES = 64 << 10
 MAX_FILES = 200
 

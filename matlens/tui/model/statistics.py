@@ -14,8 +14,6 @@ from matlens.tree.access import pieces_of
 from matlens.tree.nodes import NumericNode
 from matlens.tui.model.plots import BARS
 
-__all__ = ["Statistics", "sparkline", "statistics"]
-
 BINS = 40
 UNIQUE_LIMIT = 1_000_000
 

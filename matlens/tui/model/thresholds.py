@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from matlens.helpers import find_regions
 
-__all__ = ["Found", "find"]
-
 _DRAWN = 500
 """Boxes that are drawn, of the largest regions: more would hide the picture."""
 
