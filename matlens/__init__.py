@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matlens import annotations as boxes
+    from matlens import annotations as boxes  # noqa: F401
     from matlens import errors as errors
     from matlens import helpers as helpers
     from matlens.errors import MatlensError as MatlensError
@@ -24,29 +24,12 @@ if TYPE_CHECKING:
     from matlens.operations.query import query as query
     from matlens.tree.file import MatFile as MatFile
     from matlens.tree.file import from_loadmat as from_loadmat
-    from matlens.tree.file import open_file as open
+    from matlens.tree.file import open_file as open  # noqa: F401
     from matlens.tree.nodes.node import Node as Node
     from matlens.values.plain import decode as decode
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Limits",
-    "MatFile",
-    "MatlensError",
-    "Node",
-    "boxes",
-    "check",
-    "convert",
-    "decode",
-    "diff",
-    "errors",
-    "from_loadmat",
-    "helpers",
-    "loadmat",
-    "open",
-    "query",
-]
 
 # All are imported at their first use, so that `import matlens` costs next to nothing.
 _SOURCES = {
@@ -66,6 +49,8 @@ _SOURCES = {
     "open": ("matlens.tree.file", "open_file"),
     "query": ("matlens.operations.query", "query"),
 }
+
+__all__ = sorted(_SOURCES)
 
 
 def __getattr__(name: str) -> Any:

@@ -49,23 +49,7 @@ _SOURCES = {
     "to_torch_layout": "convolution",
 }
 
-__all__ = [
-    "Ablation",
-    "Regions",
-    "ablate_columns",
-    "ablation",
-    "cdist",
-    "conv_transpose2d",
-    "conv_transpose2d_shape",
-    "explain_mismatch",
-    "find_regions",
-    "match",
-    "rank",
-    "regionprops",
-    "sortrows",
-    "to_matlab_layout",
-    "to_torch_layout",
-]
+__all__ = sorted(_SOURCES)
 
 
 def __getattr__(name: str) -> Any:
