@@ -29,6 +29,12 @@ class H5pyReader(Mat73Common):
         self._book.close()
         self._storage.close()
 
+    def damage(self, error: Exception) -> MatlensError:
+        """What h5py raises means damage, also where no object is at fault."""
+        if isinstance(error, H5_ERRORS) and not isinstance(error, MatlensError):
+            error = CorruptFile(f"the file is not readable: {error}")
+        return super().damage(error)
+
     def _object(self, address: int) -> LibraryObject:
         found = self._book.open_all([address])[0]
         if isinstance(found, MatlensError):
