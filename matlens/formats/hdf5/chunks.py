@@ -47,18 +47,12 @@ class Chunks(NamedTuple):
     limits: Limits
 
 
-def read_chunks(source: Bytes, base: int, found: ObjectHeader, limits: Limits) -> Chunks:
-    """The chunks of a data set.
+_Task = tuple[Chunks, int, NDArray[Any]]
+"""Chunks of a data set, the number of one of them, and the array for its values."""
 
-    Raises
-    ------
-    CorruptFile
-        If the index of the chunks is damaged, or does not fit the dims.
-    LimitExceeded
-        If a chunk, or what is declared without being stored, takes too much memory.
-    UnsafeFile
-        If the chunks went through another filter.
-    """
+
+def read_chunks(source: Bytes, base: int, found: ObjectHeader, limits: Limits) -> Chunks:
+    """The chunks of a data set, none of which is inflated."""
     if found.dims is None or found.datatype is None or found.chunks is None:
         raise CorruptFile("no chunks are described", offset=found.position)
     dims, itemsize = found.dims, found.datatype.itemsize
@@ -158,16 +152,11 @@ def _index(source: Bytes, base: int, tree: int, rank: int, most: int) -> tuple[I
 
 
 def read_values(source: Bytes, data_sets: list[Chunks], dtype: np.dtype[Any]) -> list[NDArray[Any]]:
-    """Values of data sets of one type, each as a vector in the order of HDF5.
-
-    Raises
-    ------
-    CorruptFile
-        If a chunk does not hold what it must.
-    """
+    """Values of data sets of one type, each as a vector in the order of HDF5."""
     arrays = [_new_array(chunks, chunks.dims, dtype) for chunks in data_sets]
-    tasks = [(k, number) for k, chunks in enumerate(data_sets) for number in range(len(chunks.start))]
-    _place_all(source, data_sets, arrays, tasks, [0] * len(data_sets), 0)
+    pairs = zip(data_sets, arrays, strict=True)
+    tasks = [(chunks, number, array) for chunks, array in pairs for number in range(len(chunks.start))]
+    _place_all(source, tasks, sum(array.nbytes for array in arrays))
     return [array.ravel() for array in arrays]
 
 
@@ -181,25 +170,18 @@ def read_window(source: Bytes, chunks: Chunks, dtype: np.dtype[Any], axis: int, 
     dims = list(chunks.dims)
     dims[axis] = stop - start
     array = _new_array(chunks, tuple(dims), dtype)
-    _place_all(source, [chunks], [array], [(0, number) for number in wanted.tolist()], [start], axis)
+    _place_all(source, [(chunks, number, array) for number in wanted.tolist()], array.nbytes, axis, start)
     return array
 
 
-def _place_all(
-    source: Bytes,
-    data_sets: list[Chunks],
-    arrays: list[NDArray[Any]],
-    tasks: list[tuple[int, int]],
-    starts: list[int],
-    axis: int,
-) -> None:
-    """Inflate chunks of data sets into their arrays, which begin at `starts` along `axis`."""
+def _place_all(source: Bytes, tasks: list[_Task], nbytes: int, axis: int = 0, start: int = 0) -> None:
+    """Inflate chunks into arrays of `nbytes` in all, which begin at `start` along `axis`."""
 
-    def place(part: list[tuple[int, int]]) -> None:
-        for k, number in part:
-            _place(source, data_sets[k], number, arrays[k], axis, starts[k])
+    def place(part: list[_Task]) -> None:
+        for task in part:
+            _place(source, *task, axis, start)
 
-    if sum(array.nbytes for array in arrays) < THREADED_BYTES:
+    if nbytes < THREADED_BYTES:
         place(tasks)
         return
     # Chunks are often so small that handing each over to a thread takes longer than inflating it.
@@ -280,6 +262,4 @@ def fletcher32(data: Any) -> int:
 
 def _folded(total: int) -> int:
     """A sum in 16 bits, with the carries added: 65535 stands for itself, not for 0."""
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
+    return (total - 1) % 0xFFFF + 1 if total else 0

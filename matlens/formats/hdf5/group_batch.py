@@ -147,11 +147,8 @@ def _names(row: Rows) -> Names:
     return tuple(bytes(name).rstrip(b"\0") for name in row.reshape(-1, BATCH_NAME))
 
 
-def name_lists(source: Bytes, base: int, stored: Int64s, wanted: Wanted) -> list[tuple[Names | None, Int64s]]:
-    """Lists of names by the attributes in which they were found, each with the indices that have it.
-
-    The names are None where a list is not readable.
-    """
+def name_lists(source: Bytes, base: int, stored: Int64s, wanted: Wanted) -> list[tuple[Names, Int64s]]:
+    """Readable lists of names by the attributes in which they were found, each with the indices that have it."""
     position, count, address = stored.T.copy()
     elsewhere = np.flatnonzero(position < 0)
     if len(elsewhere):
@@ -159,10 +156,9 @@ def name_lists(source: Bytes, base: int, stored: Int64s, wanted: Wanted) -> list
         fits = lists.ok & (lists.type_class == layout.VLEN) & (lists.type_size == SEQUENCE.size) & (lists.data >= 0)
         fits &= lists.data_size // SEQUENCE.size >= lists.numel
         position[elsewhere], count[elsewhere] = lists.data, np.where(fits, lists.numel, -1)
-    orders: list[tuple[Names | None, Int64s]] = []
+    orders: list[tuple[Names, Int64s]] = []
     for (size,), same in groups(count):
         if size < 0:
-            orders.append((None, same))
             continue
         slots = position[same, None] + SEQUENCE.size * np.arange(size)
         items = SEQUENCE.many(source, slots.ravel())
@@ -170,8 +166,6 @@ def name_lists(source: Bytes, base: int, stored: Int64s, wanted: Wanted) -> list
         start = _heap_objects(source, base, items["address"].astype(np.int64), items["index"])
         good = (start >= 0) & (length <= BATCH_NAME) & source.inside(start, length)
         readable = good.reshape(len(same), size).all(axis=1)
-        if not readable.all():
-            orders.append((None, same[~readable]))
         chosen = np.repeat(readable, size)
         same = same[readable]
         table = source.texts(start[chosen], length[chosen], BATCH_NAME).reshape(len(same), size * BATCH_NAME)
@@ -190,7 +184,8 @@ def _heap_objects(source: Bytes, base: int, address: Int64s, number: Int64s) -> 
     end = np.zeros(len(start), np.int64)
     end[active] = start[active] + np.clip(head["size"][signed].astype(np.int64), 0, source.size - start[active])
     at = start + layout.GLOBAL_HEAP.size
-    keys, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    # The first key is never wanted: it keeps the search from having nothing to find.
+    keys, places = [np.full(1, -1, np.int64)], [np.full(1, -1, np.int64)]
     size = layout.HEAP_OBJECT.size
     for _ in range(MAX_HEAP_OBJECTS):
         active = active[at[active] + size <= end[active]]
@@ -207,6 +202,4 @@ def _heap_objects(source: Bytes, base: int, address: Int64s, number: Int64s) -> 
     order = np.argsort(known)
     wanted = which << 16 | np.clip(number.astype(np.int64), 0, 0xFFFF)
     found = np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)
-    if not len(known):
-        return np.full(len(address), -1, np.int64)
     return np.where(known[order[found]] == wanted, np.concatenate(places)[order[found]], -1)

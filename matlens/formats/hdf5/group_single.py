@@ -18,26 +18,10 @@ from matlens.limits import Limits
 def read_links(
     buffer: Any, base: int, tree: int, heap: int, limits: Limits
 ) -> tuple[dict[bytes, int], list[MatlensError]]:
-    """Addresses of the members of a group by name, in the order of the file, which is that of the names.
+    """Addresses of the members of a group by name, in the order of the file, and what is wrong with those left out.
 
-    Parameters
-    ----------
-    tree, heap : int
-        Positions of the B-tree and of the heap with the names.
-
-    Returns
-    -------
-    links : dict
-        A member that is no hard link has `SOFT_LINK` in place of its address.
-    problems : list of CorruptFile
-        Parts of the group that are damaged; the members elsewhere are there.
-
-    Raises
-    ------
-    CorruptFile
-        If there is no such group.
-    LimitExceeded
-        If it has too many members, or one with too long a name.
+    The B-tree and the heap with the names stand at `tree` and `heap`. `SOFT_LINK` is the address of what is no hard
+    link. Damage elsewhere than in the heap or the topmost node costs the members there.
     """
     walk = _Tree(buffer, base, _Heap(buffer, base, heap, limits), limits)
     walk.node(tree)
@@ -142,20 +126,7 @@ Collection = dict[int, tuple[int, int]]
 def heap_texts(
     buffer: Any, data: int, count: int, collection: Callable[[int], Collection], limits: Limits
 ) -> list[bytes]:
-    """Texts of `count` variable-length sequences of single bytes, described at `data`.
-
-    Parameters
-    ----------
-    collection : callable
-        Gives the collection at an address.
-
-    Raises
-    ------
-    CorruptFile
-        If one of them is not where it must be.
-    LimitExceeded
-        If there are too many, or one is too long.
-    """
+    """Texts of `count` variable-length sequences of single bytes at `data`; `collection` gives one by its address."""
     if count > limits.members:
         raise LimitExceeded.of(limits, "members", f"a list of {count} names", offset=data)
     if not 0 <= data <= len(buffer) - layout.SEQUENCE.size * count:

@@ -24,12 +24,7 @@ LINK_REFUSED = "a soft or external link is stored instead of a value, and links 
 
 
 def read_superblock(buffer: Any) -> tuple[int, int, int]:
-    """Where the HDF5 file begins in the buffer, the address of its root group, and the size that it declares.
-
-    Raises
-    ------
-    CorruptFile, UnsupportedValue
-    """
+    """Where the HDF5 file begins in the buffer, the address of its root group, and the size that it declares."""
     base = find_hdf5(buffer)
     if base is None:
         raise CorruptFile("no HDF5 signature")
@@ -49,22 +44,7 @@ def cut_off(size: int, declared: int) -> list[MatlensError]:
 
 
 class H5File:
-    """Objects of a file by their addresses; any thread may ask.
-
-    Parameters
-    ----------
-    buffer : bytes or mmap
-    wanted : Wanted
-        What is read of objects in batches, and what the parts of complex numbers are called.
-    limits : Limits
-
-    Raises
-    ------
-    CorruptFile
-        If the file does not begin as HDF5 files do.
-    UnsupportedValue
-        If its addresses are not of eight bytes, or its superblock is of a version after 1.
-    """
+    """Objects of a file by their addresses; any thread may ask."""
 
     def __init__(self, buffer: Any, wanted: Wanted, limits: Limits) -> None:
         self.buffer, self.source, self.wanted, self.limits = buffer, Bytes(buffer), wanted, limits
@@ -72,7 +52,9 @@ class H5File:
         self.problems = cut_off(len(buffer), declared)
         self._objects: Recent[int, ParsedObject] = Recent(self._read, _KEPT)
         self._links: Recent[int, dict[bytes, int]] = Recent(self._read_links, _KEPT)
-        self._collections: Recent[int, Collection] = Recent(self._read_collection, _KEPT_COLLECTIONS)
+        self._collections: Recent[int, Collection] = Recent(
+            lambda address: read_collection(self.buffer, address + self.base), _KEPT_COLLECTIONS
+        )
 
     def close(self) -> None:
         self.buffer, self.source = b"", Bytes(b"")
@@ -81,13 +63,7 @@ class H5File:
         self._collections.clear()
 
     def object(self, address: int) -> ParsedObject:
-        """The object at `address`.
-
-        Raises
-        ------
-        CorruptFile, UnsafeFile, UnsupportedValue, LimitExceeded
-            If it is damaged, no hard link leads to it, or it is stored in a form that is not read.
-        """
+        """The object at `address`."""
         return self._objects.get(address)
 
     def _read(self, address: int) -> ParsedObject:
@@ -119,6 +95,3 @@ class H5File:
     def texts(self, data: int, count: int) -> list[bytes]:
         """Texts of variable-length sequences that are described at the position `data`."""
         return heap_texts(self.buffer, data, count, self._collections.get, self.limits)
-
-    def _read_collection(self, address: int) -> Collection:
-        return read_collection(self.buffer, address + self.base)

@@ -18,14 +18,9 @@ from matlens.formats.records import Int64s
 
 
 class Record:
-    """Numbers that stand one behind another, read at one place or at many.
+    """Numbers that stand one behind another, read at one place or at many; errors call them `what`.
 
-    Parameters
-    ----------
-    what : str
-        What errors call it.
-    fields : str
-        Codes of `struct`; fields whose names begin with an underscore are passed over.
+    Fields, given by their codes of `struct`, are passed over where their names begin with an underscore.
 
     Examples
     --------
@@ -51,13 +46,7 @@ class Record:
         self.dtype = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.size})
 
     def one(self, buffer: Any, position: int) -> tuple[Any, ...]:
-        """The numbers at `position`.
-
-        Raises
-        ------
-        CorruptFile
-            If they do not lie in the file as a whole.
-        """
+        """The numbers at `position`, which must lie in the file as a whole."""
         # From a negative position, `struct` counts backwards.
         if position < 0:
             raise CorruptFile(f"{self._what} is declared to stand outside the file", offset=position)
@@ -110,27 +99,9 @@ PREFIX_VERSION = 1
 MESSAGE = Record("a header message", kind="H", size="H", flags="B", _free="3x")
 SHARED = 2
 """Flag of a message that stands elsewhere."""
-(
-    PADDING,
-    DATASPACE,
-    LINK_INFO,
-    DATATYPE,
-    OLD_FILL,
-    FILL,
-    LINK,
-    EXTERNAL,
-    LAYOUT,
-    _BOGUS,
-    GROUP_INFO,
-    FILTERS,
-    ATTRIBUTE,
-    COMMENT,
-    OLD_TIME,
-    _SHARED_TABLE,
-    CONTINUATION,
-    SYMBOL_TABLE,
-    TIME,
-) = range(19)
+PADDING, DATASPACE, LINK_INFO, DATATYPE, OLD_FILL, FILL, LINK, EXTERNAL, LAYOUT = range(9)
+GROUP_INFO, FILTERS, ATTRIBUTE, COMMENT, OLD_TIME = range(10, 15)
+CONTINUATION, SYMBOL_TABLE, TIME = range(16, 19)
 LAST_MESSAGE = 24
 IGNORED = (PADDING, GROUP_INFO, COMMENT, OLD_TIME, TIME)
 CONTINUED = Record("the continuation of an object header", start="q", size="q")

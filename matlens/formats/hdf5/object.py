@@ -99,9 +99,9 @@ class H5Object(ABC):
     def window(self, axis: int, start: int, stop: int) -> NDArray[Any] | None:
         """Values whose index along `axis` lies from `start` to before `stop`; None where reading all costs no more."""
 
-    @abstractmethod
     def window_step(self, axis: int) -> int:
         """Length of the stored blocks along `axis`."""
+        return 1
 
     # --- storage -------------------------------------------------------------------
 
@@ -135,10 +135,6 @@ def _filter_text(number: int, values: tuple[int, ...]) -> str:
 def number_type(kind: Datatype) -> np.dtype[Any]:
     """NumPy's type for numbers and references.
 
-    Raises
-    ------
-    UnsupportedValue
-
     Examples
     --------
     >>> number_type(Datatype(FIXED, bits=layout.SIGNED, size=2)), number_type(Datatype(FLOAT, 0, 4, is_complex=True))
@@ -165,8 +161,6 @@ class ParsedObject(H5Object):
         self.nbytes = max(header.data_size, 0)
         kind = header.datatype
         self.is_reference = kind is not None and kind.cls == REFERENCE and kind.size == REFERENCES.itemsize
-
-    # --- attributes ----------------------------------------------------------------
 
     def has(self, name: bytes) -> bool:
         return name in self.header.attributes
@@ -237,8 +231,6 @@ class ParsedObject(H5Object):
             return f"{stored.numel} values"
         return items[0] if stored.numel == 1 else items
 
-    # --- members and values --------------------------------------------------------
-
     def members(self) -> dict[bytes, int]:
         return self._file.links(self.address)
 
@@ -270,8 +262,6 @@ class ParsedObject(H5Object):
 
     def window_step(self, axis: int) -> int:
         return self.chunks().shape[axis] if self.header.layout == CHUNKED else 1
-
-    # --- storage -------------------------------------------------------------------
 
     def chunks(self) -> Chunks:
         return read_chunks(self._file.source, self._file.base, self.header, self._file.limits)

@@ -103,7 +103,7 @@ def _names(stored: Stored) -> tuple[Mask, Int64s]:
     return fits, values
 
 
-PRESENCE, FLAG, NAMES = Reading(_presence), Reading(_flag), Reading(_names, 3)
+FLAG, NAMES, PRESENT = Reading(_flag), Reading(_names, 3), Reading(_presence)
 
 
 def _width(texts: Sequence[bytes]) -> int:
@@ -112,14 +112,7 @@ def _width(texts: Sequence[bytes]) -> int:
 
 
 class Wanted:
-    """What is read of each object beside its type, dims and layout.
-
-    Parameters
-    ----------
-    attributes : mapping of bytes to Reading
-    pair : tuple of bytes
-        What the two parts of a complex number are called.
-    """
+    """What is read of each object beside its type, dims and layout; `pair` names the parts of complex numbers."""
 
     def __init__(self, attributes: Mapping[bytes, Reading], pair: tuple[bytes, bytes]) -> None:
         self.attributes, self.pair = attributes, pair

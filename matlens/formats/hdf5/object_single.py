@@ -11,29 +11,7 @@ from typing import Any, NamedTuple
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.formats.hdf5 import layout
-from matlens.formats.hdf5.layout import (
-    ATTRIBUTE_HEAD,
-    ATTRIBUTE_START,
-    CHUNKED,
-    COMPACT,
-    COMPOUND,
-    CONTIGUOUS,
-    CONTINUATION,
-    DIMS,
-    FIXED,
-    FLOAT,
-    IGNORED,
-    LAST_MESSAGE,
-    MAX_NDIM,
-    MAX_NUMEL,
-    MESSAGE,
-    SHARED,
-    SOFT_LINK,
-    SPACE_HEAD,
-    SPACE_START,
-    TYPE_HEAD,
-    UNDEFINED,
-)
+from matlens.formats.hdf5.layout import CHUNKED, COMPACT, CONTIGUOUS, FIXED, FLOAT, MESSAGE, TYPE_HEAD, UNDEFINED
 from matlens.limits import Limits
 
 _OTHER_FORM = "which only engine='reference' reads"
@@ -111,24 +89,7 @@ class ObjectHeader:
 
 
 def read_object(buffer: Any, base: int, address: int, pair: tuple[bytes, bytes], limits: Limits) -> ObjectHeader:
-    """Read the header of the object at `address`, which counts from `base`.
-
-    Parameters
-    ----------
-    pair : tuple of bytes
-        What the two parts of a complex number are called.
-
-    Raises
-    ------
-    CorruptFile
-        If the header contradicts itself or the length of the file.
-    UnsafeFile
-        If the values stand in other files.
-    UnsupportedValue
-        If the object is stored in a form that is not read.
-    LimitExceeded
-        If its dims are beyond any memory, or the names of its members too long.
-    """
+    """The header of the object at `address`, which counts from `base`; `pair` names the parts of complex numbers."""
     parser = _Parser(buffer, base, address + base, pair, limits)
     try:
         return parser.run()
@@ -169,19 +130,19 @@ class _Parser:
             body = at + MESSAGE.size
             if body + size > end:
                 raise CorruptFile(f"a header message of {size} bytes, {end - body} are there")
-            if kind > LAST_MESSAGE:
+            if kind > layout.LAST_MESSAGE:
                 raise CorruptFile(f"a header message of type {kind}")
             left -= 1
             at = body + size
-            if kind == CONTINUATION:
+            if kind == layout.CONTINUATION:
                 begin, length = layout.CONTINUED.one(self._buffer, body)
                 blocks.append((begin + self._base, length))
-            elif kind not in IGNORED:
+            elif kind not in layout.IGNORED:
                 self._message(kind, flags, body, size)
         return left
 
     def _message(self, kind: int, flags: int, body: int, size: int) -> None:
-        if flags & SHARED:
+        if flags & layout.SHARED:
             raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
         handler = _HANDLERS.get(kind)
         if handler is None:
@@ -202,15 +163,15 @@ class _Parser:
         self._found.group = tree + self._base, heap + self._base
 
     def _dims(self, body: int, size: int) -> tuple[int, ...]:
-        version, ndim, kind = SPACE_HEAD.one(self._buffer, body)
-        start = SPACE_START.get(version, size)
-        if ndim > MAX_NDIM or start + 8 * ndim > size:
+        version, ndim, kind = layout.SPACE_HEAD.one(self._buffer, body)
+        start = layout.SPACE_START.get(version, size)
+        if ndim > layout.MAX_NDIM or start + 8 * ndim > size:
             raise CorruptFile(f"a data space of version {version} with {ndim} dimensions in {size} bytes")
         if version == 2 and kind == layout.NULL_SPACE:
             raise UnsupportedValue(f"a data space without elements, {_OTHER_FORM}")
-        dims: tuple[int, ...] = DIMS[ndim].one(self._buffer, body + start)
+        dims: tuple[int, ...] = layout.DIMS[ndim].one(self._buffer, body + start)
         # Beside a dim of 0, others may be of any size.
-        if max(math.prod(dims), *dims, 0) >= MAX_NUMEL:
+        if max(math.prod(dims), *dims, 0) >= layout.MAX_NUMEL:
             text = f"dims {'x'.join(map(str, dims[::-1]))} are beyond any memory"
             raise LimitExceeded.of(self._limits, "memory", text)
         return dims
@@ -229,7 +190,7 @@ class _Parser:
         if not 1 <= version <= layout.LAST_TYPE_VERSION or cls > layout.LAST_TYPE or nbytes == 0:
             raise CorruptFile(f"a type of class {cls}, version {version}, {nbytes} bytes")
         found = Datatype(cls, bits, nbytes)
-        return self._complex(found, body, size) if cls == COMPOUND else found
+        return self._complex(found, body, size) if cls == layout.COMPOUND else found
 
     def _complex(self, whole: Datatype, body: int, size: int) -> Datatype:
         """A compound of two numbers of one type, with the names of a pair."""
@@ -302,7 +263,7 @@ class _Parser:
         name = bytes(self._buffer[at : at + length])
         if self._found.links is None:
             self._found.links = {}
-        self._found.links[name] = layout.ADDRESS.one(self._buffer, at + length)[0] if is_hard else SOFT_LINK
+        self._found.links[name] = layout.ADDRESS.one(self._buffer, at + length)[0] if is_hard else layout.SOFT_LINK
 
     def _link_info(self, body: int, size: int) -> None:
         _, flags = layout.LINK_HEAD.one(self._buffer, body)
@@ -334,11 +295,11 @@ class _Parser:
         return value if any(value) else b""
 
     def _attribute(self, body: int, size: int) -> None:
-        version, flags, *lengths = ATTRIBUTE_HEAD.one(self._buffer, body)
-        if version not in ATTRIBUTE_START:
+        version, flags, *lengths = layout.ATTRIBUTE_HEAD.one(self._buffer, body)
+        if version not in layout.ATTRIBUTE_START:
             raise CorruptFile(f"an attribute of version {version}")
         padded = [(n + 7) // 8 * 8 for n in lengths] if version == 1 else lengths
-        name = body + ATTRIBUTE_START[version]
+        name = body + layout.ATTRIBUTE_START[version]
         datatype, dataspace = name + padded[0], name + padded[0] + padded[1]
         data = dataspace + padded[2]
         if data > body + size:

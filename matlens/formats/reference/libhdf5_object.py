@@ -57,8 +57,6 @@ class LibraryObject(H5Object):
         self.is_reference = isinstance(self._type, h5t.TypeReferenceID)
         self.nbytes = int(opened.get_storage_size())
 
-    # --- attributes ----------------------------------------------------------------
-
     def has(self, name: bytes) -> bool:
         return bool(h5a.exists(self._opened, name))
 
@@ -100,8 +98,6 @@ class LibraryObject(H5Object):
         return {
             each.name.decode("utf-8", "replace"): _plain(self._value(each)) for each in found if each.name not in hidden
         }
-
-    # --- members and values --------------------------------------------------------
 
     def members(self) -> dict[bytes, int]:
         if not self.is_group:
@@ -148,11 +144,6 @@ class LibraryObject(H5Object):
         space.select_hyperslab(tuple(first), tuple(count))
         self._read(h5s.create_simple(tuple(count)), space, values)
         return values
-
-    def window_step(self, axis: int) -> int:
-        return 1
-
-    # --- storage -------------------------------------------------------------------
 
     def stored(self) -> Stored:
         if self.is_group:

@@ -21,17 +21,7 @@ from matlens.formats.hdf5.group_batch import Members, Names, group_members, name
 from matlens.formats.hdf5.hdf5_file import H5File
 from matlens.formats.hdf5.layout import BATCH_NDIM, BIG_ENDIAN, CHUNKED, FIXED, FLOAT, REFERENCE, SIGNED
 from matlens.formats.hdf5.object import REFERENCES
-from matlens.formats.hdf5.object_batch import (
-    ABSENT,
-    FLAG,
-    NAMES,
-    PRESENCE,
-    Objects,
-    Wanted,
-    integer,
-    read_objects,
-    word,
-)
+from matlens.formats.hdf5.object_batch import ABSENT, FLAG, NAMES, PRESENT, Objects, Wanted, integer, read_objects, word
 from matlens.formats.ragged import counts_to_offsets, gather_items, ragged_ranges
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.v73 import rules
@@ -49,7 +39,7 @@ _NUMBERS = [int(cls) for cls in CLASS_DTYPES]
 KEPT = 4
 """Batches whose members are remembered."""
 _LOGICAL, _STRUCT = _CODES[b"logical"], _CODES[b"struct"]
-_KINDS = {rules.CLASS: word(list(CLASSES)), rules.FIELDS: NAMES, rules.IS_EMPTY: FLAG, rules.GLOBAL: PRESENCE}
+_KINDS = {rules.CLASS: word(list(CLASSES)), rules.FIELDS: NAMES, rules.IS_EMPTY: FLAG, rules.GLOBAL: PRESENT}
 WANTED = Wanted(_KINDS | {rules.DECODE: integer(4), rules.SPARSE_ROWS: integer(8)}, rules.PAIR)
 """The attributes of objects that are read in batches."""
 
@@ -71,7 +61,9 @@ class Batch:
         """Headers of the objects of common form, and the indices of the others."""
         headers, done, members = self._find(elements)
         if members:
-            self._remember(elements, members)
+            # Whoever asks for headers of structs will ask for their children.
+            with self._lock:
+                self._known = [(elements, members), *self._known[: KEPT - 1]]
         return headers.narrow(), np.flatnonzero(~done)
 
     def _find(self, elements: Elements) -> tuple[Headers, Mask, list[Members]]:
@@ -92,11 +84,6 @@ class Batch:
                 done[part.index] = True
                 members.append(part)
         return headers, done, _merge(members)
-
-    def _remember(self, elements: Elements, members: list[Members]) -> None:
-        """Keep members of groups: whoever asks for headers of structs will ask for their children."""
-        with self._lock:
-            self._known = [(elements, members), *self._known[: KEPT - 1]]
 
     def _members_of(self, headers: Headers) -> list[Members]:
         """Members of structs, from the last headers that were read where they are the same."""
@@ -122,24 +109,24 @@ class Batch:
         chunked = objects.layout == CHUNKED
         enough = objects.data_size >= numel * objects.type_size * (1 + objects.is_complex)
         fits &= chunked & (objects.ndim > 0) | (objects.data >= 0) & enough
-        some, where = index[fits], fits
-        headers.cls[some] = cls[where]
-        headers.is_logical[some] = code[where] == _LOGICAL
-        headers.is_complex[some] = objects.is_complex[where]
-        headers.storage[some] = np.where(chunked[where], IN_CHUNKS, DIRECT)
-        headers.payload[some] = np.where(chunked[where], headers.payload[some], objects.data[where])
-        headers.nbytes[some] = objects.data_size[where]
-        self._dims(headers, objects, index, np.flatnonzero(fits))
+        some = index[fits]
+        headers.cls[some] = cls[fits]
+        headers.is_logical[some] = code[fits] == _LOGICAL
+        headers.is_complex[some] = objects.is_complex[fits]
+        headers.storage[some] = np.where(chunked[fits], IN_CHUNKS, DIRECT)
+        headers.payload[some] = np.where(chunked[fits], headers.payload[some], objects.data[fits])
+        headers.nbytes[some] = objects.data_size[fits]
+        self._dims(headers, some, objects, np.flatnonzero(fits))
         return np.asarray(fits)
 
-    def _dims(self, headers: Headers, objects: Objects, index: Int64s, chosen: Int64s) -> None:
-        """Store dims in MATLAB's order, the reverse of HDF5's; vectors are columns."""
+    def _dims(self, headers: Headers, index: Int64s, objects: Objects, chosen: Int64s) -> None:
+        """Store dims of the `chosen` at `index`, in MATLAB's order, the reverse of HDF5's; vectors are columns."""
         ndim = objects.ndim[chosen]
         for n in np.flatnonzero(np.bincount(ndim)).tolist():
-            some = chosen[ndim == n]
-            headers.dims[index[some], :n] = objects.dims[some, :n][:, ::-1]
-            headers.ndim[index[some]] = max(n, 2)
-        headers.numel[index[chosen]] = objects.numel[chosen]
+            some = index[ndim == n]
+            headers.dims[some, :n] = objects.dims[chosen[ndim == n], :n][:, ::-1]
+            headers.ndim[some] = max(n, 2)
+        headers.numel[index] = objects.numel[chosen]
 
     def _empties(self, headers: Headers, objects: Objects, index: Int64s) -> Mask:
         """Fill in empty arrays, whose data are their dims."""
@@ -206,10 +193,9 @@ class Batch:
             some = index[members.index]
             headers.cls[some] = MatlabClass.STRUCT
             headers.numel[some] = 1
-            arrays = np.flatnonzero(is_array & first.ok)
             some = some[is_array[first.ok]]
             headers.storage[some] = ARRAY_OF_STRUCTS
-            self._dims(headers, first, _scatter(arrays, some), arrays)
+            self._dims(headers, some, first, np.flatnonzero(is_array & first.ok))
             found.append(replace(members, index=index[members.index]))
         return found
 
@@ -250,10 +236,9 @@ class Batch:
                 ordered.append(members.take(np.flatnonzero(~listed)))
                 members, lists = members.take(np.flatnonzero(listed)), lists[listed]
             for order, same in name_lists(self._file.source, self._base, lists, WANTED):
-                if order is not None:
-                    names = [name for name in dict.fromkeys(order) if name in set(members.names)]
-                    rest = sorted(set(members.names).difference(names))
-                    ordered.append(members.take(same).reorder((*names, *rest)))
+                names = [name for name in dict.fromkeys(order) if name in set(members.names)]
+                rest = sorted(set(members.names).difference(names))
+                ordered.append(members.take(same).reorder((*names, *rest)))
         return ordered
 
     def _records(self, headers: Headers, members: Members) -> Children | None:
@@ -331,13 +316,6 @@ def _is_stored_as(objects: Objects, dtype: np.dtype[Any]) -> Mask:
     # The sign of a float is a bit of its own.
     bits_fit = (objects.type_bits & BIG_ENDIAN == 0) & ((kind == FLOAT) | (objects.type_bits & SIGNED == signed))
     return np.asarray((objects.type_class == kind) & (objects.type_size == dtype.itemsize) & bits_fit)
-
-
-def _scatter(where: Int64s, values: Int64s) -> Int64s:
-    """An array that holds `values` at `where`."""
-    scattered = np.zeros(int(where.max(initial=-1)) + 1, np.int64)
-    scattered[where] = values
-    return scattered
 
 
 def _merge(parts: list[Members]) -> list[Members]:
