@@ -12,10 +12,6 @@ LARGE = 256 << 20
 def check_stored(limits: Limits, nbytes: int, stored: int) -> None:
     """Refuse what takes too much memory, or far more than is stored of it.
 
-    Raises
-    ------
-    LimitExceeded
-
     Examples
     --------
     >>> check_stored(Limits(memory=1000), 2000, 1500)

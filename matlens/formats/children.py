@@ -20,11 +20,6 @@ def collect_children(records: Iterable[tuple[FieldNames, int, Int64s]], segment:
     """Children of parents that were looked up one by one, grouped by field names.
 
     Each parent gives its field names, its number of records, and their positions.
-
-    Raises
-    ------
-    LimitExceeded
-        If there are too many structs without fields.
     """
     by_fields: dict[FieldNames, tuple[list[int], list[int], list[Int64s]]] = {}
     fieldless = 0

@@ -25,12 +25,7 @@ Result = TypeVar("Result")
 
 
 def inflate_head(stream: memoryview, nbytes: int) -> bytes:
-    """The first `nbytes` of inflated data, or as many as can be had before the end or damage.
-
-    Raises
-    ------
-    CorruptFile
-        If there are none.
+    """The first `nbytes` of inflated data, or as many as can be had before the end or damage; `CorruptFile` if none.
 
     Examples
     --------
@@ -53,11 +48,6 @@ def inflate_head(stream: memoryview, nbytes: int) -> bytes:
 
 def inflate(stream: memoryview, nbytes: int) -> memoryview:
     """All inflated data, which must be `nbytes` long; checksum verified, read-only.
-
-    Raises
-    ------
-    CorruptFile
-        If the stream is damaged, or holds more or fewer bytes.
 
     Examples
     --------

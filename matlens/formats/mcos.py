@@ -43,11 +43,6 @@ class ObjectReference(NamedTuple):
 def parse_reference(words: NDArray[Any]) -> ObjectReference:
     """Read a reference: mark, number of dims, dims, object ids, class id.
 
-    Raises
-    ------
-    CorruptFile
-        If the numbers do not fit together.
-
     Examples
     --------
     >>> parse_reference(np.array([0xDD000000, 2, 1, 2, 7, 8, 3], np.uint32))
@@ -59,10 +54,7 @@ def parse_reference(words: NDArray[Any]) -> ObjectReference:
     ndim = int(numbers[1])
     dims = tuple(numbers[2 : 2 + ndim])
     ids = tuple(numbers[2 + ndim : -1])
-    count = 1
-    for n in dims:
-        count *= n
-    if count != len(ids):
+    if math.prod(dims) != len(ids):
         text = "x".join(map(str, dims))
         raise CorruptFile(f"a reference to {text} objects has {len(ids)} object numbers")
     return ObjectReference(dims, ids, numbers[-1])
@@ -109,22 +101,7 @@ class Cells(Protocol):
 
 
 class ObjectTable:
-    """The objects of a file by number.
-
-    Parameters
-    ----------
-    reader : Cells
-        Reads `cells`.
-    cells : Elements
-        The cells of ``FileWrapper__``.
-    byte_order : {"<", ">"}
-        Of the metadata.
-
-    Raises
-    ------
-    CorruptFile
-        If the metadata contradict themselves.
-    """
+    """The objects of a file by number: `reader` reads `cells`, those of ``FileWrapper__``."""
 
     def __init__(self, reader: Cells, cells: Elements, byte_order: Literal["<", ">"]) -> None:
         self._reader, self.cells, self.byte_order = reader, cells, byte_order
@@ -144,6 +121,7 @@ class ObjectTable:
         self._regions = list(pairwise(ends))
         self._names = self._split_names(head[1], ends[0])
         self._default_values: dict[int, dict[str, Property]] = {}
+        self._starts: dict[int, tuple[Words, Words]] = {}
         self._classes = self._region(0, 4)
         self._objects = self._region(2, 6)
 
@@ -199,23 +177,23 @@ class ObjectTable:
 
     def properties(self, object_id: int) -> dict[str, Property]:
         """Properties of an object by name: the defaults of its class, its own, and dynamic ones."""
-        class_id, _, _, by_itself, normal, dependency = self._object(object_id).tolist()
+        class_id, _, _, _, _, dependency = self._object(object_id).tolist()
         if class_id not in self._default_values:
             self._default_values[class_id] = self._defaults(class_id)
-        found = dict(self._default_values[class_id])
-        block = self._blocks(1, by_itself) if by_itself else self._blocks(3, normal)
-        for name, kind, value in block.reshape(-1, 3).tolist():
-            found[self.name(name)] = self._property(kind, value)
+        found = self._default_values[class_id] | self._own_properties(object_id)
         for dynamic in self._blocks(4, dependency).tolist():
             if dynamic and dynamic != object_id:
                 found |= self._dynamic(dynamic)
         return found
 
-    def _dynamic(self, object_id: int) -> dict[str, Property]:
-        """A property that was added to one object: an object itself, of name and value."""
+    def _own_properties(self, object_id: int) -> dict[str, Property]:
         _, _, _, by_itself, normal, _ = self._object(object_id).tolist()
         block = self._blocks(1, by_itself) if by_itself else self._blocks(3, normal)
-        parts = {self.name(name): self._property(kind, value) for name, kind, value in block.reshape(-1, 3).tolist()}
+        return {self.name(name): self._property(kind, value) for name, kind, value in block.reshape(-1, 3).tolist()}
+
+    def _dynamic(self, object_id: int) -> dict[str, Property]:
+        """A property that was added to one object: an object itself, of name and value."""
+        parts = self._own_properties(object_id)
         name = parts.get(_DYNAMIC_NAME)
         if not isinstance(name, Elements):
             return {}
@@ -279,7 +257,3 @@ class ObjectTable:
                 at += size + size % 2
             self._starts[region] = words, np.array(starts, np.int64)
         return self._starts[region]
-
-    @cached_property
-    def _starts(self) -> dict[int, tuple[Words, Words]]:
-        return {}

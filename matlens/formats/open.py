@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, Any, Literal
 
 from matlens.errors import UnsupportedValue, error_context
+from matlens.formats.guards.salvage import SalvagingReader
 from matlens.formats.reader import Reader, damage_of
 from matlens.formats.sniff import sniff
 from matlens.formats.source.local import OpenedFile, Stamp, content_of, mapped
 from matlens.limits import Limits
-
-if TYPE_CHECKING:
-    from matlens.formats.guards.salvage import SalvagingReader
 
 Engine = Literal["auto", "reference"]
 Isolate = Literal["auto", "always", "never"]
@@ -27,24 +25,10 @@ def open_reader(
     isolate: Isolate = "auto",
     limits: Limits | None = None,
 ) -> OpenedFile:
-    """Open `source` with the reader that its content calls for.
+    """Open `source`, a name, content, or a file that is read from its start, with the reader that it calls for.
 
-    Parameters
-    ----------
-    source : str, os.PathLike, bytes or binary file object
-        A file name, the content itself, or an open file, which is read from its start.
-    engine : {"auto", "reference"}
-        Readers of matlens, or SciPy and libhdf5.
-    isolate : {"auto", "always", "never"}
-        Whether reading is done in a process of its own: where SciPy or libhdf5 read, always, or never.
-    limits : Limits, optional
-
-    Raises
-    ------
-    NotAMatFile, CorruptFile
-        With the file's name, and what it is instead.
-    UnsafeFile
-        The name belongs to a directory, a pipe or a device.
+    With `isolate`, reading is done in a process of its own: where SciPy or libhdf5 read, always, or never. Errors have
+    the file's name: `NotAMatFile`, `CorruptFile`, and `UnsafeFile` for a directory, a pipe or a device.
     """
     if engine not in ("auto", "reference"):
         raise ValueError(f"engine is 'auto' or 'reference', not {engine!r}")
@@ -73,20 +57,10 @@ def _content(source: Any, path: Path | None) -> tuple[str, Any, Stamp | None]:
 
 
 def salvaging_reader(reader: Reader, errors: Errors) -> SalvagingReader | None:
-    """A reader that passes over damage, where `errors` asks for it.
-
-    Raises
-    ------
-    ValueError
-        If `errors` is neither ``"raise"`` nor ``"salvage"``.
-    """
+    """A reader that passes over damage, where `errors` asks for it."""
     if errors not in ("raise", "salvage"):
         raise ValueError(f"errors is 'raise' or 'salvage', not {errors!r}")
-    if errors == "raise":
-        return None
-    from matlens.formats.guards.salvage import SalvagingReader
-
-    return SalvagingReader(reader)
+    return None if errors == "raise" else SalvagingReader(reader)
 
 
 def _reader_of(buffer: Any, path: str | None, engine: Engine, isolate: Isolate, limits: Limits) -> Reader:

@@ -147,11 +147,6 @@ def units_to_utf8(units: NDArray[Any], offsets: Int64s) -> tuple[NDArray[np.uint
 
     Surrogates without a partner inside their own text become U+FFFD.
 
-    Parameters
-    ----------
-    units : ndarray of uint16 or uint32, shape (m,)
-    offsets : ndarray of int64, shape (n + 1,)
-
     Examples
     --------
     >>> data, ends = units_to_utf8(np.array([0x61, 0xE9, 0xD83D, 0xDE00], np.uint16), np.array([0, 2, 4]))

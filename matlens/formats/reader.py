@@ -103,28 +103,14 @@ class Reader(ABC):
     everything it is asked for. Each raises `FileClosed` after `close`, `FileChanged` where the file was written
     meanwhile, and `MatlensError` alone.
 
-    Parameters
-    ----------
-    limits : Limits
-
-    Attributes
-    ----------
-    header : str
-        Descriptive text of the file header, empty where there is none.
-    problems : list of MatlensError
-        Damage that belongs to no variable.
-    stats : Counter
-        How many elements took which decoding route; ``stats["defect"]`` counts what no parser foresaw.
-    limits : Limits
-        What a value may take.
-    most_unshared : int
-        More elements than the file can hold unless values are shared or compressed.
-    source : Watched or None
-        What tells that the file was changed.
+    `problems` are damage that belongs to no variable; `stats` counts how many elements took which decoding route, and
+    as ``stats["defect"]`` what no parser foresaw.
     """
 
     header: str = ""
+    """Descriptive text of the file header."""
     most_unshared: int = 1 << 62
+    """More elements than the file can hold unless values are shared or compressed."""
     source: Watched | None = None
 
     def __init__(self, limits: Limits) -> None:
@@ -164,12 +150,7 @@ class Reader(ABC):
         return
 
     def check(self) -> None:
-        """Costs a look at the size and time of the file; every other method calls it.
-
-        Raises
-        ------
-        FileClosed, FileChanged
-        """
+        """Raise `FileClosed` or `FileChanged`: costs a look at its size and time; all other methods call it."""
         if self.closed:
             raise FileClosed("the file is closed")
         if self.source is not None:
@@ -225,14 +206,7 @@ class Reader(ABC):
         """Children of cells, structs, old objects and function handles, grouped by field names.
 
         Where damage hides all children behind it, `keep_damage` gives those before it, and for the others positions
-        at which nothing stands.
-
-        Raises
-        ------
-        CorruptFile
-            If those of any parent cannot be found.
-        LimitExceeded
-            If they are more fields, or more structs without fields, than allowed.
+        at which nothing stands. `LimitExceeded` tells of too many fields, or structs without fields.
         """
 
     # --- values --------------------------------------------------------------------
@@ -243,12 +217,7 @@ class Reader(ABC):
 
         Numbers have the dtype of their MATLAB class, or with `as_stored` the narrower
         one of the file; logicals are bool; chars are UTF-16 code units (or uint32 code
-        points). Each element's values are in column-major order.
-
-        Raises
-        ------
-        CorruptFile, UnsupportedValue, LimitExceeded
-            If those of any element cannot be read.
+        points). Each element's values are in column-major order. It raises if those of any element cannot be read.
         """
 
     def triplets(self, headers: Headers) -> Triplets:
@@ -278,13 +247,7 @@ class Reader(ABC):
         return False
 
     def objects(self) -> ObjectTable | None:
-        """The objects of the file, None where there are none; they are looked for once.
-
-        Raises
-        ------
-        CorruptFile
-            If their metadata are damaged.
-        """
+        """The objects of the file, None where there are none; they are looked for once."""
         return None
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:

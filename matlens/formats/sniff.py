@@ -31,10 +31,7 @@ _NUMBER_LINE = re.compile(rb"\s*[-+]?(\d|\.\d|NaN|Inf)[-+.\deENaInfD,;\s]*$")
 def sniff(buffer: Any) -> str:
     """Format of the MAT-file in `buffer`: ``"v4"``, ``"v5"`` (which v6 and v7 share) or ``"v7.3"``.
 
-    Raises
-    ------
-    NotAMatFile
-        Says what the content is instead, as far as it can be told.
+    `NotAMatFile` says what the content is instead, as far as it can be told.
     """
     if len(buffer) == 0:
         raise NotAMatFile("the file is empty")
@@ -45,10 +42,9 @@ def sniff(buffer: Any) -> str:
         raise NotAMatFile("a v7.3 header without the HDF5 signature that belongs after it")
     if mark in (b"\x00\x01IM", b"\x01\x00MI") or (mark[2:] in (b"IM", b"MI") and bytes(buffer[:6]) == b"MATLAB"):
         return "v5"
-    head = bytes(buffer[:512])
     if looks_like_v4(buffer):
         return "v4"
-    raise NotAMatFile(f"not a MAT-file but {_describe(head)}")
+    raise NotAMatFile(f"not a MAT-file but {_describe(bytes(buffer[:512]))}")
 
 
 def find_hdf5(buffer: Any) -> int | None:

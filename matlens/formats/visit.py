@@ -170,15 +170,8 @@ class Visitor:
 
     A subclass has methods for what it cares about: `numbers`, `text`, `sparse`, `cells`, `structs` (old objects
     included), `functions`, `objects`, `damaged`. Each takes a `Batch` and returns None or one result for each of its
-    elements; in a visitor that is used by `stream`, each is a generator.
-
-    Parameters
-    ----------
-    reader : Reader
-    most : str
-        The limit of `matlens.Limits` on how many elements are visited.
-    walk : Walk, optional
-        A walk to go on with.
+    elements; in a visitor that is used by `stream`, each is a generator. `most` names the limit of `matlens.Limits` on
+    how many elements are visited; `walk` is one to go on with.
     """
 
     as_stored = False
@@ -193,18 +186,8 @@ class Visitor:
     def visit(self, elements: Elements, where: Any = None, owner: Int64s | None = None) -> Any:
         """Go through `elements`; by default, a list of one result for each.
 
-        Parameters
-        ----------
-        elements : Elements
-        where : Places, optional
-            Where they stand, for errors; a visitor that overrides `level` may take anything else.
-        owner : ndarray of int64, shape (n,), optional
-            Which element of the level above each belongs to.
-
-        Raises
-        ------
-        MatlensError
-            If they contain themselves, exceed a limit, or are damaged.
+        `where` are their `Places`, for errors, or what else a visitor takes that overrides `level`; `owner` says which
+        element of the level above each belongs to.
         """
         headers = self.walk.enter(elements, owner)
         try:
@@ -241,13 +224,9 @@ class Visitor:
         keys = [headers.cls, headers.is_complex, headers.is_logical]
         if self.as_stored:
             keys.append(headers.storage)
-        if headers.ok.all():
-            for _, index in groups(*keys):
-                yield Batch(headers.take(index), index, None if places is None else SomePlaces(places, index))
-            return
-        fine = np.flatnonzero(headers.ok)
-        for _, some in groups(*(key[fine] for key in keys)):
-            index = fine[some]
+        fine = None if headers.ok.all() else np.flatnonzero(headers.ok)
+        for _, some in groups(*(keys if fine is None else [key[fine] for key in keys])):
+            index = some if fine is None else fine[some]
             yield Batch(headers.take(index), index, None if places is None else SomePlaces(places, index))
 
     def handle(self, batch: Batch) -> Any:
@@ -261,9 +240,7 @@ class Visitor:
 
     def below(self, batch: Batch) -> Iterator[Below]:
         """The children of cells, structs and old objects, those of equal fields together."""
-        for group in self.reader.children(batch.headers):
-            places = None if batch.places is None else ChildPlaces(batch.places, batch.headers, group)
-            yield Below(group, group.owners(batch.index), places)
+        return (_below(batch, group) for group in self.reader.children(batch.headers))
 
     # --- what to do with a batch ---------------------------------------------------
 
@@ -336,9 +313,12 @@ class Visitor:
                 failed(error, batch.take(below.group.parents))
                 return
             for half in (slice(total // 2), slice(total // 2, total)):
-                group = below.group.part(half)
-                places = None if batch.places is None else ChildPlaces(batch.places, batch.headers, group)
-                self.attempt_below(Below(group, group.owners(batch.index), places), batch, failed)
+                self.attempt_below(_below(batch, below.group.part(half)), batch, failed)
+
+
+def _below(batch: Batch, group: Children) -> Below:
+    places = None if batch.places is None else ChildPlaces(batch.places, batch.headers, group)
+    return Below(group, group.owners(batch.index), places)
 
 
 def blocks(batch: Batch) -> Iterator[Batch]:

@@ -49,13 +49,7 @@ def _write(pipe: IO[bytes], data: bytes) -> None:
 
 
 def receive(pipe: IO[bytes]) -> Any:
-    """Read one message.
-
-    Raises
-    ------
-    EOFError
-        If the other side has gone.
-    """
+    """Read one message; raises `EOFError` if the other side has gone."""
     return pickle.loads(_read(pipe))
 
 
@@ -98,19 +92,8 @@ class _Clock(threading.Thread):
 class IsolatedReader(WrappedReader):
     """A reader whose work is done by a process of its own, which is started anew after it had to be killed.
 
-    Parameters
-    ----------
-    path : str or None
-    content : bytes-like or None
-        The file, where it has no path.
-    engine : {"auto", "reference"}
-        Of the reader in the process.
-    limits : Limits
-
-    Raises
-    ------
-    CorruptFile
-        If the process ends or gives no answer; and whatever its reader raises.
+    It raises `CorruptFile` if the process ends or gives no answer, and whatever the reader there raises. `content` is
+    the file where it has no path.
     """
 
     version = ""
@@ -223,7 +206,6 @@ class IsolatedReader(WrappedReader):
 
     def objects(self) -> ObjectTable | None:
         with self._lock:
-            if self._objects is None:
-                found = self._ask("objects")
-                self._objects = None if found is None else ObjectTable(self, *found)
+            if self._objects is None and (found := self._ask("objects")) is not None:
+                self._objects = ObjectTable(self, *found)
             return self._objects

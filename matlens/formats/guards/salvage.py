@@ -18,10 +18,6 @@ class SalvagingReader(WrappedReader):
 
     These have the class `MatlabClass.UNKNOWN`, dims 0x0 and their error in `Headers.errors`, and count as readable.
     Everything else is answered by the other reader, which stays as it is.
-
-    Parameters
-    ----------
-    reader : Reader
     """
 
     def __init__(self, reader: Reader) -> None:

@@ -6,6 +6,7 @@ import io
 import mmap
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,13 +20,7 @@ LARGE = 32 << 20
 class Stamp:
     """What a mapped file was like when it was opened: the system kills who reads behind the end of one that was cut.
 
-    Parameters
-    ----------
-    buffer : mmap
-    path : Path, optional
-        Without it, the size alone is looked at.
-    status : os.stat_result, optional
-        Of the file at `path`.
+    Without the `path` and its `status`, the size alone is looked at.
     """
 
     def __init__(self, buffer: mmap.mmap, path: Path | None = None, status: os.stat_result | None = None) -> None:
@@ -48,15 +43,15 @@ class Stamp:
             raise FileChanged("the file was written since it was opened: open it again")
 
 
+@dataclass(eq=False, repr=False)
 class OpenedFile:
     """A reader with its file: name, size, and what must be closed."""
 
-    def __init__(self, reader: Reader, name: str, path: Path | None, size: int, buffer: Any) -> None:
-        self.reader = reader
-        self.name = name
-        self.path = path
-        self.size = size
-        self._buffer = buffer
+    reader: Reader
+    name: str
+    path: Path | None
+    size: int
+    _buffer: Any
 
     def content(self) -> bytes:
         """All bytes of the file."""
