@@ -61,8 +61,7 @@ FAILURES: dict[str, dict[str, str]] = {
     },
     "tests/operations/test_check.py::test_sound_files_are_sound": _VALUES,
     "tests/operations/test_loadmat.py::test_equals_scipy_with_storage_types": _LOADMAT,
-    "tests/tree/test_nodes.py::test_every_file_decodes_completely": _VALUES
-    | {"HebiRobotics+MFL/figures/plot-simple.fig": CYCLE},
+    "tests/tree/test_nodes.py::test_every_file_decodes_completely": _VALUES,
 }
 """Reasons by test and by file, or by file and variable: where a test has more parameters, all of them fail."""
 

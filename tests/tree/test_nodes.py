@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -134,34 +137,52 @@ def test_every_file_decodes_completely(path: Path) -> None:
             assert str(error).startswith(f"{path.name}: ")
 
 
-def walk(node: Node) -> Any:
-    """Read every value; yield the errors."""
-    try:
-        value = node.value
-        assert not (isinstance(value, str) and value.startswith("Read error"))
-        node.preview()
-        if node.kind in ("struct", "object", "struct array"):
-            node.to_numpy()
-        for child in node.children():
-            yield from walk(child)
-    except MatlensError as error:
-        yield error
+MOST_NODES = 2000
+"""Nodes of a variable that are looked at one by one; `to_numpy` reads all of it."""
+
+
+def walk(top: Node) -> Any:
+    """Read a variable, and its first nodes level by level; yield the errors."""
+    waiting = collections.deque([top])
+    for _ in range(MOST_NODES):
+        if not waiting:
+            return
+        node = waiting.popleft()
+        try:
+            value = node.value
+            assert not (isinstance(value, str) and value.startswith("Read error"))
+            node.preview()
+            if node is top or node.kind in ("struct", "object", "struct array"):
+                node.to_numpy()
+            waiting.extend(node.children())
+        except MatlensError as error:
+            yield error
 
 
 @pytest.mark.parametrize("path", mat_files("**/v7*/*"))
 def test_every_path_leads_back_to_its_node(path: Path) -> None:
     with matlens.open(path) as file:
         for top in file.values():
-            for node in list(descend(top))[:200]:
+            for node in itertools.islice(descend(top), 200):
                 for text in (node.path, node.python_path.removeprefix("file")):
                     found = file.at(text)
-                    assert (found.dims, found.matlab_class) == (node.dims, node.matlab_class)
+                    assert what_it_is(found) == what_it_is(node)
+                assert path.name in BROKEN or not isinstance(what_it_is(node), str)
+
+
+def what_it_is(node: Node) -> tuple[tuple[int, ...], str] | str:
+    """Dims and class, or the error that takes their place."""
+    try:
+        return node.dims, node.matlab_class
+    except MatlensError as error:
+        return str(error)
 
 
 def descend(node: Node) -> Any:
     yield node
-    for child in node.children(0, 50):
-        yield from descend(child)
+    with contextlib.suppress(MatlensError):
+        for child in node.children(0, 50):
+            yield from descend(child)
 
 
 def test_paths_in_both_forms() -> None:
