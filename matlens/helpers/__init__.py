@@ -31,23 +31,16 @@ if TYPE_CHECKING:
     from matlens.helpers.sorting import sortrows as sortrows
 
 # Imported at their first use: SciPy's parts take longer to load than most calls take to run.
-_SOURCES = {
-    "Ablation": "ablations",
-    "Regions": "measures",
-    "ablate_columns": "ablations",
-    "ablation": "ablations",
-    "cdist": "distance",
-    "conv_transpose2d": "convolution",
-    "conv_transpose2d_shape": "convolution",
-    "explain_mismatch": "matching",
-    "find_regions": "regions",
-    "match": "matching",
-    "rank": "sorting",
-    "regionprops": "regions",
-    "sortrows": "sorting",
-    "to_matlab_layout": "convolution",
-    "to_torch_layout": "convolution",
+_NAMES = {
+    "ablations": ("Ablation", "ablate_columns", "ablation"),
+    "convolution": ("conv_transpose2d", "conv_transpose2d_shape", "to_matlab_layout", "to_torch_layout"),
+    "distance": ("cdist",),
+    "matching": ("explain_mismatch", "match"),
+    "measures": ("Regions",),
+    "regions": ("find_regions", "regionprops"),
+    "sorting": ("rank", "sortrows"),
 }
+_SOURCES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_SOURCES)
 

@@ -22,7 +22,6 @@ Mode = Literal["leave-one-out", "one-at-a-time", "pairs"]
 ProgressOption = bool | Callable[[int, int], None] | None
 
 _MODES = ("leave-one-out", "one-at-a-time", "pairs")
-_COLUMNS = ("component", "mean", "std", "difference", "rank", "failed")
 
 
 @dataclass(frozen=True)

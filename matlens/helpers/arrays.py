@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 def as_array(values: Any) -> NDArray[Any]:
     """A NumPy array, of which Arrow's nested lists of one length and sparse matrices are made whole.
 
-    Parameters
-    ----------
-    values : array_like, Arrow array or table, sparse matrix
-        A table has its columns side by side, as many as are numbers of one length.
+    An Arrow table has its columns side by side, as many as are numbers of one length.
 
     Examples
     --------

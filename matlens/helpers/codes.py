@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +17,8 @@ _FEW = 4096
 _LARGEST = np.int64((1 << 63) - 1)
 
 
-@dataclass(frozen=True)
-class Code:
-    """One key: integers below ``2 ** bits``, sorted ascending as the key is to be sorted.
-
-    Parameters
-    ----------
-    values : ndarray of uint64, shape (n,)
-    bits : int
-    """
+class Code(NamedTuple):
+    """One key: integers below ``2 ** bits``, sorted ascending as the key is to be sorted."""
 
     values: NDArray[np.uint64]
     bits: int
@@ -35,22 +27,9 @@ class Code:
 def encode(
     key: NDArray[Any], *, descending: bool, missing_first: bool, missing: NDArray[np.bool_] | None = None
 ) -> Code:
-    """Make a code of numbers, logicals, dates, durations or texts.
+    """Make a code of numbers, logicals, dates, durations or texts; `TypeMismatch` for what has no order.
 
-    Parameters
-    ----------
-    key : ndarray, shape (n,)
-    descending : bool
-        Whether large values come first.
-    missing_first : bool
-        Whether missing values, NaN and NaT come first, in either direction.
-    missing : ndarray of bool, optional
-        Values that count as missing.
-
-    Raises
-    ------
-    TypeMismatch
-        Complex numbers, records and others without an order.
+    NaN and NaT are missing besides those that `missing` tells; `missing_first` holds in either direction.
     """
     kind = key.dtype.kind
     if kind in "SU":
@@ -112,13 +91,7 @@ def _zeros_at_the_end(values: NDArray[np.uint64]) -> int:
 
 
 def encode_objects(column: Sequence[Any], *, descending: bool, missing_first: bool) -> Code:
-    """Make a code of any Python values that compare with each other; None and NaN are missing.
-
-    Raises
-    ------
-    TypeMismatch
-        Values that do not compare, or that are themselves lists or the like.
-    """
+    """Make a code of any Python values that compare with each other; None and NaN are missing."""
     missing = np.fromiter((value is None or value != value for value in column), np.bool_, len(column))
     try:
         present = sorted({value for value, absent in zip(column, missing.tolist(), strict=True) if not absent})
@@ -132,8 +105,6 @@ def encode_objects(column: Sequence[Any], *, descending: bool, missing_first: bo
 def order_of(codes: Sequence[Code], count: int) -> NDArray[np.int64]:
     """Sort `count` rows by several keys, the first one first; equal rows keep their order.
 
-    Notes
-    -----
     The keys are looked at as one string of bits, of which 48 are sorted at a time: enough to tell
     most of a million rows apart. Only rows that agree in the bits so far go on to the next.
     """

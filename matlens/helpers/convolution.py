@@ -109,9 +109,8 @@ def conv_transpose2d(
     array([[[1.5, 3.5, 2.5]]])
     """
     images, kernels, offsets = _arrays(x, weight, bias)
-    geometry, channels = _geometry(
-        images.shape, kernels.shape, stride, padding, output_padding, dilation, groups, "conv_transpose2d"
-    )
+    steps = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    geometry, channels = _geometry("conv_transpose2d", images.shape, kernels.shape, groups, **steps)
     if offsets is not None and offsets.shape != (channels,):
         raise ShapeMismatch(f"bias of shape ({channels},) expected, {offsets.shape} given")
     batch = images if images.ndim == 4 else images[None]
@@ -173,16 +172,9 @@ def conv_transpose2d_shape(
     (1, 33, 17, 12)
     """
     shape = tuple(int(n) for n in x)
-    geometry, channels = _geometry(
-        shape,
-        tuple(int(n) for n in weight),
-        stride,
-        padding,
-        output_padding,
-        dilation,
-        groups,
-        "conv_transpose2d_shape",
-    )
+    kernels = tuple(int(n) for n in weight)
+    steps = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    geometry, channels = _geometry("conv_transpose2d_shape", shape, kernels, groups, **steps)
     return (*shape[:-3], channels, *geometry.output)
 
 
@@ -280,14 +272,7 @@ def _arrays(
 
 
 def _geometry(
-    x: tuple[int, ...],
-    weight: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-    output_padding: Pair,
-    dilation: Pair,
-    groups: int,
-    function: str,
+    function: str, x: tuple[int, ...], weight: tuple[int, ...], groups: int, **steps: Pair
 ) -> tuple[_Geometry, int]:
     """Check that shapes and steps go together; the number of output channels beside them."""
     if len(x) not in (3, 4):
@@ -302,7 +287,6 @@ def _geometry(
         raise ShapeMismatch(f"{function}: {weight[0]} channels do not fall into {groups} groups")
     if 0 in (*x[-3:], *weight):
         raise ShapeMismatch(f"{function}: nothing to convolve: shapes {x} and {weight}")
-    steps = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
     pairs = {name: _pair(name, value, 1 if name in ("stride", "dilation") else 0) for name, value in steps.items()}
     geometry = _Geometry((x[-2], x[-1]), (weight[2], weight[3]), **pairs)
     for extra, s, d in zip(geometry.output_padding, geometry.stride, geometry.dilation, strict=True):

@@ -157,8 +157,7 @@ def _spread_nan(distances: Float64s, a: Float64s, b: Float64s) -> Float64s:
 def _euclidean(a: Float64s, b: Float64s, block_bytes: int) -> Float64s:
     columns = a.shape[1]
     if columns < _FEW_COLUMNS or len(a) * len(b) * columns < _SMALL:
-        direct: Float64s = distance.cdist(a, b)
-        return direct
+        return np.asarray(distance.cdist(a, b))
     with np.errstate(over="ignore", invalid="ignore"):
         centre = b.mean(axis=0)
         a_centred, b_centred = a - centre, b - centre

@@ -75,8 +75,7 @@ class Regions(ColumnTable):
     @cached_property
     def bbox_area(self) -> NDArray[np.int64]:
         """Pixels of each box, int64 of shape (n,)."""
-        area: NDArray[np.int64] = np.prod(self.bbox[:, self.ndim :] - self.bbox[:, : self.ndim], axis=1)
-        return area
+        return np.asarray(np.prod(self.bbox[:, self.ndim :] - self.bbox[:, : self.ndim], axis=1))
 
     @cached_property
     def xywh(self) -> NDArray[np.int64]:
@@ -123,14 +122,12 @@ class Regions(ColumnTable):
         It is 4 times the root of the larger eigenvalue. MATLAB adds 1/12, the second moment of a
         pixel, to the eigenvalues; scikit-image and this do not.
         """
-        axis: NDArray[np.float64] = 4 * np.sqrt(self._eigenvalues[:, 1])
-        return axis
+        return np.asarray(4 * np.sqrt(self._eigenvalues[:, 1]))
 
     @cached_property
     def axis_minor_length(self) -> NDArray[np.float64]:
         """Short axis of that ellipse, in pixels."""
-        axis: NDArray[np.float64] = 4 * np.sqrt(self._eigenvalues[:, 0])
-        return axis
+        return np.asarray(4 * np.sqrt(self._eigenvalues[:, 0]))
 
     @cached_property
     def eccentricity(self) -> NDArray[np.float64]:
@@ -138,8 +135,7 @@ class Regions(ColumnTable):
         small, large = self._eigenvalues.T
         with np.errstate(invalid="ignore"):
             ratio = np.where(large > 0, small / large, 1.0)
-        eccentricity: NDArray[np.float64] = np.sqrt(1 - ratio)
-        return eccentricity
+        return np.asarray(np.sqrt(1 - ratio))
 
     def image(self, index: int, /) -> NDArray[np.bool_]:
         """The region in its box, as a mask.
@@ -256,8 +252,7 @@ class Regions(ColumnTable):
         return [*(axis.astype(np.float64) for axis in runs.coordinates()), (runs.start + runs.stop - 1) / 2]
 
     def _parts(self, name: str) -> list[str]:
-        plane = self.ndim == 2
-        axes = ["row", "col"] if plane else [str(axis) for axis in range(self.ndim)]
+        axes = ["row", "col"] if self.ndim == 2 else [str(axis) for axis in range(self.ndim)]
         if name == "bbox":
             return [f"{end}_{axis}" for end in ("min", "max") for axis in axes]
         if name == "centroid":
@@ -275,22 +270,11 @@ class Regions(ColumnTable):
     def _reduce(self, function: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
         if not len(self):
             return values[:0]
-        reduced: NDArray[Any] = function.reduceat(values, self._offsets[:-1])
-        return reduced
+        return np.asarray(function.reduceat(values, self._offsets[:-1]))
 
 
 _MEASURES = (
-    "label",
-    "area",
-    "bbox_area",
-    "bbox",
-    "xywh",
-    "centroid",
-    "extent",
-    "mean_intensity",
-    "min_intensity",
-    "max_intensity",
-    "eccentricity",
-    "axis_major_length",
-    "axis_minor_length",
+    *("label", "area", "bbox_area", "bbox", "xywh", "centroid", "extent"),
+    *("mean_intensity", "min_intensity", "max_intensity"),
+    *("eccentricity", "axis_major_length", "axis_minor_length"),
 )

@@ -75,8 +75,11 @@ def regionprops(
     _check(labels, connectivity)
     image = None if intensity is None else _intensity_image(intensity, labels.shape)
     if labels.dtype == np.bool_:
-        return _of_mask(find_runs(labels, key=_same, background=bool(background), intensity=image), connectivity)
-    return _of_labels(find_runs(labels, key=_whole, background=background, intensity=image))
+        runs = find_runs(labels, key=lambda block: block, background=bool(background), intensity=image)
+        return _of_mask(runs, connectivity)
+    runs = find_runs(labels, key=_whole, background=background, intensity=image)
+    label, region = np.unique(runs.value, return_inverse=True)
+    return _grouped(runs, region, label)
 
 
 def find_regions(
@@ -143,11 +146,6 @@ def _of_mask(runs: Runs, connectivity: int) -> Regions:
     return _grouped(runs, region, np.arange(1, count + 1))
 
 
-def _of_labels(runs: Runs) -> Regions:
-    label, region = np.unique(runs.value, return_inverse=True)
-    return _grouped(runs, region, label)
-
-
 def _grouped(runs: Runs, region: NDArray[Any], label: NDArray[Any]) -> Regions:
     """Bring the runs of each region together."""
     order = np.argsort(region, kind="stable")
@@ -171,10 +169,6 @@ def _intensity_image(intensity: ArrayLike, shape: tuple[int, ...]) -> NDArray[An
     if image.dtype.kind not in "biuf":
         raise TypeMismatch(f"intensities are real numbers, {image.dtype} given")
     return image
-
-
-def _same(block: NDArray[Any]) -> NDArray[Any]:
-    return block
 
 
 def _whole(block: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,35 +24,20 @@ _NOISY = 16
 _BLOCK_PIXELS = 1 << 20
 
 
-@dataclass(frozen=True)
-class Intensity:
+class Intensity(NamedTuple):
     """Sum, smallest and largest value of an image in each run."""
 
     total: NDArray[np.float64]
     smallest: NDArray[Any]
     largest: NDArray[Any]
 
-    def take(self, order: Int64s) -> Intensity:
-        """Those of some runs, in the given order."""
-        return Intensity(self.total[order], self.smallest[order], self.largest[order])
-
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs of an array in raster order.
+    """Runs of an array of this shape in raster order, from column `start` to before `stop`.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the array; 0-D has no runs.
-    line : ndarray of int64
-        Index of each run's line: the other axes than the last, flattened in C order.
-    start, stop : ndarray of int64
-        First column, and the column behind the last.
-    value : ndarray
-        The value that the pixels of the run share.
-    intensity : Intensity or None
-        What a second image holds in the run.
+    The `line` of a run is its index along the other axes than the last, flattened in C order;
+    `value` is what its pixels share, `intensity` what a second image holds there.
     """
 
     shape: tuple[int, ...]
@@ -67,7 +52,7 @@ class Runs:
 
     def take(self, order: Int64s) -> Runs:
         """Some of the runs, in the given order."""
-        intensity = None if self.intensity is None else self.intensity.take(order)
+        intensity = None if self.intensity is None else Intensity(*(values[order] for values in self.intensity))
         return Runs(self.shape, self.line[order], self.start[order], self.stop[order], self.value[order], intensity)
 
     def coordinates(self) -> list[Int64s]:
@@ -84,18 +69,9 @@ def find_runs(
     background: Any,
     intensity: NDArray[Any] | None = None,
 ) -> Runs:
-    """Every run of equal values but those of the background.
+    """Every run of equal values but those of the background, with what the image `intensity` holds in it.
 
-    Parameters
-    ----------
-    array : ndarray
-        At least 1-D.
-    key : callable
-        Makes of a piece of `array` the mask or the labels whose runs are sought.
-    background : scalar
-        The value of `key` that belongs to no run.
-    intensity : ndarray, optional
-        Image of the same shape to be measured in every run.
+    `key` makes of a piece of the array the mask or the labels whose runs are sought.
     """
     columns = array.shape[-1]
     lines = array.reshape(-1, columns) if array.size else array.reshape(0, max(columns, 1))
@@ -156,19 +132,8 @@ def _measure(image: NDArray[Any], mask: NDArray[np.bool_], lengths: Int64s) -> t
 def connect(runs: Runs, connectivity: int) -> tuple[int, NDArray[np.int32]]:
     """Number the regions of touching runs, in raster order of their first pixels.
 
-    Parameters
-    ----------
-    runs : Runs
-        Of a mask.
-    connectivity : int
-        1 to the number of axes: how many coordinates of touching pixels may differ by one.
-
-    Returns
-    -------
-    count : int
-        How many regions there are.
-    region : ndarray of int32, shape (runs,)
-        Region of each run, from 0.
+    Gives how many there are, and of each run the region, from 0. The coordinates of touching pixels differ
+    by one in at most `connectivity` of the axes.
     """
     if len(runs) * _NOISY > math.prod(runs.shape):
         return _connect_pixels(runs, connectivity)
