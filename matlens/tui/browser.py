@@ -25,9 +25,10 @@ from matlens.tree.nodes import NumericNode, StructNode
 from matlens.tree.nodes.node import Node
 from matlens.tui.compare import CompareScreen, Marked
 from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
+from matlens.tui.model.cells import Grid
 from matlens.tui.model.clipboard import copy_by_program
 from matlens.tui.model.facts import facts_text, statistics_text
-from matlens.tui.model.grids import ArrayGrid, Grid, error_text, grid_of
+from matlens.tui.model.grids import ArrayGrid, error_text, grid_of
 from matlens.tui.model.neighbours import boxes_beside
 from matlens.tui.model.pictures import is_rgb
 from matlens.tui.model.settings import load_state

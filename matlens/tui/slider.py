@@ -14,17 +14,7 @@ _STEPS = 100
 
 
 class Slider(Widget, can_focus=True):
-    """One line with a handle on it.
-
-    Parameters
-    ----------
-    low, high : float
-        Ends of the line.
-    value : float
-        Where the handle stands.
-    is_whole : bool
-        Whether to stop at whole numbers only.
-    """
+    """One line with a handle on it, which stops at whole numbers only if `is_whole`."""
 
     DEFAULT_CSS = """
     Slider { height: 1; padding: 0 1; color: $text-muted; }

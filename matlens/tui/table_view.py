@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import ClassVar
@@ -20,8 +19,8 @@ from textual.strip import Strip
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
 from matlens.tree.nodes.node import Node
-from matlens.tui.model.cells import Cell
-from matlens.tui.model.grids import ArrayGrid, Grid, error_text, sort_order
+from matlens.tui.model.cells import Cell, Grid
+from matlens.tui.model.grids import ArrayGrid, error_text, sort_order
 from matlens.tui.workers import in_thread
 
 MIN_WIDTH, MAX_WIDTH = 4, 40
@@ -252,7 +251,7 @@ class GridView(ScrollView, can_focus=True):
             return
         gutter = max((cell_len(label) for label in window.row_labels), default=0) + GAP
         room = self.size.width - gutter
-        widths: Sequence[int] = window.widths
+        widths = window.widths
         last = self.column - self.left
         if last >= len(widths):
             self.left = max(self.column - max(len(widths) - 1, 0), self.left + 1)

@@ -28,6 +28,7 @@ from matlens.tui.model.pictures import (
     BOX_COLOURS,
     REGION_COLOURS,
     BoxCheck,
+    Colour,
     Colours,
     brightness,
     check_boxes,
@@ -42,7 +43,6 @@ from matlens.tui.model.thresholds import Found, find
 from matlens.tui.slider import Slider
 from matlens.tui.workers import in_thread
 
-Colour = tuple[int, int, int]
 Boxes = tuple[NDArray[np.float64], Sequence[Colour]]
 """Corners of boxes, and the colours of their outlines."""
 _LEAVE: list[BindingType] = [Binding("escape,q", "app.pop_screen", "Back")]

@@ -166,15 +166,9 @@ class _Server(Server):
 
 
 def serve(files: Sequence[str], port: int, tell: Callable[[str], None]) -> None:
-    """Serve the browser of `files` on the loopback interface until interrupted.
+    """Serve the browser of `files` on the loopback interface until interrupted; 0 takes a free port.
 
-    Parameters
-    ----------
-    files : sequence of str
-    port : int
-        0 for a free one.
-    tell : callable
-        Is given the address, with the token.
+    `tell` is given the address, with the token.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from matlens.escape import safe_text, shorten
 from matlens.tree.nodes import OpaqueNode
 from matlens.tree.nodes.node import Node
-from matlens.tui.model.cells import Cell, number_text
+from matlens.tui.model.cells import Cell, Grid, number_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TEXT = 200
 
 
-class FrameGrid:
+class FrameGrid(Grid):
     """An Arrow table, a row for each of its own."""
 
     def __init__(self, node: OpaqueNode) -> None:
@@ -30,9 +30,6 @@ class FrameGrid:
 
     def column_label(self, column: int, base: int) -> str:
         return shorten(safe_text(self._table.column_names[column]), 40)
-
-    def row_label(self, row: int, base: int) -> str:
-        return str(row + base)
 
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
         parts = [self._table.column(column).take(np.asarray(rows, np.int64)).to_pylist() for column in columns]

@@ -7,7 +7,7 @@ escaped here, so that no view ever holds a raw one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,39 +20,12 @@ from matlens.tree.describe import count_below, describe_node, dims_text
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import CellNode, CharNode, NumericNode, OpaqueNode, SparseNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
-from matlens.tui.model.cells import Cell, number_text
+from matlens.tui.model.cells import Cell, Grid, number_text
 from matlens.tui.model.frames import FrameGrid
 
 CELL_WIDTH = 60
 CACHED_NUMBERS = 4 << 20
 """Arrays of fewer numbers are decoded once and kept."""
-
-
-class Grid(Protocol):
-    """Rows and columns of cells, decoded window by window."""
-
-    row_count: int
-    column_count: int
-
-    def column_label(self, column: int, base: int) -> str:
-        """Name of a column; numbers count from `base`."""
-        ...
-
-    def row_label(self, row: int, base: int) -> str:
-        """Name of a row; numbers count from `base`."""
-        ...
-
-    def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
-        """The cells of some rows and columns."""
-        ...
-
-    def node_at(self, row: int, column: int) -> Node | None:
-        """The value that a cell shows, to go into; None where there is nothing more to see."""
-        ...
-
-    def column_values(self, column: int) -> NDArray[Any]:
-        """All values of a column as sortable numbers or texts."""
-        ...
 
 
 def grid_of(value: MatFile | Node) -> Grid:
@@ -88,16 +61,10 @@ def sort_order(grid: Grid, keys: Sequence[tuple[int, bool]]) -> Int64s:
     return order
 
 
-class ArrayGrid:
+class ArrayGrid(Grid):
     """A numeric array: two of its dimensions as rows and columns, one index of each other.
 
-    Attributes
-    ----------
-    dims : tuple of int
-    row_dim, column_dim : int
-        Dimensions shown, counted from 0.
-    index : list of int
-        0-based index along every dimension; those of the shown ones do not count.
+    Dimensions count from 0. There is an `index` along every one; those of the shown ones do not count.
     """
 
     def __init__(self, node: NumericNode) -> None:
@@ -145,12 +112,6 @@ class ArrayGrid:
         shown = [":" if k in (self.row_dim, self.column_dim) else str(i + base) for k, i in enumerate(self.index)]
         return ("(" if base else "[") + ",".join(shown) + (")" if base else "]")
 
-    def column_label(self, column: int, base: int) -> str:
-        return str(column + base)
-
-    def row_label(self, row: int, base: int) -> str:
-        return str(row + base)
-
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
         if not len(rows) or not len(columns):
             return [[] for _ in rows]
@@ -178,27 +139,8 @@ class ArrayGrid:
         page = values[key]
         return page if self.row_dim < self.column_dim else page.T
 
-    def node_at(self, row: int, column: int) -> Node | None:
-        return None
-
     def column_values(self, column: int) -> NDArray[Any]:
         return self._values(range(self.row_count), [column])[:, 0]
-
-
-class _NodeCells:
-    """What grids of nodes share: previews of nodes as cells."""
-
-    row_count: int
-    column_count: int
-
-    def row_label(self, row: int, base: int) -> str:
-        return str(row + base)
-
-    def node_at(self, row: int, column: int) -> Node | None:
-        raise NotImplementedError
-
-    def column_values(self, column: int) -> NDArray[Any]:
-        return _sortable([self.node_at(row, column) for row in range(self.row_count)])
 
 
 def _preview(node: Node) -> Cell:
@@ -210,15 +152,14 @@ def _preview(node: Node) -> Cell:
     return Cell(text, isinstance(node, NumericNode) and node.numel == 1)
 
 
-def _sortable(nodes: Sequence[Node | None]) -> NDArray[Any]:
+def _sortable(nodes: Sequence[Node]) -> NDArray[Any]:
     """Numbers where all nodes are 1x1 numbers, texts otherwise."""
-    found = [node for node in nodes if node is not None]
-    if all(isinstance(node, NumericNode) and node.numel == 1 and not node.is_complex for node in found):
-        return np.array([node.value.item() for node in found])
-    return np.array([_preview(node).text for node in found], np.str_)
+    if all(isinstance(node, NumericNode) and node.numel == 1 and not node.is_complex for node in nodes):
+        return np.array([node.value.item() for node in nodes])
+    return np.array([_preview(node).text for node in nodes], np.str_)
 
 
-class RecordsGrid(_NodeCells):
+class RecordsGrid(Grid):
     """A struct array: a row for each record, a column for each field."""
 
     def __init__(self, node: StructArrayNode) -> None:
@@ -256,15 +197,12 @@ class RecordsGrid(_NodeCells):
         return np.array([str(value) for value in array.to_pylist()], np.str_)
 
 
-class MatrixOfCells(_NodeCells):
+class MatrixOfCells(Grid):
     """A cell matrix, as MATLAB shows it."""
 
     def __init__(self, node: CellNode) -> None:
         self.node = node
         self.row_count, self.column_count = node.dims[0], node.dims[1]
-
-    def column_label(self, column: int, base: int) -> str:
-        return str(column + base)
 
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
         shown = [[Cell("")] * len(columns) for _ in rows]
@@ -279,8 +217,11 @@ class MatrixOfCells(_NodeCells):
         position = column * self.row_count + row
         return self.node.children(position, position + 1)[0]
 
+    def column_values(self, column: int) -> NDArray[Any]:
+        return _sortable(self.node.children(column * self.row_count, (column + 1) * self.row_count))
 
-class NodesGrid(_NodeCells):
+
+class NodesGrid(Grid):
     """Variables of a file, fields of a struct or elements of a cell, a row for each."""
 
     LABELS = ("class", "dims", "value")
@@ -328,7 +269,7 @@ class NodesGrid(_NodeCells):
         return np.array([self._cell(node, column).text for node in nodes], np.str_)
 
 
-class TextGrid(_NodeCells):
+class TextGrid(Grid):
     """A char array, a line for each of its rows."""
 
     def __init__(self, node: CharNode) -> None:
@@ -342,14 +283,11 @@ class TextGrid(_NodeCells):
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
         return [[Cell(shorten(safe_text(self._lines[row]), 4096))] for row in rows]
 
-    def node_at(self, row: int, column: int) -> Node | None:
-        return None
-
     def column_values(self, column: int) -> NDArray[Any]:
         return np.array(self._lines, np.str_)
 
 
-class SparseGrid(_NodeCells):
+class SparseGrid(Grid):
     """A sparse matrix, a row for each of its non-zeros."""
 
     def __init__(self, node: SparseNode) -> None:
@@ -361,19 +299,10 @@ class SparseGrid(_NodeCells):
         return ("row", "col", "value")[column]
 
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
-        shift = (1, 1, 0)
-        return [
-            [
-                Cell(
-                    number_text((self._columns[c][row] + shift[c] if shift[c] else self._columns[c][row]).item()), True
-                )
-                for c in columns
-            ]
-            for row in rows
-        ]
-
-    def node_at(self, row: int, column: int) -> Node | None:
-        return None
+        picked = [self._columns[column][np.asarray(rows, np.int64)] for column in columns]
+        # Rows and columns of the matrix count from 1.
+        shown = [(part + 1 if column < 2 else part).tolist() for column, part in zip(columns, picked, strict=True)]
+        return [[Cell(number_text(part[k]), True) for part in shown] for k in range(len(rows))]
 
     def column_values(self, column: int) -> NDArray[Any]:
         return self._columns[column]

@@ -12,22 +12,11 @@ from matlens.annotations import CONVENTIONS, convert
 
 Colours = NDArray[np.uint8]
 """Shape (height, width, 3)."""
+Colour = tuple[int, int, int]
 
-_VIRIDIS = np.array(
-    [
-        (68, 1, 84),
-        (72, 40, 120),
-        (62, 73, 137),
-        (49, 104, 142),
-        (38, 130, 142),
-        (31, 158, 137),
-        (53, 183, 121),
-        (110, 206, 88),
-        (181, 222, 43),
-        (253, 231, 37),
-    ],
-    np.float64,
-)
+_VIRIDIS = np.frombuffer(
+    bytes.fromhex("440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725"), np.uint8
+).reshape(-1, 3)
 """Ten colours of the map viridis (S. van der Walt and N. Smith, 2015, CC0), from low to high."""
 NAN_COLOUR = (90, 90, 90)
 REGION_COLOURS = ((255, 255, 255),)
@@ -130,11 +119,7 @@ def brightness(values: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def draw_boxes(
-    colours: Colours,
-    corners: NDArray[np.float64],
-    rows: int,
-    columns: int,
-    palette: Sequence[tuple[int, int, int]] = BOX_COLOURS,
+    colours: Colours, corners: NDArray[np.float64], rows: int, columns: int, palette: Sequence[Colour] = BOX_COLOURS
 ) -> Colours:
     """The picture of an image of `rows` by `columns` with the outlines of boxes, given in pixels of the image."""
     drawn = colours.copy()

@@ -22,16 +22,9 @@ MAX_FILES = 200
 
 @dataclass(slots=True)
 class Settings:
-    """The configuration.
+    """The configuration: a theme of Textual, keys of actions, and why the file could not be used.
 
-    Attributes
-    ----------
-    theme : str or None
-        Name of a theme of Textual, such as ``nord``.
-    keys : dict of str to str
-        Keys of actions, such as ``{"export": "x"}``; several are separated by commas.
-    problem : str or None
-        Why the file could not be used.
+    Keys are such as ``{"export": "x"}``; several are separated by commas.
     """
 
     theme: str | None = None
@@ -45,14 +38,9 @@ def _folder(variable: str, default: str) -> Path:
     return Path(base or Path.home() / default) / "matlens"
 
 
-def config_file() -> Path:
-    """Where the configuration is."""
-    return _folder("XDG_CONFIG_HOME", ".config") / "browser.toml"
-
-
 def load_settings() -> Settings:
     """The configuration: ``theme = "…"``, and a table ``[keys]`` of actions and their keys."""
-    path = config_file()
+    path = _folder("XDG_CONFIG_HOME", ".config") / "browser.toml"
     try:
         if not path.is_file():
             return Settings()

@@ -20,18 +20,10 @@ UNIQUE_LIMIT = 1_000_000
 
 @dataclass(slots=True)
 class Statistics:
-    """Of the real parts of all numbers.
+    """Of the real parts of all numbers; extremes, mean, standard deviation (over n) and histogram of the finite ones.
 
-    Attributes
-    ----------
-    count, nan, infinite : int
-        All numbers, and those among them that are NaN or infinite.
-    minimum, maximum, mean, std : float
-        Of the finite ones; the standard deviation divides by n.
-    unique : int or None
-        Different numbers, None for arrays of over a million.
-    histogram : ndarray of int64
-        Counts in 40 bins of equal width from the minimum to the maximum.
+    `unique` counts different numbers, None for arrays of over a million; the histogram has bins of equal width from
+    the minimum to the maximum.
     """
 
     count: int
