@@ -209,10 +209,9 @@ class ParsedObject(H5Object):
         return self._file.texts(data, count)
 
     def shown_attributes(self, hidden: Container[bytes]) -> dict[str, Any]:
-        found = self.header.attributes.items()
         return {
             _text(name): self._shown(name, stored)
-            for name, stored in found
+            for name, stored in self.header.attributes.items()
             if name not in hidden and isinstance(stored, Attribute)
         }
 

@@ -45,28 +45,12 @@ class Attribute(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class ObjectHeader:
-    """What the header of an object says. Positions count from the start of the file.
+    """What the header of an object says. Positions count from the start of the file; -1 stands for none.
 
-    Attributes
-    ----------
-    dims, datatype : tuple of int, Datatype or None
-        Of a data set, the dims in HDF5's order. Where the type is not read, `unread_type` is the error that says so.
-    layout : int or None
-        `COMPACT`, `CONTIGUOUS` or `CHUNKED`.
-    data, data_size : int
-        Where compact and contiguous values stand; -1 where none are stored.
-    chunks : tuple or None
-        Where the index of the chunks stands, -1 without one, and their dims, with the size of an item as the last.
-    filters : int
-        Where the filters are described; -1 without.
-    fill : bytes
-        Value of elements that are not stored; empty for zero.
-    group : tuple of int or None
-        Where the B-tree and the heap of a group stand.
-    links : dict or None
-        Members of a group that has them in its header: their addresses by name.
-    attributes : dict
-        Those of a type that is not read have the error that says so in place of a value.
+    `dims` are in HDF5's order. `data` is where compact and contiguous values stand, `chunks` where the index of the
+    chunks does, with their dims and, as the last, the size of an item. `fill` is the value of elements that are not
+    stored, empty for zero. `group` has the places of the B-tree and the heap of a group, `links` the members of one
+    that has them in its header. Of types that are not read, attributes have the error that says so in place of a value.
     """
 
     position: int
@@ -144,23 +128,32 @@ class _Parser:
     def _message(self, kind: int, flags: int, body: int, size: int) -> None:
         if flags & layout.SHARED:
             raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
-        handler = _HANDLERS.get(kind)
-        if handler is None:
-            raise UnsupportedValue(f"a header message of type {kind}, {_OTHER_FORM}")
-        handler(self, body, size)
-
-    def _data_space(self, body: int, size: int) -> None:
-        self._found.dims = self._dims(body, size)
-
-    def _external(self, body: int, size: int) -> None:
-        raise UnsafeFile("values are stored in other files, which are not read")
-
-    def _filters(self, body: int, size: int) -> None:
-        self._found.filters = body
-
-    def _symbol_table(self, body: int, size: int) -> None:
-        tree, heap = layout.GROUP_PLACES.one(self._buffer, body)
-        self._found.group = tree + self._base, heap + self._base
+        match kind:
+            case layout.ATTRIBUTE:
+                self._attribute(body, size)
+            case layout.DATASPACE:
+                self._found.dims = self._dims(body, size)
+            case layout.DATATYPE:
+                self._values_type(body, size)
+            case layout.LAYOUT:
+                self._layout(body, size)
+            case layout.FILL:
+                self._fill(body, size)
+            case layout.OLD_FILL:
+                self._found.fill = self._fill_value(body, size, layout.WORD.size)
+            case layout.FILTERS:
+                self._found.filters = body
+            case layout.SYMBOL_TABLE:
+                tree, heap = layout.GROUP_PLACES.one(self._buffer, body)
+                self._found.group = tree + self._base, heap + self._base
+            case layout.LINK:
+                self._link(body, size)
+            case layout.LINK_INFO:
+                self._link_info(body)
+            case layout.EXTERNAL:
+                raise UnsafeFile("values are stored in other files, which are not read")
+            case _:
+                raise UnsupportedValue(f"a header message of type {kind}, {_OTHER_FORM}")
 
     def _dims(self, body: int, size: int) -> tuple[int, ...]:
         version, ndim, kind = layout.SPACE_HEAD.one(self._buffer, body)
@@ -265,7 +258,7 @@ class _Parser:
             self._found.links = {}
         self._found.links[name] = layout.ADDRESS.one(self._buffer, at + length)[0] if is_hard else layout.SOFT_LINK
 
-    def _link_info(self, body: int, size: int) -> None:
+    def _link_info(self, body: int) -> None:
         _, flags = layout.LINK_HEAD.one(self._buffer, body)
         (heap,) = layout.ADDRESS.one(self._buffer, body + (10 if flags & 1 else 2))
         if heap != UNDEFINED:
@@ -278,9 +271,6 @@ class _Parser:
             raise CorruptFile(f"a fill value of version {version}")
         if flags & layout.FILL_DEFINED if version == 3 else is_defined:
             self._found.fill = self._fill_value(body, size, 6 if version == 3 else 8)
-
-    def _old_fill(self, body: int, size: int) -> None:
-        self._found.fill = self._fill_value(body, size, layout.WORD.size)
 
     def _fill_value(self, body: int, size: int, start: int) -> bytes:
         """The value of what is not stored; empty where it is zero."""
@@ -331,19 +321,3 @@ class _Parser:
         if found.data >= 0 and (found.data_size < needed or found.data + found.data_size > self._size):
             there = min(found.data_size, max(self._size - found.data, 0))
             raise CorruptFile(f"values of {needed} bytes, {there} are there", offset=found.data)
-
-
-_HANDLERS: dict[int, Any] = {
-    layout.DATASPACE: _Parser._data_space,
-    layout.DATATYPE: _Parser._values_type,
-    layout.LAYOUT: _Parser._layout,
-    layout.FILTERS: _Parser._filters,
-    layout.ATTRIBUTE: _Parser._attribute,
-    layout.SYMBOL_TABLE: _Parser._symbol_table,
-    layout.LINK: _Parser._link,
-    layout.LINK_INFO: _Parser._link_info,
-    layout.EXTERNAL: _Parser._external,
-    layout.FILL: _Parser._fill,
-    layout.OLD_FILL: _Parser._old_fill,
-}
-"""What reads each message."""

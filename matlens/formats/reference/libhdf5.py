@@ -41,15 +41,6 @@ class _CutOff(io.RawIOBase):
         self._position = offset + (0, self._position, self._size)[whence]
         return self._position
 
-    def tell(self) -> int:
-        return self._position
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
     def readinto(self, target: Any) -> int:
         wanted = memoryview(target).cast("B")
         data = bytes(self._buffer[self._position : self._position + len(wanted)])
@@ -59,15 +50,15 @@ class _CutOff(io.RawIOBase):
         return len(wanted)
 
 
-class Storage:
-    """An HDF5 file opened for reading; knows where its stored bytes end.
+_scratch_names = itertools.count()
+"""Files in memory need names of their own, too: HDF5 opens no name twice."""
 
-    Parameters
-    ----------
-    buffer : bytes or mmap
-        The file's content, for its header and, if it is cut off, for everything.
-    path : str, optional
-        Where the file is, if it is a file.
+
+class Storage:
+    """An HDF5 file opened for reading, and its objects by address; knows where its stored bytes end.
+
+    h5py makes references only by reading them, so addresses pass through a small data set in memory, written as
+    numbers and read as references.
     """
 
     def __init__(self, buffer: Any, path: str | None) -> None:
@@ -90,15 +81,24 @@ class Storage:
             if self.problems:
                 raise self.problems[0] from None
             raise CorruptFile(f"HDF5 structure is not readable: {error}", offset=self.base) from None
-        self.file_id = self._file.id
+        self._file_id = self._file.id
+        self._scratch = h5py.File(f"matlens-{next(_scratch_names)}", "w", driver="core", backing_store=False)
+        # One data set for all references, which is faster than one for each call.
+        self._made = h5d.create(self._scratch.id, b"references", h5t.STD_REF_OBJ, h5s.create_simple((BLOCK,)))
+        self._open: OrderedDict[int, Any] = OrderedDict()
+        self._lock = Lock()
 
     def close(self) -> None:
+        with self._lock:
+            self._open.clear()
+            self._made = None
+            self._scratch.close()
         self._file.close()
         self.buffer = b""
 
     def root(self) -> Any:
         """The root group."""
-        return h5g.open(self.file_id, b"/")
+        return h5g.open(self._file_id, b"/")
 
     def check(self, dataset: Any, limits: Limits, nbytes: int | None = None) -> None:
         """Refuse a data set of which `nbytes` are far more than it stores, or whose data are cut off."""
@@ -123,38 +123,11 @@ class Storage:
             return max((int(c.byte_offset) + int(c.size) for c in chunks), default=0)
         return 0
 
-
-_scratch_names = itertools.count()
-"""Files in memory need names of their own, too: HDF5 opens no name twice."""
-
-
-class AddressBook:
-    """Opens HDF5 objects by their address.
-
-    h5py makes references only by reading them, so addresses pass through a small data
-    set in memory, written as numbers and read as references.
-    """
-
-    def __init__(self, file_id: Any, size: int) -> None:
-        self._file_id = file_id
-        self._size = size
-        self._scratch: h5py.File | None = None
-        self._made: Any = None
-        self._open: OrderedDict[int, Any] = OrderedDict()
-        self._lock = Lock()
-
-    def close(self) -> None:
-        with self._lock:
-            self._open.clear()
-            self._made = None
-            if self._scratch is not None:
-                self._scratch.close()
-
     def open_all(self, addresses: list[int]) -> list[Any]:
         """The objects at `addresses`; an error in place of each that cannot be opened."""
         with self._lock:
             missing = [a for a in dict.fromkeys(addresses) if a not in self._open]
-            inside = [a for a in missing if 0 <= a < self._size]
+            inside = [a for a in missing if 0 <= a < self.size]
             opened: dict[int, Any] = {a: CorruptFile("reference leads outside the file") for a in missing}
             opened[SOFT_LINK] = UnsafeFile(LINK_REFUSED)
             opened |= zip(inside, map(self.dereference, self._references(inside)), strict=True)
@@ -167,22 +140,14 @@ class AddressBook:
     def _references(self, addresses: list[int]) -> list[Any]:
         found: list[Any] = []
         for start in range(0, len(addresses), BLOCK):
-            found += self._some_references(addresses[start : start + BLOCK])
+            numbers = np.array(addresses[start : start + BLOCK], np.uint64)
+            memory, stored = h5s.create_simple(numbers.shape), self._made.get_space()
+            stored.select_hyperslab((0,), numbers.shape)
+            self._made.write(memory, stored, numbers, mtype=h5t.STD_REF_OBJ)
+            references = np.empty(len(numbers), dtype=h5py.ref_dtype)
+            self._made.read(memory, stored, references)
+            found += list(references)
         return found
-
-    def _some_references(self, addresses: list[int]) -> list[Any]:
-        if self._scratch is None:
-            # One data set for all, which is faster than one for each call.
-            self._scratch = h5py.File(f"matlens-{next(_scratch_names)}", "w", driver="core", backing_store=False)
-            space = h5s.create_simple((BLOCK,))
-            self._made = h5d.create(self._scratch.id, b"references", h5t.STD_REF_OBJ, space)
-        dataset = self._made
-        memory, stored = h5s.create_simple((len(addresses),)), dataset.get_space()
-        stored.select_hyperslab((0,), (len(addresses),))
-        dataset.write(memory, stored, np.array(addresses, np.uint64), mtype=h5t.STD_REF_OBJ)
-        references = np.empty(len(addresses), dtype=h5py.ref_dtype)
-        dataset.read(memory, stored, references)
-        return list(references)
 
     def dereference(self, reference: Any) -> Any:
         """The object that a reference leads to, or an error in place of it."""

@@ -16,7 +16,7 @@ from matlens.formats.hdf5 import layout
 from matlens.formats.hdf5.layout import FIXED, FLOAT, REFERENCE, SOFT_LINK
 from matlens.formats.hdf5.object import SHOWN, H5Object, Stored, number_type
 from matlens.formats.hdf5.object_single import Datatype
-from matlens.formats.reference.libhdf5 import H5_ERRORS, AddressBook, Storage
+from matlens.formats.reference.libhdf5 import H5_ERRORS, Storage
 from matlens.limits import Limits
 
 _LAYOUTS = {h5d.COMPACT: "compact", h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.VIRTUAL: "virtual"}
@@ -40,8 +40,8 @@ def readable_members(group: Any) -> tuple[dict[bytes, int], list[MatlensError]]:
 class LibraryObject(H5Object):
     """An object that libhdf5 has opened."""
 
-    def __init__(self, storage: Storage, book: AddressBook, address: int, opened: Any, limits: Limits) -> None:
-        self._storage, self._book, self._opened, self._limits = storage, book, opened, limits
+    def __init__(self, storage: Storage, address: int, opened: Any, limits: Limits) -> None:
+        self._storage, self._opened, self._limits = storage, opened, limits
         self.address = address
         self.is_group = isinstance(opened, h5g.GroupID)
         self.shape, self.is_reference, self.nbytes = (), False, 0
@@ -85,7 +85,7 @@ class LibraryObject(H5Object):
     def texts(self, name: bytes) -> list[bytes] | None:
         stored = self._attribute(name)
         if isinstance(stored, h5py.Reference):
-            listed = self._book.dereference(stored)
+            listed = self._storage.dereference(stored)
             self._storage.check(listed, self._limits)
             stored = np.empty(listed.shape, listed.dtype)
             listed.read(h5s.ALL, h5s.ALL, stored)

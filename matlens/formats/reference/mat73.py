@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matlens.errors import CorruptFile, MatlensError
 from matlens.formats.records import Elements, Headers
-from matlens.formats.reference.libhdf5 import H5_ERRORS, AddressBook, Storage
+from matlens.formats.reference.libhdf5 import H5_ERRORS, Storage
 from matlens.formats.reference.libhdf5_object import LibraryObject, readable_members
 from matlens.formats.v73.rules import Mat73Common
 from matlens.limits import Limits
@@ -18,7 +18,6 @@ class H5pyReader(Mat73Common):
     def __init__(self, storage: Storage, limits: Limits) -> None:
         super().__init__(storage.buffer, storage.base, limits)
         self._storage = storage
-        self._book = AddressBook(storage.file_id, storage.size)
         try:
             self._root, problems = readable_members(storage.root())
         except H5_ERRORS as error:
@@ -26,7 +25,6 @@ class H5pyReader(Mat73Common):
         self.problems += storage.problems + problems
 
     def _release(self) -> None:
-        self._book.close()
         self._storage.close()
 
     def damage(self, error: Exception) -> MatlensError:
@@ -36,12 +34,12 @@ class H5pyReader(Mat73Common):
         return super().damage(error)
 
     def _object(self, address: int) -> LibraryObject:
-        found = self._book.open_all([address])[0]
+        found = self._storage.open_all([address])[0]
         if isinstance(found, MatlensError):
             raise found
-        return LibraryObject(self._storage, self._book, address, found, self.limits)
+        return LibraryObject(self._storage, address, found, self.limits)
 
     def _all_headers(self, elements: Elements) -> Headers:
         self.stats["h5py"] += len(elements)
-        self._book.open_all(elements.positions.tolist())
+        self._storage.open_all(elements.positions.tolist())
         return self._single_headers(elements)

@@ -207,8 +207,7 @@ class Batch:
         positions = self._references(filled)
         if positions is None:
             return None
-        elements = Elements(0, positions)
-        return Children(np.arange(len(headers)), None, elements, counts_to_offsets(headers.numel))
+        return Children(np.arange(len(headers)), None, Elements(0, positions), counts_to_offsets(headers.numel))
 
     def structs(self, headers: Headers) -> tuple[list[Children], Int64s]:
         """Members of structs, grouped by field names, and the indices of structs left over."""

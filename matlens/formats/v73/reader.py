@@ -28,13 +28,7 @@ BATCH = 8
 
 
 class Mat73Reader(Mat73Common):
-    """Reads an HDF5 file without libhdf5.
-
-    Raises
-    ------
-    UnsupportedValue
-        If the file as a whole is not stored as MATLAB does.
-    """
+    """Reads an HDF5 file without libhdf5, one that as a whole is stored as MATLAB does."""
 
     def __init__(self, buffer: Any, limits: Limits) -> None:
         self._file = H5File(buffer, WANTED, limits)

@@ -98,10 +98,10 @@ class Mat73Common(Reader):
         return None if address is None else self._object(address)
 
     @contextmanager
-    def _located(self, headers: Headers, i: int) -> Iterator[None]:
-        """Say where the object is in errors that do not."""
+    def _opened(self, headers: Headers, i: int) -> Iterator[H5Object]:
+        """The object of an element, with its place in errors that do not say it."""
         try:
-            yield
+            yield self._object(int(headers.elements.positions[i]))
         except self.caught as error:
             raise self._error(error, headers, i) from error.__cause__
 
@@ -131,8 +131,8 @@ class Mat73Common(Reader):
         if not headers.ok[0]:
             return False, None
         try:
-            with self._located(headers, 0):
-                stored = self._object(int(headers.elements.positions[0])).stored()
+            with self._opened(headers, 0) as found:
+                stored = found.stored()
                 return bool(stored.filters), stored.nbytes
         except MatlensError:
             # Its values are not readable, which reading them will say.
@@ -263,8 +263,8 @@ class Mat73Common(Reader):
         return collect_children((self._record(headers, i) for i in range(len(headers))), 0, self.limits)
 
     def _record(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
-        with self._located(headers, i):
-            return self._records(headers, i, self._object(int(headers.elements.positions[i])))
+        with self._opened(headers, i) as found:
+            return self._records(headers, i, found)
 
     def _records(self, headers: Headers, i: int, found: H5Object) -> tuple[FieldNames, int, Int64s]:
         """Field names, number of records, and addresses of the children of parent `i`."""
@@ -306,14 +306,13 @@ class Mat73Common(Reader):
     def _values(self, headers: Headers, i: int) -> NDArray[Any]:
         if headers.numel[i] == 0 or headers.storage[i] == EMPTY:
             return np.zeros(0, target_dtype(headers, i))
-        with self._located(headers, i):
+        with self._opened(headers, i) as found:
             # HDF5 stores the axes reversed, so that its row-major order is MATLAB's column-major.
-            return _as_class(headers, i, self._object(int(headers.elements.positions[i])).values().ravel())
+            return _as_class(headers, i, found.values().ravel())
 
     def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any] | None:
         headers.raise_first_error()
-        with self._located(headers, 0):
-            found = self._object(int(headers.elements.positions[0]))
+        with self._opened(headers, 0) as found:
             if headers.numel[0] == 0 or headers.storage[0] == EMPTY or axis >= len(found.shape):
                 return None
             values = found.window(len(found.shape) - 1 - axis, start, stop)
@@ -324,28 +323,26 @@ class Mat73Common(Reader):
             return _as_class(headers, 0, values.ravel()).reshape(dims, order="F")
 
     def window_step(self, headers: Headers, axis: int) -> int:
-        with self._located(headers, 0):
-            found = self._object(int(headers.elements.positions[0]))
+        with self._opened(headers, 0) as found:
             return found.window_step(len(found.shape) - 1 - axis) if axis < len(found.shape) else 1
 
     def storage(self, headers: Headers) -> dict[str, Any]:
         """Layout, chunks, filters and attributes; dims in MATLAB's order."""
         headers.raise_first_error()
-        with self._located(headers, 0):
-            told = self._object(int(headers.elements.positions[0])).describe({FIELDS})
+        with self._opened(headers, 0) as found:
+            told = found.describe({FIELDS})
         return told | {"chunk": told["chunk"][::-1]} if "chunk" in told else told
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         parts = []
         for i in range(len(headers)):
-            with self._located(headers, i):
-                parts.append(self._sparse(headers, i))
+            with self._opened(headers, i) as found:
+                parts.append(self._sparse(headers, i, found))
         return join_triplets(parts)
 
-    def _sparse(self, headers: Headers, i: int) -> tuple[Int64s, Int64s, NDArray[Any]]:
-        address = int(headers.elements.positions[i])
-        members = self._object(address).members()
+    def _sparse(self, headers: Headers, i: int, found: H5Object) -> tuple[Int64s, Int64s, NDArray[Any]]:
+        members = found.members()
         starts = self._member_values(members, b"jc").astype(np.int64)
         row, value = np.zeros(0, np.int64), np.zeros(0)
         if len(starts) and starts[-1]:
@@ -353,7 +350,7 @@ class Mat73Common(Reader):
             value = self._member_values(members, b"data")
         parts = [value.real, value.imag] if value.dtype.kind == "c" else [value]
         rows, cols = headers.shape(i)
-        return check_sparse(row, starts, parts, rows, cols, bool(headers.is_logical[i]), address + self._base)
+        return check_sparse(row, starts, parts, rows, cols, bool(headers.is_logical[i]), found.address + self._base)
 
     def _member_values(self, members: dict[bytes, int], name: bytes) -> NDArray[Any]:
         """Numbers of a data set in a group."""
@@ -380,8 +377,7 @@ class Mat73Common(Reader):
             return self._objects
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
-        with self._located(headers, i):
-            found = self._object(int(headers.elements.positions[i]))
+        with self._opened(headers, i) as found:
             reference: Any = Elements(AS_STRUCT, headers.elements.positions[i : i + 1])
             if not found.is_group:
                 values = found.values()
