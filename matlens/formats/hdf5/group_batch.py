@@ -47,6 +47,17 @@ class Members:
         return Members(self.index, names, self.addresses[:, [column[name] for name in names]])
 
 
+def merged(parts: list[Members]) -> list[Members]:
+    """Members of several batches, those of the same names together."""
+    by_names: dict[Names, list[Members]] = {}
+    for part in parts:
+        by_names.setdefault(part.names, []).append(part)
+    return [
+        Members(np.concatenate([p.index for p in same]), names, np.concatenate([p.addresses for p in same]))
+        for names, same in by_names.items()
+    ]
+
+
 def group_members(source: Bytes, base: int, objects: Objects, index: Int64s, limits: Limits) -> list[Members]:
     """Members of the groups at `index`; those that are not covered are in no result."""
     tree, heap = objects.btree[index] + base, objects.heap[index] + base
@@ -68,22 +79,16 @@ def _members_of_trees(
     source: Bytes, base: int, index: Int64s, tree: Int64s, heap: Int64s, limits: Limits
 ) -> list[Members]:
     """Members of groups of several nodes."""
-    by_names: dict[Names, tuple[list[int], list[list[int]]]] = {}
+    found = []
     for i, root, texts in zip(index.tolist(), tree.tolist(), heap.tolist(), strict=True):
         try:
             links, problems = read_links(source.buffer, base, root, texts, limits)
         except MatlensError:
             # What is wrong with it is said where it is read by itself.
             continue
-        addresses = list(links.values())
-        if links and not problems and min(addresses) >= 0:
-            owners, rows = by_names.setdefault(tuple(links), ([], []))
-            owners.append(i)
-            rows.append(addresses)
-    return [
-        Members(np.array(owners, np.int64), names, np.array(rows, np.int64))
-        for names, (owners, rows) in by_names.items()
-    ]
+        if links and not problems and min(links.values()) >= 0:
+            found.append(Members(np.array([i]), tuple(links), np.array([[*links.values()]], np.int64)))
+    return merged(found)
 
 
 def _only_nodes(source: Bytes, base: int, tree: Int64s) -> Int64s:

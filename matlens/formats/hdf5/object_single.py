@@ -34,13 +34,9 @@ class Attribute(NamedTuple):
     """Where the value of an attribute stands."""
 
     datatype: Datatype
-    dims: tuple[int, ...]
+    numel: int
     data: int
     room: int
-
-    @property
-    def numel(self) -> int:
-        return math.prod(self.dims)
 
 
 @dataclass(slots=True, eq=False)
@@ -298,8 +294,8 @@ class _Parser:
         try:
             if version > 1 and flags & layout.SHARED_PARTS:
                 raise UnsupportedValue(f"a type that objects share, {_OTHER_FORM}")
-            parts = self._datatype(datatype, lengths[1]), self._dims(dataspace, lengths[2])
-            self._found.attributes[text] = Attribute(*parts, data, body + size - data)
+            kind, numel = self._datatype(datatype, lengths[1]), math.prod(self._dims(dataspace, lengths[2]))
+            self._found.attributes[text] = Attribute(kind, numel, data, body + size - data)
         except UnsupportedValue as error:
             self._found.attributes[text] = error.at(offset=body)
 

@@ -55,6 +55,7 @@ class LibraryObject(H5Object):
             raise LimitExceeded.of(limits, "memory", text)
         self._type = opened.get_type()
         self.is_reference = isinstance(self._type, h5t.TypeReferenceID)
+        self._memory_type = h5t.STD_REF_OBJ if self.is_reference else None
         self.nbytes = int(opened.get_storage_size())
 
     def has(self, name: bytes) -> bool:
@@ -129,11 +130,8 @@ class LibraryObject(H5Object):
         dtype = self.dtype
         self._storage.check(self._opened, self._limits)
         values = np.empty(self.shape, dtype)
-        self._read(h5s.ALL, h5s.ALL, values)
+        self._opened.read(h5s.ALL, h5s.ALL, values, mtype=self._memory_type)
         return values
-
-    def _read(self, memory: Any, stored: Any, values: NDArray[Any]) -> None:
-        self._opened.read(memory, stored, values, mtype=h5t.STD_REF_OBJ if self.is_reference else None)
 
     def window(self, axis: int, start: int, stop: int) -> NDArray[Any] | None:
         first, count = [0] * len(self.shape), list(self.shape)
@@ -142,7 +140,7 @@ class LibraryObject(H5Object):
         self._storage.check(self._opened, self._limits, values.nbytes)
         space = self._opened.get_space()
         space.select_hyperslab(tuple(first), tuple(count))
-        self._read(h5s.create_simple(tuple(count)), space, values)
+        self._opened.read(h5s.create_simple(tuple(count)), space, values, mtype=self._memory_type)
         return values
 
     def stored(self) -> Stored:

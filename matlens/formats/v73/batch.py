@@ -17,7 +17,7 @@ from matlens.formats.children import FieldNames, unique_names
 from matlens.formats.dtypes import combine_complex
 from matlens.formats.hdf5.bytes import Mask
 from matlens.formats.hdf5.chunks import read_values
-from matlens.formats.hdf5.group_batch import Members, Names, group_members, name_lists
+from matlens.formats.hdf5.group_batch import Members, group_members, merged, name_lists
 from matlens.formats.hdf5.hdf5_file import H5File
 from matlens.formats.hdf5.layout import BATCH_NDIM, BIG_ENDIAN, CHUNKED, FIXED, FLOAT, REFERENCE, SIGNED
 from matlens.formats.hdf5.object import REFERENCES
@@ -83,7 +83,7 @@ class Batch:
             for part in self._structs(headers, objects, index):
                 done[part.index] = True
                 members.append(part)
-        return headers, done, _merge(members)
+        return headers, done, merged(members)
 
     def _members_of(self, headers: Headers) -> list[Members]:
         """Members of structs, from the last headers that were read where they are the same."""
@@ -315,14 +315,3 @@ def _is_stored_as(objects: Objects, dtype: np.dtype[Any]) -> Mask:
     # The sign of a float is a bit of its own.
     bits_fit = (objects.type_bits & BIG_ENDIAN == 0) & ((kind == FLOAT) | (objects.type_bits & SIGNED == signed))
     return np.asarray((objects.type_class == kind) & (objects.type_size == dtype.itemsize) & bits_fit)
-
-
-def _merge(parts: list[Members]) -> list[Members]:
-    """Members of several blocks, those of the same names together."""
-    by_names: dict[Names, list[Members]] = {}
-    for part in parts:
-        by_names.setdefault(part.names, []).append(part)
-    return [
-        Members(np.concatenate([p.index for p in same]), names, np.concatenate([p.addresses for p in same]))
-        for names, same in by_names.items()
-    ]

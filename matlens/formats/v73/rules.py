@@ -263,26 +263,23 @@ class Mat73Common(Reader):
         return collect_children((self._record(headers, i) for i in range(len(headers))), 0, self.limits)
 
     def _record(self, headers: Headers, i: int) -> tuple[FieldNames, int, Int64s]:
-        with self._opened(headers, i) as found:
-            return self._records(headers, i, found)
-
-    def _records(self, headers: Headers, i: int, found: H5Object) -> tuple[FieldNames, int, Int64s]:
         """Field names, number of records, and addresses of the children of parent `i`."""
-        none = np.zeros(0, np.int64)
-        if headers.cls[i] == MatlabClass.CELL:
-            references = none if headers.storage[i] == EMPTY else found.references()
-            return None, len(references), references
-        if headers.storage[i] == EMPTY:
-            fields = unique_names(list(map(_text, found.texts(FIELDS) or ())))
-            return fields, 0 if fields else int(headers.numel[i]), none
-        members, names = found.members(), self._fields(found)
-        fields = unique_names(list(map(_text, names)))
-        if headers.storage[i] != ARRAY_OF_STRUCTS:
-            return fields, 1, np.array([members[name] for name in names], np.int64)
-        columns = [self._object(members[name]).references() for name in names]
-        if any(len(column) != headers.numel[i] for column in columns):
-            raise CorruptFile("the fields of a struct array differ in size")
-        return fields, int(headers.numel[i]), np.stack(columns, axis=1).ravel()
+        with self._opened(headers, i) as found:
+            none = np.zeros(0, np.int64)
+            if headers.cls[i] == MatlabClass.CELL:
+                references = none if headers.storage[i] == EMPTY else found.references()
+                return None, len(references), references
+            if headers.storage[i] == EMPTY:
+                fields = unique_names(list(map(_text, found.texts(FIELDS) or ())))
+                return fields, 0 if fields else int(headers.numel[i]), none
+            members, names = found.members(), self._fields(found)
+            fields = unique_names(list(map(_text, names)))
+            if headers.storage[i] != ARRAY_OF_STRUCTS:
+                return fields, 1, np.array([members[name] for name in names], np.int64)
+            columns = [self._object(members[name]).references() for name in names]
+            if any(len(column) != headers.numel[i] for column in columns):
+                raise CorruptFile("the fields of a struct array differ in size")
+            return fields, int(headers.numel[i]), np.stack(columns, axis=1).ravel()
 
     def _fields(self, found: H5Object) -> list[bytes]:
         """Field names in MATLAB's order; those listed without a value are not fields."""
