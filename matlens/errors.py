@@ -191,8 +191,8 @@ class MissingExtra(MatlensError, ImportError):
 
 
 @contextmanager
-def error_context(*, file: str | None = None, variable: str | None = None) -> Iterator[None]:
-    """Fill in the file and variable of any `MatlensError` that passes through.
+def error_context(*, file: str | None = None, variable: str | None = None, offset: int | None = None) -> Iterator[None]:
+    """Fill in the file, variable and byte of any `MatlensError` that passes through.
 
     Examples
     --------
@@ -204,4 +204,4 @@ def error_context(*, file: str | None = None, variable: str | None = None) -> It
     try:
         yield
     except MatlensError as error:
-        raise error.at(file=file, variable=variable) from error.__cause__
+        raise error.at(file=file, variable=variable, offset=offset) from error.__cause__

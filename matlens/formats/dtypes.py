@@ -12,11 +12,10 @@ from matlens.formats.records import CLASS_DTYPES, Headers, MatlabClass
 
 def target_dtype(headers: Headers, i: int = 0) -> np.dtype[Any]:
     """NumPy dtype of the values of a number or char, by its MATLAB class."""
-    flags = bool(headers.is_logical[i]), bool(headers.is_complex[i])
-    return value_dtype(int(headers.cls[i]), is_logical=flags[0], is_complex=flags[1])
+    return value_dtype(int(headers.cls[i]), is_logical=headers.is_logical[i], is_complex=headers.is_complex[i])
 
 
-def value_dtype(cls: int, *, is_logical: bool, is_complex: bool) -> np.dtype[Any]:
+def value_dtype(cls: int, *, is_logical: bool | np.bool_, is_complex: bool | np.bool_) -> np.dtype[Any]:
     """The same from class and flags."""
     if is_logical:
         return np.dtype(bool)

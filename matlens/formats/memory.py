@@ -28,6 +28,7 @@ from matlens.formats.records import (
     Triplets,
     Variable,
 )
+from matlens.formats.sparse import join_triplets
 from matlens.limits import Limits
 
 _BY_DTYPE = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
@@ -66,7 +67,7 @@ class LoadmatReader(Reader):
         table = self._table
         values = [table[i] if 0 <= i < len(table) else _NOTHING for i in elements.positions.tolist()]
         self.stats["python objects"] += len(values)
-        headers = Headers.empty(elements, max_ndim=max([2, *map(_ndim, values)]))
+        headers = Headers.empty(elements, max_ndim=max([2, *(int(getattr(value, "ndim", 0)) + 1 for value in values)]))
         headers.payload[:] = elements.positions
         return self._fill_each(headers, lambda i: _fill(headers, i, values[i]))
 
@@ -102,12 +103,7 @@ class LoadmatReader(Reader):
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         coo = [_native(self._table[i]).tocsc().tocoo() for i in headers.elements.positions.tolist()]
-        return Triplets(
-            np.concatenate([matrix.coords[0].astype(np.int64) for matrix in coo]),
-            np.concatenate([matrix.coords[1].astype(np.int64) for matrix in coo]),
-            np.concatenate([matrix.data for matrix in coo]),
-            counts_to_offsets([matrix.nnz for matrix in coo]),
-        )
+        return join_triplets([(*(index.astype(np.int64) for index in each.coords), each.data) for each in coo])
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         value = self._table[int(headers.elements.positions[i])]
@@ -131,10 +127,6 @@ def _ascii(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _ndim(value: Any) -> int:
-    return int(getattr(value, "ndim", 0)) + 1
-
-
 def _dims_of(value: Any) -> tuple[int, ...]:
     """MATLAB dims: scalars are 1x1, vectors without their second dimension are rows."""
     shape = tuple(np.shape(value)) if isinstance(value, np.ndarray | np.generic) else ()
@@ -148,30 +140,22 @@ def _fill(headers: Headers, i: int, value: Any) -> None:
         raise CorruptFile("no value stands here")
     kind = kind_of(value)
     headers.set_dims(i, (1, len(value)) if isinstance(value, list | tuple) else _dims_of(value))
-    if kind == "struct":
-        headers.cls[i] = MatlabClass.STRUCT
-    elif kind == "cell":
-        headers.cls[i] = MatlabClass.CELL
-    elif kind == "char":
-        headers.cls[i] = MatlabClass.CHAR
+    if kind == "number":
+        _fill_number(headers, i, np.asarray(value))
+        return
+    headers.cls[i] = MatlabClass[kind.upper()]
+    if kind == "char":
         headers.set_dims(i, letters(value).shape)
     elif kind == "sparse":
-        headers.cls[i] = MatlabClass.SPARSE
         headers.set_dims(i, tuple(value.shape))
         headers.is_complex[i] = value.dtype.kind == "c"
         headers.is_logical[i] = value.dtype.kind == "b"
     elif kind == "object":
-        headers.cls[i] = MatlabClass.OBJECT
         headers.class_names[i] = str(value.classname)
-    elif kind == "function":
-        headers.cls[i] = MatlabClass.FUNCTION
+    elif kind in ("function", "opaque"):
         headers.set_dims(i, (1, 1))
-    elif kind == "opaque":
-        headers.cls[i] = MatlabClass.OPAQUE
+    if kind == "opaque":
         headers.class_names[i] = _ascii(value.ravel()[0][2]) if value.dtype.names else "unknown"
-        headers.set_dims(i, (1, 1))
-    else:
-        _fill_number(headers, i, np.asarray(value))
 
 
 def _fill_number(headers: Headers, i: int, array: NDArray[Any]) -> None:

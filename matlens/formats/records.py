@@ -21,7 +21,7 @@ array([256])
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
 
@@ -58,20 +58,10 @@ class MatlabClass(IntEnum):
 
 
 CLASS_DTYPES: dict[int, np.dtype[Any]] = {
-    MatlabClass.DOUBLE: np.dtype("f8"),
-    MatlabClass.SINGLE: np.dtype("f4"),
-    MatlabClass.INT8: np.dtype("i1"),
-    MatlabClass.UINT8: np.dtype("u1"),
-    MatlabClass.INT16: np.dtype("i2"),
-    MatlabClass.UINT16: np.dtype("u2"),
-    MatlabClass.INT32: np.dtype("i4"),
-    MatlabClass.UINT32: np.dtype("u4"),
-    MatlabClass.INT64: np.dtype("i8"),
-    MatlabClass.UINT64: np.dtype("u8"),
+    cls: np.dtype(cls.name.lower()) for cls in MatlabClass if MatlabClass.DOUBLE <= cls <= MatlabClass.UINT64
 }
 """NumPy dtype of each numeric MATLAB class."""
 
-NUMERIC_CLASSES = frozenset(CLASS_DTYPES)
 _CLASS_NAMES = {int(cls): cls.name.lower() for cls in MatlabClass} | {
     int(MatlabClass.UNKNOWN): "unreadable",
     int(MatlabClass.FUNCTION): "function_handle",
@@ -202,19 +192,7 @@ class Headers:
             raise self.errors[first].at(position=(self.elements.segment, int(self.elements.positions[first])))
 
 
-_ARRAYS = (
-    "cls",
-    "is_complex",
-    "is_logical",
-    "is_global",
-    "ndim",
-    "dims",
-    "numel",
-    "storage",
-    "payload",
-    "nbytes",
-    "ok",
-)
+_ARRAYS = [each.name for each in fields(Headers) if each.name not in ("elements", "errors", "class_names")]
 """The fields of `Headers` that hold one entry for each element."""
 
 

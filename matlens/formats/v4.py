@@ -38,18 +38,13 @@ class _Matrix(NamedTuple):
     next: int
 
 
-def _byte_order(buffer: Any, position: int) -> str:
-    little = struct.unpack_from("<i", buffer, position)[0]
-    return "<" if 0 <= little < 5000 else ">"
-
-
 def _parse(buffer: Any, position: int, limits: Limits) -> _Matrix:
     """The matrix header at `position`; raises `CorruptFile` if there is none."""
     if not 0 <= position <= len(buffer):
         raise CorruptFile(f"no matrix stands at byte {position}")
     if position + 20 > len(buffer):
         raise CorruptFile(f"file ends after {len(buffer)} bytes, inside a header", offset=position)
-    order = _byte_order(buffer, position)
+    order = "<" if 0 <= struct.unpack_from("<i", buffer, position)[0] < 5000 else ">"
     mopt, rows, cols, imaginary, name_length = struct.unpack_from(order + "5i", buffer, position)
     machine, zero, precision, kind = mopt // 1000, mopt // 100 % 10, mopt // 10 % 10, mopt % 10
     if mopt < 0 or machine > 4 or zero or precision not in _DTYPES or kind > 2:
@@ -168,18 +163,15 @@ class Mat4Reader(Reader):
         for i, position in enumerate(headers.elements.positions.tolist()):
             values = self._numbers(_parse(self._file, position, self.limits))
             if headers.cls[i] == MatlabClass.CHAR:
-                values = self._codes(values, int(headers.payload[i]))
+                if not ((values >= 0) & (values < 65536)).all():
+                    raise CorruptFile("a character code outside 0 to 65535", offset=int(headers.payload[i]))
+                values = values.astype(np.uint16)
             elif not as_stored and not headers.is_complex[i]:
                 values = values.astype(np.float64)
             parts.append(values)
         # A single one may be a view of the file.
         values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0)])
         return values, counts_to_offsets([len(part) for part in parts])
-
-    def _codes(self, values: NDArray[Any], offset: int) -> NDArray[np.uint16]:
-        if len(values) and not ((values >= 0) & (values < 65536)).all():
-            raise CorruptFile("a character code outside 0 to 65535", offset=offset)
-        return values.astype(np.uint16)
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
@@ -192,7 +184,5 @@ class Mat4Reader(Reader):
         if not ((table[:, :2] >= 1) & (table[:, :2] <= (rows, cols))).all():
             raise CorruptFile(f"an index outside {rows}x{cols}", offset=matrix.data)
         index = table[:, :2].astype(np.int64) - 1
-        value = table[:, 2]
-        if matrix.cols == 4:
-            value = combine_complex(table[:, 2], table[:, 3], single=False)
+        value = combine_complex(table[:, 2], table[:, 3], single=False) if matrix.cols == 4 else table[:, 2]
         return index[:, 0], index[:, 1], value

@@ -13,7 +13,7 @@ from typing import Any
 from matlens.formats.guards.isolated import REMOTE, receive, send
 from matlens.formats.inflate import inflate
 from matlens.formats.open import open_reader
-from matlens.formats.reader import damage_of
+from matlens.formats.reader import Reader, damage_of
 from matlens.limits import Limits
 
 _IMPORTED_LATE = (
@@ -38,7 +38,7 @@ def main() -> None:
     requests = sys.stdin.buffer
     source, engine, limits = receive(requests)
     try:
-        server = _Server(source, engine, limits)
+        reader = _limited_reader(source, engine, limits)
     except Exception as error:  # noqa: BLE001 - the caller must learn of any
         with contextlib.suppress(EOFError):
             receive(requests)
@@ -50,32 +50,31 @@ def main() -> None:
         except EOFError:
             return
         try:
-            answer: tuple[bool, Any] = True, server.answer(method, *arguments, **options)
+            answer: tuple[bool, Any] = True, _answer(reader, method, *arguments, **options)
         except Exception as error:  # noqa: BLE001 - the caller must learn of any
             answer = False, damage_of(error, limits)
         send(answers, answer)
 
 
-class _Server:
-    """Answers what `IsolatedReader` asks."""
+def _limited_reader(source: Any, engine: Any, limits: Limits) -> Reader:
+    _limit_memory(limits.memory + _ROOM)
+    reader = open_reader(source, engine, isolate="never", limits=limits).reader
+    _limit_files()
+    return reader
 
-    def __init__(self, source: Any, engine: Any, limits: Limits) -> None:
-        _limit_memory(limits.memory + _ROOM)
-        self._reader = open_reader(source, engine, isolate="never", limits=limits).reader
-        _limit_files()
 
-    def answer(self, method: str, *arguments: Any, **options: Any) -> Any:
-        if method not in REMOTE:
-            raise ValueError(f"nobody may ask for {method}")
-        reader = self._reader
-        if method == "describe":
-            return reader.version, reader.header, reader.problems, reader.most_unshared
-        found = getattr(reader, method)(*arguments, **options)
-        if method == "variables":
-            return found, reader.problems
-        if method == "objects":
-            return None if found is None else (found.cells, found.byte_order)
-        return found
+def _answer(reader: Reader, method: str, *arguments: Any, **options: Any) -> Any:
+    """What `IsolatedReader` asks."""
+    if method not in REMOTE:
+        raise ValueError(f"nobody may ask for {method}")
+    if method == "describe":
+        return reader.version, reader.header, reader.problems, reader.most_unshared
+    found = getattr(reader, method)(*arguments, **options)
+    if method == "variables":
+        return found, reader.problems
+    if method == "objects":
+        return None if found is None else (found.cells, found.byte_order)
+    return found
 
 
 def _limit_memory(more: int) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from numpy.typing import NDArray
+from matlens.formats.reader import Method, Reader
+from matlens.formats.records import Variable
 
-from matlens.formats.reader import Reader
-from matlens.formats.records import Children, Elements, Headers, Int64s, OpaqueValue, Triplets, Variable
 
-if TYPE_CHECKING:
-    from matlens.formats.mcos import ObjectTable
+def _passed_on(method: Method) -> Method:
+    """The method of the other reader that has the same name."""
+    name = method.__name__
+
+    def ask(self: WrappedReader, *arguments: Any, **options: Any) -> Any:
+        return self._ask(name, *arguments, **options)
+
+    return ask  # type: ignore[return-value]
 
 
 class WrappedReader(Reader):
@@ -25,38 +29,13 @@ class WrappedReader(Reader):
     def _find_variables(self) -> list[Variable]:
         return list(self._ask("variables"))
 
-    def prefetch(self, elements: Iterable[Elements]) -> None:
-        self._ask("prefetch", elements)
-
-    def headers(self, elements: Elements) -> Headers:
-        found: Headers = self._ask("headers", elements)
-        return found
-
-    def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
-        return list(self._ask("children", headers, keep_damage=keep_damage))
-
-    def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
-        found: tuple[NDArray[Any], Int64s] = self._ask("gather", headers, as_stored=as_stored)
-        return found
-
-    def triplets(self, headers: Headers) -> Triplets:
-        found: Triplets = self._ask("triplets", headers)
-        return found
-
-    def window_step(self, headers: Headers, axis: int) -> int:
-        return int(self._ask("window_step", headers, axis))
-
-    def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any] | None:
-        found: NDArray[Any] | None = self._ask("window", headers, axis, start, stop)
-        return found
-
-    def storage(self, headers: Headers) -> dict[str, Any]:
-        return dict(self._ask("storage", headers))
-
-    def objects(self) -> ObjectTable | None:
-        found: ObjectTable | None = self._ask("objects")
-        return found
-
-    def opaque(self, headers: Headers, i: int) -> OpaqueValue:
-        found: OpaqueValue = self._ask("opaque", headers, i)
-        return found
+    prefetch = _passed_on(Reader.prefetch)
+    headers = _passed_on(Reader.headers)
+    children = _passed_on(Reader.children)
+    gather = _passed_on(Reader.gather)
+    triplets = _passed_on(Reader.triplets)
+    window_step = _passed_on(Reader.window_step)
+    window = _passed_on(Reader.window)
+    storage = _passed_on(Reader.storage)
+    objects = _passed_on(Reader.objects)
+    opaque = _passed_on(Reader.opaque)

@@ -344,8 +344,7 @@ class Mat5Reader(Reader, OneByOne):
         elif cls == MatlabClass.CHAR:
             found.values = char_units(self._tags, buffer, header)
         else:
-            found.fields, _, positions = self._records(segment, header)
-            found.children = positions
+            found.fields, _, found.children = self._records(segment, header)
         return found
 
     def storage(self, headers: Headers) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cached_property
 from threading import Lock
 from typing import Literal
@@ -13,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile, MatlensError
+from matlens.errors import CorruptFile, MatlensError, error_context
 from matlens.formats.bounds import check_stored
 from matlens.formats.inflate import THREADED_BYTES, in_threads, inflate, inflate_head
 from matlens.formats.records import Int64s
@@ -97,7 +96,7 @@ class Segments:
     def head(self, segment: int) -> bytes:
         """The first bytes of a compressed variable, as many as can be had."""
         start, stream = self._stream(segment)
-        with _at(start):
+        with error_context(offset=start):
             return inflate_head(stream, HEAD_BYTES)
 
     def buffer(self, segment: int) -> Buffer:
@@ -155,7 +154,7 @@ class Segments:
     def _declared(self, segment: int) -> int:
         """Bytes that a compressed variable declares, its tag included."""
         start, stream = self._stream(segment)
-        with _at(start):
+        with error_context(offset=start):
             head = inflate_head(stream, 8)
             if len(head) < 8:
                 raise CorruptFile("compressed data hold no array")
@@ -164,7 +163,7 @@ class Segments:
     def _inflate(self, segment: int) -> memoryview:
         start, stream = self._stream(segment)
         nbytes = self._declared(segment)
-        with _at(start):
+        with error_context(offset=start):
             check_stored(self._limits, nbytes, len(stream))
             return inflate(stream, nbytes)
 
@@ -173,12 +172,3 @@ class Segments:
             return self._inflate(segment)
         except MatlensError:
             return None
-
-
-@contextmanager
-def _at(offset: int) -> Iterator[None]:
-    """Say where the compressed data stand in errors that do not yet."""
-    try:
-        yield
-    except MatlensError as error:
-        raise error.at(offset=offset) from error.__cause__

@@ -26,32 +26,15 @@ UNEVEN = 0x80
 MI_INT32, MI_UINT32 = 5, 6
 MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18
 MI_MATRIX, MI_COMPRESSED = 14, 15
-STORAGE_DTYPES: dict[int, np.dtype[Any]] = {
-    1: np.dtype("i1"),
-    2: np.dtype("u1"),
-    3: np.dtype("i2"),
-    4: np.dtype("u2"),
-    5: np.dtype("i4"),
-    6: np.dtype("u4"),
-    7: np.dtype("f4"),
-    9: np.dtype("f8"),
-    12: np.dtype("i8"),
-    13: np.dtype("u8"),
-    MI_UTF8: np.dtype("u1"),
-    MI_UTF16: np.dtype("u2"),
-    MI_UTF32: np.dtype("u4"),
-}
+_NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_TEXTS = {MI_UTF8: "u1", MI_UTF16: "u2", MI_UTF32: "u4"}
+STORAGE_DTYPES: dict[int, np.dtype[Any]] = {code: np.dtype(name) for code, name in (_NUMBERS | _TEXTS).items()}
 _KNOWN_CLASSES = frozenset(int(c) for c in MatlabClass if c)
 _COMMON_CLASSES = _KNOWN_CLASSES - {int(MatlabClass.OPAQUE), int(MatlabClass.FUNCTION), int(MatlabClass.OBJECT)}
 _CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT)
 MAX_NUMEL = 2**62
-
-
-STORAGE_NAMES = {code: dtype.name for code, dtype in STORAGE_DTYPES.items()} | {
-    MI_UTF8: "UTF-8",
-    MI_UTF16: "UTF-16",
-    MI_UTF32: "UTF-32",
-}
+STORAGE_NAMES = {code: dtype.name for code, dtype in STORAGE_DTYPES.items()}
+STORAGE_NAMES |= {MI_UTF8: "UTF-8", MI_UTF16: "UTF-16", MI_UTF32: "UTF-32"}
 
 
 class Tag(NamedTuple):
