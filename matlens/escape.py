@@ -31,16 +31,8 @@ def _escape(match: re.Match[str]) -> str:
 def safe_text(text: object) -> str:
     r"""Return `text` with every character that could act on a terminal written out.
 
-    Parameters
-    ----------
-    text : object
-        Anything; `str` is applied first.
-
-    Returns
-    -------
-    str
-        Printable text: C0 and C1 controls, DEL, bidirectional and zero-width controls
-        and unpaired surrogates appear as ``\x1b``, ``\u202e`` and so on.
+    C0 and C1 controls, DEL, bidirectional and zero-width controls and unpaired surrogates
+    appear as ``\x1b``, ``\u202e`` and so on.
 
     Examples
     --------

@@ -18,10 +18,7 @@ from matlens.errors import CorruptFile
 class Instance(dict[str, Any]):
     """An object of a class that is not MATLAB's own: its properties by name.
 
-    Attributes
-    ----------
-    class_name : str
-        With namespaces, such as ``TestClasses.BasicClass``.
+    `class_name` has namespaces, such as ``TestClasses.BasicClass``.
     """
 
     def __init__(self, class_name: str) -> None:
@@ -67,21 +64,10 @@ CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 def convert(
     class_name: str, properties: Mapping[str, Any], converter: Callable[[Mapping[str, Any]], Any] | None = None
 ) -> Any:
-    """The value of an object of one of MATLAB's own classes.
+    """The value of an object of one of MATLAB's own classes, by `converter` or the one of the class.
 
-    Parameters
-    ----------
-    class_name : str
-        One of `CONVERTERS`.
-    properties : mapping of str to value
-        In the form of `scipy.io.loadmat`; read at most once each.
-    converter : callable, optional
-        Instead of the one of the class.
-
-    Raises
-    ------
-    CorruptFile
-        If a property is missing, or does not fit.
+    `properties` are in the form of `scipy.io.loadmat` and read at most once each. `CorruptFile` tells that one is
+    missing, or does not fit.
 
     Examples
     --------

@@ -18,7 +18,7 @@ def map_container(properties: Mapping[str, Any]) -> dict[Any, Any]:
         return {}
     record = stored.ravel()[0]
     keys, values = (np.asarray(record[name]).ravel(order="F") for name in ("keys", "values"))
-    found = _keys(keys)
+    found = [_item(key) for key in keys.tolist()]
     if len(found) != len(values):
         raise CorruptFile(f"{len(found)} keys for {len(values)} values of a map")
     return dict(zip(found, [_item(value) for value in values.tolist()], strict=True))
@@ -38,10 +38,6 @@ def dictionary(properties: Mapping[str, Any]) -> Any:
         return dict(pairs)
     except TypeError:
         return pairs
-
-
-def _keys(keys: Any) -> list[Any]:
-    return [_item(key) for key in keys.tolist()]
 
 
 def _items(stored: Any) -> list[Any]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
-
-if TYPE_CHECKING:
-    pass
 
 _MISSING = 0xFFFFFFFFFFFFFFFF
 _SEPARATOR = 0xFFFF
@@ -54,16 +51,8 @@ def _text(units: NDArray[np.uint16]) -> str:
 def stored_strings(stored: Any) -> StoredStrings:
     """Find the texts of a string array.
 
-    Parameters
-    ----------
-    stored : ndarray of uint64
-        Version, number of dims, dims, the number of UTF-16 units of each text (all bits set: missing), and the
-        units, four in each number.
-
-    Raises
-    ------
-    CorruptFile
-        If the numbers do not fit together.
+    It is stored as numbers of 64 bits: version, number of dims, dims, the number of UTF-16 units of each text (all bits
+    set: missing), and the units, four in each number.
 
     Examples
     --------
@@ -116,13 +105,7 @@ def texts_of(value: Any) -> list[str]:
 
 
 def category_places(codes: Any, names: Any) -> tuple[NDArray[np.int64], list[str]]:
-    """The place of the category of each element, -1 for undefined ones, and the names of the categories.
-
-    Raises
-    ------
-    CorruptFile
-        If there are fewer names than codes.
-    """
+    """The place of the category of each element, -1 for undefined ones, and the names of the categories."""
     codes, labels = np.asarray(codes), texts_of(names)
     if codes.dtype.kind not in "iuf" or (codes.size and int(codes.max()) > len(labels)):
         raise CorruptFile(f"codes up to {codes.max() if codes.size else 0} for {len(labels)} categories")
@@ -132,17 +115,7 @@ def category_places(codes: Any, names: Any) -> tuple[NDArray[np.int64], list[str
 def categories(codes: Any, names: Any, *, is_ordinal: bool) -> Any:
     """A categorical array: pandas' for vectors, an array of texts and None otherwise.
 
-    Parameters
-    ----------
-    codes : ndarray of unsigned integers
-        Number of the category of each element, from 1; 0 is undefined.
-    names : cell of char rows
-        Names of the categories.
-
-    Raises
-    ------
-    CorruptFile
-        If there are fewer names than codes.
+    `codes` are numbers of categories from 1; 0 is undefined.
 
     Examples
     --------

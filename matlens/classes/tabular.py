@@ -46,11 +46,10 @@ def timetable_parts(properties: Mapping[str, Any]) -> TableParts:
     """Parts of a timetable, which saves itself as one struct."""
     stored = _record(properties["any"])
     names, columns = texts_of(stored["varNames"]), np.asarray(stored["data"], object).ravel(order="F")
-    rows = (
-        _row_times(stored.get("rowTimes"), getattr(properties, "limits", Limits())),
-        _first(stored.get("dimNames"), "Time"),
-    )
-    return _checked(names, columns, stored["numRows"], rows, stored.get("varUnits"), stored.get("varDescriptions"))
+    rows = _row_times(stored.get("rowTimes"), getattr(properties, "limits", Limits()))
+    label = _first(stored.get("dimNames"), "Time")
+    notes = stored.get("varUnits"), stored.get("varDescriptions")
+    return _checked(names, columns, stored["numRows"], (rows, label), *notes)
 
 
 def _first(names: Any, default: str) -> str:
@@ -115,9 +114,9 @@ def frame(parts: TableParts) -> pd.DataFrame:
 
 
 def _columns(name: str, stored: Any, count: int) -> dict[str, Any]:
-    if hasattr(stored, "categories") or hasattr(stored, "columns"):
-        if hasattr(stored, "columns"):
-            return {f"{name}.{inner}": stored[inner].to_numpy() for inner in stored.columns}
+    if hasattr(stored, "columns"):
+        return {f"{name}.{inner}": stored[inner].to_numpy() for inner in stored.columns}
+    if hasattr(stored, "categories"):
         return {name: stored}
     array = np.asarray(stored)
     if array.dtype.kind == "U" and array.ndim == 1 and len(array) == count:
@@ -137,9 +136,7 @@ def _unboxed(column: Any) -> Any:
     cells = column.tolist()
     if np.ndarray not in set(map(type, cells)):
         return column
-    items = []
-    for item in cells:
-        array = np.asarray(item) if isinstance(item, np.ndarray) else None
-        is_text = array is not None and array.dtype.kind == "U" and array.size <= 1
-        items.append((str(array.ravel()[0]) if array.size else "") if is_text and array is not None else item)
-    return items
+    for i, item in enumerate(cells):
+        if isinstance(item, np.ndarray) and item.dtype.kind == "U" and item.size <= 1:
+            cells[i] = str(item.ravel()[0]) if item.size else ""
+    return cells

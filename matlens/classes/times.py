@@ -14,18 +14,10 @@ _LIMIT = 2.0**52
 
 
 def datetimes(data: Any) -> NDArray[np.datetime64]:
-    """Points in time of a datetime array.
+    """Points in time of a datetime array; NaT where they are missing, infinite, or beyond the year 280,000.
 
-    Parameters
-    ----------
-    data : ndarray of complex or double
-        Milliseconds since 1970-01-01; the imaginary part is what the real one is too coarse for. UTC if the array
-        has a time zone, else as the clock shows.
-
-    Returns
-    -------
-    ndarray of datetime64[us]
-        NaT where they are missing, infinite, or beyond the year 280,000.
+    `data` are milliseconds since 1970-01-01, with what the real part is too coarse for in the imaginary one. They are
+    UTC if the array has a time zone, else as the clock shows.
 
     Examples
     --------
@@ -47,17 +39,9 @@ def durations(millis: Any) -> NDArray[np.timedelta64]:
 
 
 def calendar_durations(components: Any) -> NDArray[Any]:
-    """Months, days and time of a calendarDuration array.
+    """Months and days, double because halves are allowed, and time of a calendarDuration array.
 
-    Parameters
-    ----------
-    components : structured ndarray
-        A 1x1 struct of ``months``, ``days`` and ``millis``, arrays of the same dims or 1x1.
-
-    Returns
-    -------
-    structured ndarray
-        Fields ``months`` and ``days`` (double, for halves are allowed) and ``time`` (timedelta64[us]).
+    `components` are a 1x1 struct of ``months``, ``days`` and ``millis``, arrays of the same dims or 1x1.
     """
     record = np.asarray(components).ravel()[0]
     parts = [np.asarray(record[name]) for name in ("months", "days", "millis")]

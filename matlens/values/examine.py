@@ -33,20 +33,8 @@ def salvage(reader: SalvagingReader, variable: Variable, path: str, file: str) -
 class Examiner(Visitor):
     """Reads everything, and keeps nothing; where a batch fails, its halves are tried.
 
-    Parameters
-    ----------
-    reader : Reader
-    file : str
-        Its name, for errors.
-    on_damage : callable, optional
-        Called with elements that cannot be read and the reason.
-
-    Attributes
-    ----------
-    damages : list of MatlensError
-        Each with its path; no more than `MAX_DAMAGES`.
-    elements : int
-        How many were read.
+    `on_damage` is called with elements that cannot be read and the reason; `damages` are no more than `MAX_DAMAGES`,
+    each with its path; `elements` is how many were read.
     """
 
     def __init__(

@@ -28,14 +28,7 @@ def is_enumeration(stored: Any) -> bool:
 
 
 class Objects:
-    """The values of the objects of a file.
-
-    Parameters
-    ----------
-    table : ObjectTable
-    decode : callable
-    limits : Limits
-    """
+    """The values of the objects of a file."""
 
     def __init__(self, table: ObjectTable, decode: Decode, limits: Limits) -> None:
         self._table, self._decode, self._limits = table, decode, limits
@@ -43,13 +36,7 @@ class Objects:
         self._open: list[int] = []
 
     def value(self, stored: OpaqueValue, place: int) -> Any:
-        """The value of an object, of an array of objects, or of an enumeration.
-
-        Raises
-        ------
-        CorruptFile
-            If the reference or what it refers to contradict the metadata.
-        """
+        """The value of an object, of an array of objects, or of an enumeration."""
         if isinstance(stored.reference, Elements):
             found = self._decode(stored.reference, place)
             return self.enumeration(found) if is_enumeration(found) else found

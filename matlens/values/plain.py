@@ -68,12 +68,7 @@ def plain(value: Any, limits: Limits | None = None) -> Any:
     """Builtin Python objects only, by the rules of MATLAB's ``jsonencode``.
 
     1x1 numbers become scalars, vectors flat lists, matrices lists of rows, complex
-    numbers ``complex``, sparse matrices what their full form gives.
-
-    Raises
-    ------
-    LimitExceeded
-        For a sparse matrix whose full form has more elements than `limits` allow.
+    numbers ``complex``, sparse matrices what their full form gives, if `limits` allow as many elements.
 
     Examples
     --------
@@ -169,12 +164,8 @@ def _decode_text(value: Any) -> Any:
     if array.size == 0:
         return ""
     rows = np.moveaxis(array, 1, -1)
-    texts = ["".join(rows[index].tolist()) for index in _column_major(rows.shape[:-1])]
+    texts = ["".join(rows[index[::-1]].tolist()) for index in np.ndindex(*rows.shape[-2::-1])]
     return texts[0] if len(texts) == 1 else texts
-
-
-def _column_major(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    return [index[::-1] for index in np.ndindex(*shape[::-1])]
 
 
 def json_safe(value: Any) -> Any:

@@ -27,11 +27,6 @@ MAX_UNSTORED = 256 << 20
 def window_bounds(row_bytes: Int64s | int, rows: int, step: int = 1, *, limits: Limits | None = None) -> list[int]:
     """Bounds of windows of bounded rows and bytes, at multiples of `step` where these are not too large.
 
-    Raises
-    ------
-    LimitExceeded
-        For more rows than `limits` allow one table.
-
     Examples
     --------
     >>> window_bounds(8, 300_000)
@@ -71,12 +66,7 @@ class StoredArray:
         return self._reader.window_step(self._headers, axis)
 
     def refuse_unstored(self) -> None:
-        """Refuse to go through what is declared but cannot be stored: no compression gains as much.
-
-        Raises
-        ------
-        LimitExceeded
-        """
+        """Refuse to go through what is declared but cannot be stored: no compression gains as much."""
         nbytes = math.prod(self.dims) * self.dtype.itemsize
         if nbytes <= MAX_UNSTORED or self._reader.version != "v7.3":
             return
