@@ -70,10 +70,9 @@ def read_chunks(source: Bytes, base: int, found: ObjectHeader, limits: Limits) -
     nbytes = math.prod(sizes)
     if nbytes > limits.chunk:
         raise LimitExceeded.of(limits, "chunk", f"chunks of {nbytes} bytes")
-    if tree < 0:
-        nothing = np.zeros(0, np.int64)
-        index = nothing.reshape(0, len(dims)), nothing, nothing, nothing
-    else:
+    nothing = np.zeros(0, np.int64)
+    index = nothing.reshape(0, len(dims)), nothing, nothing, nothing
+    if tree >= 0:
         index = _index(source, base, tree, len(sizes), count)
     chunks = Chunks(dims, shape, filters, *index, len(index[0]) == count, found.fill, limits)
     _check(chunks, nbytes, source.size)
@@ -133,8 +132,7 @@ def _index(source: Bytes, base: int, tree: int, rank: int, most: int) -> tuple[I
         (above,) = depth
         counts, first = heads["count"].astype(np.int64), level + TREE_NODE.size
         if counts.sum() > most or not source.inside(first, counts * (key + 8)).all():
-            text = f"{counts.sum()} entries in the index of {most} chunks"
-            raise CorruptFile(text, offset=tree)
+            raise CorruptFile(f"{counts.sum()} entries in the index of {most} chunks", offset=tree)
         starts = zip(first.tolist(), counts.tolist(), strict=True)
         slots = np.concatenate([start + (key + 8) * np.arange(n) for start, n in starts])
         rows = source.take(slots, key + 8)

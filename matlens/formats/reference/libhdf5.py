@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import math
-from collections import OrderedDict
 from threading import Lock
 from typing import Any
 
@@ -85,7 +84,7 @@ class Storage:
         self._scratch = h5py.File(f"matlens-{next(_scratch_names)}", "w", driver="core", backing_store=False)
         # One data set for all references, which is faster than one for each call.
         self._made = h5d.create(self._scratch.id, b"references", h5t.STD_REF_OBJ, h5s.create_simple((BLOCK,)))
-        self._open: OrderedDict[int, Any] = OrderedDict()
+        self._open: dict[int, Any] = {}
         self._lock = Lock()
 
     def close(self) -> None:
@@ -134,7 +133,7 @@ class Storage:
             found = [opened[a] if a in opened else self._open[a] for a in addresses]
             self._open.update((a, found) for a, found in opened.items() if not isinstance(found, MatlensError))
             while len(self._open) > max(MAX_OPEN, len(addresses)):
-                self._open.popitem(last=False)
+                del self._open[next(iter(self._open))]
             return found
 
     def _references(self, addresses: list[int]) -> list[Any]:

@@ -55,8 +55,6 @@ class Batch:
     def _objects(self, addresses: Int64s) -> Objects:
         return read_objects(self._file.source, self._base, addresses, WANTED)
 
-    # --- headers -------------------------------------------------------------------
-
     def headers(self, elements: Elements) -> tuple[Headers, Int64s]:
         """Headers of the objects of common form, and the indices of the others."""
         headers, done, members = self._find(elements)
@@ -199,8 +197,6 @@ class Batch:
             found.append(replace(members, index=index[members.index]))
         return found
 
-    # --- children ------------------------------------------------------------------
-
     def cells(self, headers: Headers) -> Children | None:
         """Elements of cells that are all `DIRECT`, `IN_CHUNKS` or `EMPTY`."""
         filled = headers.take(headers.numel > 0)
@@ -268,8 +264,6 @@ class Batch:
     def _references(self, headers: Headers) -> Int64s | None:
         values = self._items(headers, REFERENCES)
         return None if values is None else np.asarray(values.astype(np.int64))
-
-    # --- values --------------------------------------------------------------------
 
     def gather(self, headers: Headers) -> NDArray[Any] | None:
         """Values of numbers or chars of one class and complexity; None where that is not covered."""

@@ -114,8 +114,6 @@ class Mat73Common(Reader):
             return error.at(offset=offset)
         return CorruptFile(f"object is not readable: {error}", offset=offset)
 
-    # --- variables -----------------------------------------------------------------
-
     def _find_variables(self) -> list[Variable]:
         found = []
         for raw, address in self._root.items():
@@ -131,14 +129,11 @@ class Mat73Common(Reader):
         if not headers.ok[0]:
             return False, None
         try:
-            with self._opened(headers, 0) as found:
-                stored = found.stored()
-                return bool(stored.filters), stored.nbytes
-        except MatlensError:
+            stored = self._object(int(headers.elements.positions[0])).stored()
+        except self.caught:
             # Its values are not readable, which reading them will say.
             return False, None
-
-    # --- headers -------------------------------------------------------------------
+        return bool(stored.filters), stored.nbytes
 
     def headers(self, elements: Elements) -> Headers:
         headers = self._all_headers(elements)
@@ -249,8 +244,6 @@ class Mat73Common(Reader):
             may[index] = values[offsets[:-1]] == OPAQUE_MARK
         return may
 
-    # --- children ------------------------------------------------------------------
-
     def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
         if (headers.cls == MatlabClass.FUNCTION).all():
@@ -291,8 +284,6 @@ class Mat73Common(Reader):
             return list(members)
         names = [name for name in dict.fromkeys(listed) if name in members]
         return names + sorted(members.keys() - set(names))
-
-    # --- values --------------------------------------------------------------------
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()
@@ -358,8 +349,6 @@ class Mat73Common(Reader):
         if int(stored.cls[0]) not in CLASS_DTYPES:
             raise CorruptFile(f"{name.decode()} of a sparse matrix holds no numbers")
         return self.gather(stored)[0]
-
-    # --- objects -------------------------------------------------------------------
 
     @property
     def may_hold_objects(self) -> bool:
