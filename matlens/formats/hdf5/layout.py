@@ -60,10 +60,6 @@ class Record:
         return source.items(position, self.dtype)
 
 
-def _signature(text: bytes) -> int:
-    return int.from_bytes(text, "little")
-
-
 UNDEFINED = -1
 """An address that leads nowhere."""
 SOFT_LINK = -2
@@ -77,7 +73,7 @@ SUPERBLOCK_ADDRESSES = Record("the superblock", _base="16x", end="Q", _driver="1
 ADDRESS_SIZE = 8
 
 # III.A.1: version 1 B-trees; III.B and C: symbol table nodes and their entries; III.D: local heaps.
-TREE, SYMBOLS, LOCAL_HEAP = _signature(b"TREE"), _signature(b"SNOD"), _signature(b"HEAP")
+TREE, SYMBOLS, LOCAL_HEAP = (int.from_bytes(signature, "little") for signature in (b"TREE", b"SNOD", b"HEAP"))
 TREE_NODE = Record("a node of a tree", signature="I", kind="B", level="B", count="H", _siblings="16x")
 GROUP_TREE, CHUNK_TREE = 0, 1
 SYMBOL_NODE = Record("a node of a group", signature="I", _version="2x", count="H")
@@ -89,7 +85,7 @@ MAX_TREE_LEVEL = 16
 
 # III.E: the global heap; IV.B: variable-length sequences in it.
 GLOBAL_HEAP = Record("a heap of texts", signature="I", version="B", _free="3x", size="Q")
-COLLECTION, COLLECTION_VERSION = _signature(b"GCOL"), 1
+COLLECTION, COLLECTION_VERSION = int.from_bytes(b"GCOL", "little"), 1
 HEAP_OBJECT = Record("a text of a heap", index="H", _count="6x", size="q")
 SEQUENCE = Record("a list of texts", length="I", address="q", index="I")
 

@@ -52,8 +52,6 @@ class H5Object(ABC):
     nbytes: int
     """Bytes of the values, as far as the header says them."""
 
-    # --- attributes ----------------------------------------------------------------
-
     @abstractmethod
     def has(self, name: bytes) -> bool:
         """Whether there is an attribute of this name."""
@@ -73,8 +71,6 @@ class H5Object(ABC):
     @abstractmethod
     def shown_attributes(self, hidden: Container[bytes]) -> dict[str, Any]:
         """Attributes but the `hidden` ones, as texts, numbers or lists of these."""
-
-    # --- members and values --------------------------------------------------------
 
     @abstractmethod
     def members(self) -> dict[bytes, int]:
@@ -102,8 +98,6 @@ class H5Object(ABC):
     def window_step(self, axis: int) -> int:
         """Length of the stored blocks along `axis`."""
         return 1
-
-    # --- storage -------------------------------------------------------------------
 
     @abstractmethod
     def stored(self) -> Stored:

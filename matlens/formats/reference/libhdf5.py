@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5r, h5s, h5t
+from h5py import h5d, h5r, h5s, h5t
 
 from matlens.errors import CorruptFile, MatlensError, UnsafeFile, UnsupportedValue
 from matlens.formats.bounds import check_stored
@@ -80,7 +80,7 @@ class Storage:
             if self.problems:
                 raise self.problems[0] from None
             raise CorruptFile(f"HDF5 structure is not readable: {error}", offset=self.base) from None
-        self._file_id = self._file.id
+        self.file_id = self._file.id
         self._scratch = h5py.File(f"matlens-{next(_scratch_names)}", "w", driver="core", backing_store=False)
         # One data set for all references, which is faster than one for each call.
         self._made = h5d.create(self._scratch.id, b"references", h5t.STD_REF_OBJ, h5s.create_simple((BLOCK,)))
@@ -94,10 +94,6 @@ class Storage:
             self._scratch.close()
         self._file.close()
         self.buffer = b""
-
-    def root(self) -> Any:
-        """The root group."""
-        return h5g.open(self._file_id, b"/")
 
     def check(self, dataset: Any, limits: Limits, nbytes: int | None = None) -> None:
         """Refuse a data set of which `nbytes` are far more than it stores, or whose data are cut off."""
@@ -151,7 +147,7 @@ class Storage:
     def dereference(self, reference: Any) -> Any:
         """The object that a reference leads to, or an error in place of it."""
         try:
-            found = h5r.dereference(reference, self._file_id)
+            found = h5r.dereference(reference, self.file_id)
         except H5_ERRORS as error:
             return CorruptFile(f"reference leads to no object: {error}")
         return found if found is not None else CorruptFile("reference is null")

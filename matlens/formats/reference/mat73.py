@@ -173,7 +173,7 @@ class H5pyReader(Mat73Common):
         super().__init__(storage.buffer, storage.base, limits)
         self._storage = storage
         try:
-            self._root, problems = readable_members(storage.root())
+            self._root, problems = readable_members(h5g.open(storage.file_id, b"/"))
         except H5_ERRORS as error:
             raise CorruptFile(f"the root group is not readable: {error}", offset=storage.base) from None
         self.problems += storage.problems + problems
