@@ -151,7 +151,7 @@ class Reader(ABC):
 
     def check(self) -> None:
         """Raise `FileClosed` or `FileChanged`: costs a look at its size and time; all other methods call it."""
-        if self.closed:
+        if self._is_closed:
             raise FileClosed("the file is closed")
         if self.source is not None:
             self.source.check()

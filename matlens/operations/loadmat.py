@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -106,7 +107,7 @@ def loadmat(
 
 
 def _with_suffix(file_name: Any) -> Any:
-    if isinstance(file_name, str | PathLike) and not Path(file_name).exists():
+    if isinstance(file_name, str | PathLike) and not os.path.exists(file_name):  # noqa: PTH110 - quicker
         longer = Path(f"{file_name}.mat")
         return longer if longer.exists() else file_name
     return file_name

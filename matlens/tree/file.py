@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
-from threading import RLock, local
+from threading import RLock, get_ident
 from types import TracebackType
 from typing import IO, Any, TypedDict, Unpack
 
@@ -77,7 +77,7 @@ class MatFile(Mapping[str, Node]):
         self.header = opened.reader.header
         self._nodes: dict[str, Node] | None = None
         self._lock = RLock()
-        self._place = local()
+        self._locating: set[int] = set()
         self._variables: dict[str, Variable] = {}
 
     # --- life ----------------------------------------------------------------------
@@ -125,6 +125,8 @@ class MatFile(Mapping[str, Node]):
         return self._reader.stats
 
     def _variable_nodes(self) -> dict[str, Node]:
+        if self._nodes is not None:
+            return self._nodes
         with self._lock:
             if self._nodes is None:
                 nodes: dict[str, Node] = {}
@@ -244,14 +246,14 @@ class MatFile(Mapping[str, Node]):
 
     def _path_of(self, position: tuple[int, int] | None, node: Node) -> str | None:
         """Path of the element that an error below `node` is about, found by its position."""
-        if position is None or position == _position(node) or getattr(self._place, "is_sought", False):
+        if position is None or position == _position(node) or get_ident() in self._locating:
             return None
         # Looking for the place of an error may come across others, of which no place is looked for.
-        self._place.is_sought = True
+        self._locating.add(get_ident())
         try:
             return self._found_below(position, node)
         finally:
-            self._place.is_sought = False
+            self._locating.discard(get_ident())
 
     def _found_below(self, position: tuple[int, int], node: Node) -> str | None:
         waiting, seen = [node], 0

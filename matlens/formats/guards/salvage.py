@@ -35,6 +35,9 @@ class SalvagingReader(WrappedReader):
     def closed(self) -> bool:
         return self._reader.closed
 
+    def check(self) -> None:
+        self._reader.check()
+
     @property
     def may_hold_objects(self) -> bool:
         return self._reader.may_hold_objects

@@ -25,7 +25,7 @@ class Stamp:
 
     def __init__(self, buffer: mmap.mmap, path: Path | None = None, status: os.stat_result | None = None) -> None:
         self._buffer = buffer
-        self._path = path and os.path.abspath(path)  # noqa: PTH100 - quicker, and it is looked at before every call
+        self._path = None if path is None else str(path if path.is_absolute() else path.absolute())
         self._known = (status.st_size, status.st_mtime_ns) if status else (buffer.size(), 0)
 
     def check(self) -> None:
@@ -87,12 +87,16 @@ def content_of(source: IO[bytes]) -> tuple[Any, Stamp | None]:
 
 def mapped(path: Path) -> tuple[mmap.mmap, Stamp]:
     """A file by its name, and what tells that it was changed."""
-    status = path.stat()
+    # Most files are small: pathlib and a file object would take as long as all else of opening one.
+    status = os.stat(path)  # noqa: PTH116
     if not stat.S_ISREG(status.st_mode):
         kind = "directory" if stat.S_ISDIR(status.st_mode) else "pipe, socket or device"
         raise UnsafeFile(f"a {kind}, not a file")
-    with path.open("rb") as file:
-        if status.st_size == 0:
-            raise NotAMatFile("the file is empty")
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if status.st_size == 0:
+        raise NotAMatFile("the file is empty")
+    file = os.open(path, os.O_RDONLY)
+    try:
+        content = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+    finally:
+        os.close(file)
     return content, Stamp(content, path, status)

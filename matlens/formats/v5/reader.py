@@ -330,7 +330,7 @@ class Mat5Reader(Reader, OneByOne):
     def _single(self, segment: int, position: int, as_stored: bool) -> Single | None:
         if segment == self._object_segment:
             return None
-        buffer = self._segments.buffer(segment)
+        buffer = self._segments.segment(segment).buffer
         header = self._tags.array_header(buffer, position, len(buffer))
         cls, is_number = header.cls, header.cls in CLASS_DTYPES
         if not is_number and cls not in _QUICK:

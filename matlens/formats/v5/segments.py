@@ -73,12 +73,14 @@ class Segments:
         self._lock = Lock()
         self._streams: list[tuple[int, int]] = [(0, len(file))]
         self._inflated: OrderedDict[int, Segment] = OrderedDict()
+        self._size = 0
         self._prefetched: set[int] = set()
         self._pinned: dict[int, Segment] = {0: Segment(file, byte_order)}
 
     def close(self) -> None:
         with self._lock:
             self._inflated.clear()
+            self._size = 0
             self._pinned = {0: Segment(b"", self._byte_order)}
 
     def add(self, start: int, nbytes: int) -> int:
@@ -108,7 +110,8 @@ class Segments:
         found = self._pinned.get(number) or self._inflated.get(number)
         if found is None:
             return self._keep(number, self._inflate(number))
-        if number and len(self._inflated) > 1:
+        if number and self._size > CACHE_BYTES // 2:
+            # Soon the oldest will have to go.
             with self._lock:
                 if number in self._inflated:
                     self._inflated.move_to_end(number)
@@ -142,9 +145,10 @@ class Segments:
         with self._lock:
             found = self._inflated.setdefault(number, Segment(data, self._byte_order))
             if found.buffer is data:
-                self._stats["inflated bytes"] += len(data)
-            while len(self._inflated) > 1 and sum(each.size for each in self._inflated.values()) > CACHE_BYTES:
-                self._inflated.popitem(last=False)
+                self._stats["inflated bytes"] += found.size
+                self._size += found.size
+            while len(self._inflated) > 1 and self._size > CACHE_BYTES:
+                self._size -= self._inflated.popitem(last=False)[1].size
             return found
 
     def _stream(self, segment: int) -> tuple[int, memoryview]:
