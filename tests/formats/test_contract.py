@@ -178,14 +178,10 @@ def test_a_defect_in_one_variable_leaves_the_others(
     unforeseen.clear()
 
 
-STILL_NAMELESS = {"classes/tabular.py", "values/objects.py", "values/plain.py"}
-"""Modules whose bounds have no name yet."""
-
-
 def test_every_limit_is_named() -> None:
     nameless = re.compile(r"LimitExceeded\((?!MatlensError)")
     files = {str(path.relative_to(ROOT / "matlens")): path.read_text() for path in (ROOT / "matlens").rglob("*.py")}
-    assert {name for name, text in files.items() if nameless.search(text)} <= STILL_NAMELESS
+    assert not [name for name, text in files.items() if nameless.search(text)]
 
 
 # --- errors -------------------------------------------------------------------------
