@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 from matlens.formats.reader import Method, Reader
-from matlens.formats.records import Variable
+from matlens.formats.records import Elements, Variable
 
 
 def _passed_on(method: Method) -> Method:
@@ -29,7 +30,9 @@ class WrappedReader(Reader):
     def _find_variables(self) -> list[Variable]:
         return list(self._ask("variables"))
 
-    prefetch = _passed_on(Reader.prefetch)
+    def prefetch(self, elements: Iterable[Elements]) -> None:
+        self._ask("prefetch", elements)
+
     headers = _passed_on(Reader.headers)
     children = _passed_on(Reader.children)
     gather = _passed_on(Reader.gather)
