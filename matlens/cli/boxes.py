@@ -84,8 +84,7 @@ def command(
                 raise file.problems[0]
             for source in sources:
                 _explain(source, convention)
-            for problem in (*problems, *file.problems):
-                outcome.note(problem)
+            outcome.note(*problems, *file.problems)
             tables.append((name, merge(file.name, sources, path, convention, image_size)))
             image_rows += [source.image_rows() for source in sources]
     if tables:
@@ -95,17 +94,7 @@ def command(
             files_read = ", ".join(Path(name).name for name, _ in tables)
             _write_detection(joined, concat(image_rows), chosen, output, force, sizes, files_read)
         else:
-            deliver(
-                joined,
-                "box",
-                "boxes",
-                output=output,
-                as_json=as_json,
-                rows=_PREVIEW,
-                widths=30,
-                chosen=chosen,
-                force=force,
-            )
+            deliver(joined, "box", output=output, as_json=as_json, rows=_PREVIEW, widths=30, chosen=chosen, force=force)
     outcome.leave()
     if not tables:
         raise NoBoxesFound("no bounding boxes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -96,24 +97,19 @@ def _is_one_file(output: str) -> bool:
     return output == "-" or (bool(Path(output).suffix) and not output.endswith("/") and not Path(output).is_dir())
 
 
+@dataclass
 class _Job:
     """One call: its options, and what has come of it so far."""
 
-    def __init__(
-        self,
-        output: str | None,
-        var: tuple[str, ...],
-        format_name: str | None,
-        dim: int | None,
-        header: str | None,
-        options: ExportOptions,
-        dry_run: bool,
-    ) -> None:
-        self._output, self._var, self._format = output, var, format_name
-        self._dim, self._header, self._options = dim, header, options
-        self._dry_run = dry_run
-        self.outcome = Outcome()
-        self.described: list[dict[str, Any]] = []
+    output: str | None
+    var: tuple[str, ...]
+    format: str | None
+    dim: int | None
+    header: str | None
+    options: ExportOptions
+    dry_run: bool
+    outcome: Outcome = field(default_factory=Outcome)
+    described: list[dict[str, Any]] = field(default_factory=list)
 
     def convert(self, file: MatFile, folder: str | None) -> None:
         """Convert the values of one file."""
@@ -121,31 +117,27 @@ class _Job:
 
         found = items_of(
             file,
-            self._var,
-            dim=self._dim,
-            header=self._header,
-            options=self._options,
+            self.var,
+            dim=self.dim,
+            header=self.header,
+            options=self.options,
             problems=self.outcome.note,
-            as_values=takes_values(self._output, self._format),
+            as_values=takes_values(self.output, self.format),
         )
         items = list(found)
-        for problem in file.problems:
-            self.outcome.note(problem)
+        self.outcome.note(*file.problems)
         if not items:
             message(f"{file.name}: nothing to convert")
             return
-        target = self._output or "./"
-        if target == "-":
-            outputs = outputs_of(items, f"-.{self._format or 'csv'}", format=self._format, options=self._options)
-        else:
-            outputs = outputs_of(items, target, format=self._format, folder=folder, options=self._options)
+        target = f"-.{self.format or 'csv'}" if self.output == "-" else self.output or "./"
+        outputs = outputs_of(items, target, format=self.format, folder=folder, options=self.options)
         lossy = [note for output in outputs for note in output.notes if note.is_lossy]
         for output in outputs:
             self._report(file, output)
-        if self._options.strict and lossy:
+        if self.options.strict and lossy:
             message(f"{file.name}: {len(lossy)} losses, nothing is written (--strict)", error=True)
             self.outcome.code = LOSSY
-        elif not self._dry_run:
+        elif not self.dry_run:
             for output in outputs:
                 with self.outcome.each():
                     self._write(file, output)
@@ -153,9 +145,9 @@ class _Job:
 
     def _report(self, file: MatFile, output: Output) -> None:
         """What is known before anything is written: losses, and for a dry run the columns."""
-        if self._dry_run:
+        if self.dry_run:
             for item in output.items:
-                click.echo(f"{output.path if self._output else item.name}: {counted(item.num_rows, 'row')}", err=False)
+                click.echo(f"{output.path if self.output else item.name}: {counted(item.num_rows, 'row')}", err=False)
                 for line in columns_text([(column.name, str(column.type)) for column in item.schema], widths=100):
                     click.echo(line)
         for note in output.notes:
@@ -170,14 +162,14 @@ class _Job:
         with progress(output.num_rows, output.path.name) as advance:
             for item in output.items:
                 item.on_rows = advance
-            if self._output == "-":
-                output.notes += write_stream(output.format, output.items[0], sys.stdout.buffer, self._options)
+            if self.output == "-":
+                output.notes += write_stream(output.format, output.items[0], sys.stdout.buffer, self.options)
                 sys.stdout.buffer.flush()
             else:
-                write_output(output, self._options)
+                write_output(output, self.options)
         for note in output.notes[known:]:
             message(f"{file.name}: {'loss: ' if note.is_lossy else ''}{note}")
-        if self._output != "-":
+        if self.output != "-":
             names = ", ".join(item.name for item in output.items[:8]) + (" …" if len(output.items) > 8 else "")
             what = "variable" if output.format.takes == "values" else "row"
             count = len(output.items) if what == "variable" else output.num_rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from matlens.cli.output import columns_text, counted, message, print_json, value_text
+from matlens.cli.output import columns_text, counted, message, plural, print_json, value_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,12 +28,7 @@ def write_table(
 ) -> None:
     """Write a table in the format of the suffix, and say what was written.
 
-    Parameters
-    ----------
-    noun : str
-        What a row is, such as ``box``.
-    name : str
-        What a database calls the table.
+    A row is a `noun`, such as ``box``; `name` is what a database calls the table.
     """
     from matlens.export.item import Item
     from matlens.export.options import ExportOptions
@@ -47,7 +42,6 @@ def write_table(
 def deliver(
     table: pa.Table,
     noun: str,
-    key: str,
     *,
     output: str | None,
     as_json: bool,
@@ -56,15 +50,15 @@ def deliver(
     chosen: Format | None = None,
     force: bool = False,
 ) -> None:
-    """Write what a command has found if there is an output, else print it: as JSON under `key`, or its first `rows`."""
+    """Write what a command has found if there is an output, else print it: as JSON, or its first `rows`."""
     if output:
-        write_table(table, output, noun, key, chosen=chosen, force=force)
+        write_table(table, output, noun, plural(noun), chosen=chosen, force=force)
         if as_json:
             print_json({"output": output, "rows": table.num_rows, "columns": table.column_names})
     elif as_json:
         from matlens.values.plain import json_safe
 
-        print_json({key: json_safe(table.to_pylist())})
+        print_json({plural(noun): json_safe(table.to_pylist())})
     else:
         print_table(table, rows, widths=widths, more="-o FILE.parquet writes them all")
 

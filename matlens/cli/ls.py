@@ -36,8 +36,7 @@ def command(files: tuple[str, ...], jsonl: bool, as_json: bool) -> None:
                 described.append(row)
             else:
                 _print(row)
-            for problem in file.problems:
-                outcome.note(problem)
+            outcome.note(*file.problems)
             _note_damage(row, outcome)
     if as_json:
         print_json({"files": described})

@@ -54,10 +54,11 @@ class Outcome:
         except (MatlensError, OSError) as error:
             self.note(error)
 
-    def note(self, error: Exception) -> None:
-        """Report an error and remember its exit code."""
-        message(_error_text(error), error=True)
-        self.code = max(self.code, _exit_code(error))
+    def note(self, *errors: Exception) -> None:
+        """Report errors and remember the worst exit code."""
+        for error in errors:
+            message(_error_text(error), error=True)
+            self.code = max(self.code, _exit_code(error))
 
     def leave(self) -> None:
         """End the program with the code."""
@@ -91,7 +92,8 @@ def run(command: click.Command) -> int:
         message("interrupted", error=True)
         return INTERRUPTED
     except BrokenPipeError:
-        _silence_stdout()
+        # Keeps the interpreter from failing at exit when it flushes into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
     except (MatlensError, OSError) as error:
         message(_error_text(error), error=True)
@@ -106,11 +108,6 @@ def run(command: click.Command) -> int:
 
 def _terminate(number: int, frame: Any) -> None:
     raise SystemExit(TERMINATED)
-
-
-def _silence_stdout() -> None:
-    """Keep the interpreter from failing at exit when it flushes into a closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: Exception) -> int:
@@ -203,8 +200,8 @@ def reading_options(*, shows: bool) -> list[click.Parameter]:
         elif value:
             ctx.meta[f"matlens.{parameter.name}"] = value
 
-    def choice(name: str, text: str, *values: str) -> click.Option:
-        return click.Option([name], type=click.Choice(values), expose_value=False, callback=keep, help=text)
+    def choice(name: str, values: str, text: str) -> click.Option:
+        return click.Option([name], type=click.Choice(values.split()), expose_value=False, callback=keep, help=text)
 
     return [
         click.Option(
@@ -216,19 +213,14 @@ def reading_options(*, shows: bool) -> list[click.Parameter]:
             help="Raise or lower a limit: depth, elements, memory, ratio, chunk, fields, output, seconds.",
         ),
         choice(
-            "--isolate",
-            "Read in a process of its own; auto does where SciPy or libhdf5 read.",
-            "auto",
-            "always",
-            "never",
+            "--isolate", "auto always never", "Read in a process of its own; auto does where SciPy or libhdf5 read."
         ),
         choice(
             "--errors",
+            "raise salvage",
             "With salvage, damaged elements inside structs and cells are null, and said to be.",
-            "raise",
-            "salvage",
         ),
-        choice("--engine", "Read by SciPy and libhdf5 instead, to compare.", "auto", "reference"),
+        choice("--engine", "auto reference", "Read by SciPy and libhdf5 instead, to compare."),
     ]
 
 
@@ -278,10 +270,13 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
         yield lambda rows: bar.advance(task, rows)
 
 
+def plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith("x") else "s")
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun: ``1 row``, ``1,234 rows``, ``2 boxes``."""
-    plural = "es" if noun.endswith("x") else "s"
-    return f"{count:,} {noun}{'' if count == 1 else plural}"
+    return f"{count:,} {noun if count == 1 else plural(noun)}"
 
 
 # --- text --------------------------------------------------------------------------------

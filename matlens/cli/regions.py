@@ -60,7 +60,7 @@ def command(
         regions = _find(opened, path, threshold, intensity, min_area, **options)
     table = regions.to_arrow([*regions.measures(), *(_ELLIPSE if axes else ())])
     message(f"{path}: {counted(len(regions), 'region')} in {'x'.join(map(str, regions.shape))}")
-    deliver(table, "region", "regions", output=output, as_json=as_json, rows=_SHOWN, force=force)
+    deliver(table, "region", output=output, as_json=as_json, rows=_SHOWN, force=force)
 
 
 def _find(

@@ -47,8 +47,7 @@ def command(file: str, path: str | None, rows: int, raw: bool, as_json: bool) ->
                         _print(node, rows)
             if as_json and not raw:
                 print_json({"file": name, "values": shown})
-            for problem in opened.problems:
-                outcome.note(problem)
+            outcome.note(*opened.problems)
     outcome.leave()
 
 

@@ -30,8 +30,7 @@ def command(file: str, path: str | None, depth: int, limit: int, as_json: bool) 
                 print_json({"file": name, "nodes": [_as_dict(node, depth, limit) for node in nodes]})
             else:
                 _print(opened, nodes, depth, limit)
-            for problem in opened.problems:
-                outcome.note(problem)
+            outcome.note(*opened.problems)
             for node in nodes:
                 if node.error is not None:
                     outcome.note(node.error.at(file=opened.name, variable=node.path))
