@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count
 from typing import Any, Literal
 
 import numpy as np
@@ -350,15 +350,9 @@ def _trial(
 
 @contextmanager
 def _bar(progress: ProgressOption, total: int) -> Iterator[Callable[[], None]]:
-    done = 0
     if callable(progress):
-
-        def count() -> None:
-            nonlocal done
-            done += 1
-            progress(done, total)
-
-        yield count
+        done = count(1)
+        yield lambda: progress(next(done), total)
     elif progress or (progress is None and sys.stderr.isatty()):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -76,24 +76,18 @@ def find_runs(
     columns = array.shape[-1]
     lines = array.reshape(-1, columns) if array.size else array.reshape(0, max(columns, 1))
     other = None if intensity is None else intensity.reshape(lines.shape)
-    found = [
-        _runs_of_block(first, key(block), background, None if other is None else other[first : first + len(block)])
-        for first, block in _blocks(lines)
-    ]
-    if not found:
-        found = [_runs_of_block(0, key(lines), background, other)]
+    step = max(1, _BLOCK_PIXELS // max(lines.shape[1], 1))
+    found = []
+    # At least one block, if without lines: dtypes come from it.
+    for first in range(0, max(len(lines), 1), step):
+        block = slice(first, first + step)
+        found.append(_runs_of_block(first, key(lines[block]), background, None if other is None else other[block]))
     line, start, stop, value = (np.concatenate([block[i] for block in found]) for i in range(4))
     measured = None
     if other is not None:
         parts = [block[4] for block in found]
         measured = Intensity(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return Runs(array.shape, line, start, stop, value, measured)
-
-
-def _blocks(lines: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    step = max(1, _BLOCK_PIXELS // max(lines.shape[1], 1))
-    for first in range(0, len(lines), step):
-        yield first, lines[first : first + step]
 
 
 def _runs_of_block(first: int, keys: NDArray[Any], background: Any, other: NDArray[Any] | None) -> tuple[Any, ...]:

@@ -182,14 +182,12 @@ def _exact(column: list[Any]) -> NDArray[Any] | None:
     """Python's numbers as an array, if all are of one type that NumPy holds exactly."""
     types = set(map(type, column))
     kind = types.pop() if len(types) == 1 else None
-    if kind is float or kind is bool:
-        return np.array(column, kind)
-    if kind is int:
-        try:
-            return np.array(column, np.int64)
-        except OverflowError:
-            return None
-    return None
+    if kind not in (float, bool, int):
+        return None
+    try:
+        return np.array(column, np.int64 if kind is int else kind)
+    except OverflowError:
+        return None
 
 
 def _arrow_key(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:

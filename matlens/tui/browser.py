@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -124,6 +125,7 @@ class FileView(Widget):
 
     # --- showing -------------------------------------------------------------------
 
+    @in_thread("show", severity="warning")
     def show(
         self,
         value: MatFile | Node,
@@ -136,18 +138,10 @@ class FileView(Widget):
 
         `cursor` is the cell to go to, and `part` the slice of an array, as its grid saves it.
         """
-        self._prepare(value, remember, cursor, part)
-
-    @in_thread("show")
-    def _prepare(self, value: MatFile | Node, remember: bool, cursor: tuple[int, int], part: Sequence[Any]) -> None:
-        try:
-            with self.reading:
-                if isinstance(value, Node) and value.error is not None:
-                    value.value  # noqa: B018 - raises with file and path
-                grid, facts = grid_of(value), facts_text(self.file, value)
-        except MatlensError as error:
-            self._tell(error_text(error))
-            return
+        with self.reading:
+            if isinstance(value, Node) and value.error is not None:
+                value.value  # noqa: B018 - raises with file and path
+            grid, facts = grid_of(value), facts_text(self.file, value)
         if isinstance(grid, ArrayGrid):
             grid.restore(part)
         self.app.call_from_thread(self._present, value, grid, facts, remember, cursor)
@@ -203,24 +197,15 @@ class FileView(Widget):
     # --- going around --------------------------------------------------------------
 
     @on(Outline.Chosen)
-    def _chosen(self, event: Outline.Chosen) -> None:
-        self.show(event.node)
-
     @on(GridView.Opened)
-    def _opened(self, event: GridView.Opened) -> None:
+    def _chosen(self, event: Outline.Chosen | GridView.Opened) -> None:
         self.show(event.node)
-
-    @on(GridView.Failed)
-    @on(Outline.Failed)
-    def _failed(self, event: GridView.Failed | Outline.Failed) -> None:
-        self.app.notify(event.text, severity="error", markup=False)
 
     def action_back(self) -> None:
         """The value that was shown before, with the cursor where it was."""
-        if not self._history:
-            return
-        value, row, column = self._history.pop()
-        self.show(value, remember=False, cursor=(row, column))
+        if self._history:
+            value, row, column = self._history.pop()
+            self.show(value, remember=False, cursor=(row, column))
 
     def action_find(self) -> None:
         self._find(self.query_one(Outline).listed(MAX_PATHS))
@@ -338,15 +323,11 @@ class FileView(Widget):
         if grid is not None and grid.row_count:
             self._plot(grid, self.table.column, self.shown)
 
-    @in_thread("picture")
+    @in_thread("picture", severity="warning")
     def _plot(self, grid: Grid, column: int, value: MatFile | Node) -> None:
-        try:
-            with self.reading:
-                vector = value if isinstance(value, NumericNode) and max(value.dims) == value.numel else None
-                series = grid.column_values(column) if vector is None else np.asarray(vector.value).ravel()
-        except MatlensError as error:
-            self._tell(error_text(error))
-            return
+        with self.reading:
+            vector = value if isinstance(value, NumericNode) and max(value.dims) == value.numel else None
+            series = grid.column_values(column) if vector is None else np.asarray(vector.value).ravel()
         if series.dtype.kind not in "biufc":
             self._tell("only numbers can be plotted")
             return
@@ -354,7 +335,7 @@ class FileView(Widget):
         title = path if vector is not None else f"{path}, column {grid.column_label(column, self.table.base)}"
         self._push(PlotScreen(title, series.real.astype(np.float64)))
 
-    @in_thread("picture")
+    @in_thread("picture", severity="warning")
     def action_picture(self) -> None:
         """Show the matrix or image that is chosen as a picture, with the boxes beside it."""
         chosen, grid = self.selected(), self.table.grid
@@ -362,13 +343,9 @@ class FileView(Widget):
         if not isinstance(node, NumericNode) or min(node.dims[:2]) < 2 or node.numel > PICTURE_NUMBERS:
             self._tell("a matrix or an image can be shown as a picture")
             return
-        try:
-            with self.reading:
-                values = np.asarray(node.value)
-                boxes, convention = boxes_beside(self.file, node)
-        except MatlensError as error:
-            self._tell(error_text(error))
-            return
+        with self.reading:
+            values = np.asarray(node.value)
+            boxes, convention = boxes_beside(self.file, node)
         if not is_rgb(values.shape) and values.ndim > 2:
             if isinstance(grid, ArrayGrid) and grid.node is node:
                 values = grid.page(values)
@@ -404,7 +381,7 @@ class FileView(Widget):
         name = str(self.file.path or self.file.name)
         with self.reading:
             value = node.preview(10_000)
-        lines = [node.path, node.python_path, f"matlens show {_quoted(name)} {_quoted(node.path)}", value]
+        lines = [node.path, node.python_path, f"matlens show {quote(name)} {quote(node.path)}", value]
         titles = ("MATLAB path", "Python expression", "command", "value")
         shown = [f"{title}: {line}" for title, line in zip(titles, lines, strict=True)]
 
@@ -430,10 +407,3 @@ class FileView(Widget):
                 self.app.notify(f"written: {safe_text(text)}", markup=False)
 
         self.app.push_screen(Export(self.file, self.shown, self.reading), done)
-
-
-def _quoted(text: str) -> str:
-    """An argument as a shell takes it."""
-    import shlex
-
-    return shlex.quote(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import islice
 from threading import Lock
 from typing import ClassVar, NamedTuple
@@ -66,12 +67,8 @@ class CompareScreen(Screen[None]):
     @in_thread("show", exclusive=False)
     def _prepare(self, k: int) -> None:
         node, lock = self._sides[k]
-        try:
-            with lock:
-                grid = grid_of(node)
-        except MatlensError as error:
-            self.app.call_from_thread(self.app.notify, error_text(error), severity="error", markup=False)
-            return
+        with lock:
+            grid = grid_of(node)
         self.app.call_from_thread(self.query_one(f"#side-{k}", GridView).show, grid, lock)
 
     def on_grid_view_moved(self, event: GridView.Moved) -> None:
@@ -86,12 +83,8 @@ class CompareScreen(Screen[None]):
     def _compare(self) -> None:
         (a, lock), (b, other) = self._sides
         try:
-            with lock:
-                if other is lock:
-                    found = list(islice(diff_nodes(a, b), SHOWN + 1))
-                else:
-                    with other:
-                        found = list(islice(diff_nodes(a, b), SHOWN + 1))
+            with lock, nullcontext() if other is lock else other:
+                found = list(islice(diff_nodes(a, b), SHOWN + 1))
         except MatlensError as error:
             self.app.call_from_thread(self._tell, Text(error_text(error), "red"))
             return

@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Button, Checkbox, Input, Label, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
@@ -30,19 +30,40 @@ from matlens.tui.model.grids import error_text
 from matlens.tui.model.matches import Hit, search
 from matlens.tui.workers import in_thread
 
-_BOX = """
-%s { align: center middle; }
-%s > Vertical { width: 76; max-width: 96%%; height: auto; max-height: 90%%; padding: 1 2;
-                background: $panel; border: round $primary; }
-"""
-_LEAVE: list[BindingType] = [Binding("escape", "dismiss(None)", "Close")]
+
+class _Dialog(ModalScreen[ScreenResultType]):
+    """A box in the middle of the screen, which Escape closes without an answer."""
+
+    DEFAULT_CSS = """
+    _Dialog { align: center middle; }
+    _Dialog > Vertical { width: 76; max-width: 96%; height: auto; max-height: 90%; padding: 1 2;
+                         background: $panel; border: round $primary; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
 
 
-class Ask(ModalScreen[str | None]):
+class _Paths(_Dialog[str | None]):
+    """Lists paths, from what is typed above them; answers with the one that is chosen."""
+
+    DEFAULT_CSS = "_Paths OptionList { height: 16; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "list", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: list[str] = []
+
+    def action_list(self) -> None:
+        options = self.query_one(OptionList)
+        options.highlighted = options.highlighted or 0
+        options.focus()
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._found[event.option_index])
+
+
+class Ask(_Dialog[str | None]):
     """Asks for one line."""
-
-    DEFAULT_CSS = _BOX % ("Ask", "Ask")
-    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
 
     def __init__(self, question: str, value: str = "") -> None:
         super().__init__()
@@ -58,11 +79,8 @@ class Ask(ModalScreen[str | None]):
         self.dismiss(event.value)
 
 
-class Choose(ModalScreen[int | None]):
+class Choose(_Dialog[int | None]):
     """Asks for one of several lines; gives its position."""
-
-    DEFAULT_CSS = _BOX % ("Choose", "Choose")
-    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
 
     def __init__(self, title: str, lines: Sequence[str]) -> None:
         super().__init__()
@@ -78,17 +96,14 @@ class Choose(ModalScreen[int | None]):
         self.dismiss(event.option_index)
 
 
-class Find(ModalScreen[str | None]):
+class Find(_Paths):
     """Finds a path by some of its letters."""
 
-    DEFAULT_CSS = _BOX % ("Find", "Find") + "Find OptionList { height: 16; }"
-    BINDINGS: ClassVar[list[BindingType]] = [*_LEAVE, Binding("down", "list", show=False)]
     SHOWN = 200
 
     def __init__(self, paths: Sequence[str]) -> None:
         super().__init__()
         self._paths = paths
-        self._found: list[str] = []
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -121,29 +136,19 @@ class Find(ModalScreen[str | None]):
         if self._found:
             options.highlighted = 0
 
-    def action_list(self) -> None:
-        self.query_one(OptionList).focus()
-
     @on(Input.Submitted)
     def _submitted(self) -> None:
         self.dismiss(self._found[0] if self._found else None)
 
-    @on(OptionList.OptionSelected)
-    def _chosen(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._found[event.option_index])
 
-
-class Search(ModalScreen[str | None]):
+class Search(_Paths):
     """Searches values while it is open; Enter on a result goes there."""
 
-    DEFAULT_CSS = _BOX % ("Search", "Search") + "Search OptionList { height: 16; }"
-    BINDINGS: ClassVar[list[BindingType]] = [*_LEAVE, Binding("down", "list", show=False)]
     SHOWN = 1000
 
     def __init__(self, nodes: Sequence[Node], lock: Lock) -> None:
         super().__init__()
         self._where, self._lock = nodes, lock
-        self._found: list[str] = []
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -191,27 +196,15 @@ class Search(ModalScreen[str | None]):
             options.add_option(Option(line))
         self.query_one("#state", Static).update(Text(f"{len(self._found):,} found in {state}"))
 
-    def action_list(self) -> None:
-        options = self.query_one(OptionList)
-        options.highlighted = options.highlighted or 0
-        options.focus()
 
-    @on(OptionList.OptionSelected)
-    def _chosen(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._found[event.option_index])
-
-
-class Export(ModalScreen[str | None]):
+class Export(_Dialog[str | None]):
     """Exports a value: name of the output, columns, losses, progress, cancel."""
 
-    DEFAULT_CSS = (
-        _BOX % ("Export", "Export")
-        + """
+    DEFAULT_CSS = """
     Export VerticalScroll { height: auto; max-height: 12; border: round $secondary; }
     Export Horizontal { height: auto; align-horizontal: right; }
     Export Button { margin: 0 1; }
     """
-    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
 
     def __init__(self, file: MatFile, node: Node, lock: Lock) -> None:

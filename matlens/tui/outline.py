@@ -12,12 +12,10 @@ from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
-from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
 from matlens.tree.describe import count_below
 from matlens.tree.file import MatFile
 from matlens.tree.nodes.node import Node
-from matlens.tui.model.grids import error_text
 from matlens.tui.workers import in_thread
 
 PAGE = 1000
@@ -56,13 +54,6 @@ class Outline(Tree[Entry]):
             super().__init__()
             self.node = node
 
-    class Failed(Message):
-        """Children could not be read."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     def __init__(self, file: MatFile, lock: Lock, *, id: str | None = None) -> None:
         super().__init__(Text(safe_text(file.name)), id=id)
         self._file, self._lock = file, lock
@@ -82,29 +73,24 @@ class Outline(Tree[Entry]):
 
     @in_thread("children", exclusive=False)
     def _load(self, place: TreeNode[Entry], parent: MatFile | Node, start: int) -> None:
-        try:
-            with self._lock:
-                if isinstance(parent, MatFile):
-                    children, total = list(islice(parent.values(), start, start + PAGE)), len(parent)
-                else:
-                    children, total = parent.children(start, start + PAGE), parent.child_count
-                lines = [(_label(child), child, count_below(child) > 0) for child in children]
-        except MatlensError as error:
-            self.post_message(self.Failed(error_text(error)))
-            return
+        with self._lock:
+            if isinstance(parent, MatFile):
+                children, total = list(islice(parent.values(), start, start + PAGE)), len(parent)
+            else:
+                children, total = parent.children(start, start + PAGE), parent.child_count
+            lines = [(_label(child), child, count_below(child) > 0) for child in children]
         for first in range(0, len(lines), AT_ONCE):
             self.app.call_from_thread(self._add, place, lines[first : first + AT_ONCE])
-        if children and start + len(children) < total:
-            self.app.call_from_thread(self._add_more, place, More(parent, start + len(children)), total)
+        behind = start + len(children)
+        if children and behind < total:
+            more = Text(f"… {total - behind:,} more", "italic")
+            self.app.call_from_thread(place.add_leaf, more, data=More(parent, behind))
 
     def _add(self, place: TreeNode[Entry], lines: list[tuple[Text, Node, bool]]) -> None:
         for label, node, can_expand in lines:
             added = place.add(label, data=node, allow_expand=can_expand)
             if place.is_root and node.path in self._to_open:
                 added.expand()
-
-    def _add_more(self, place: TreeNode[Entry], more: More, total: int) -> None:
-        place.add_leaf(Text(f"… {total - more.start:,} more", "italic"), data=more)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[Entry]) -> None:
         event.stop()

@@ -16,11 +16,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
 from matlens.tree.nodes.node import Node
 from matlens.tui.model.cells import Cell, Grid
-from matlens.tui.model.grids import ArrayGrid, error_text, sort_order
+from matlens.tui.model.grids import ArrayGrid, sort_order
 from matlens.tui.workers import in_thread
 
 MIN_WIDTH, MAX_WIDTH = 4, 40
@@ -80,13 +79,6 @@ class GridView(ScrollView, can_focus=True):
             super().__init__()
             self.row, self.column = row, column
 
-    class Failed(Message):
-        """Something could not be read."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.grid: Grid | None = None
@@ -143,12 +135,8 @@ class GridView(ScrollView, can_focus=True):
 
     @in_thread("cells")
     def _decode(self, grid: Grid, rows: range, left: int, width: int) -> None:
-        try:
-            with self._lock:
-                window = self._window_of(grid, rows, left, width)
-        except MatlensError as error:
-            self.post_message(self.Failed(error_text(error)))
-            return
+        with self._lock:
+            window = self._window_of(grid, rows, left, width)
         self.app.call_from_thread(self._decoded, grid, window)
 
     def _window_of(self, grid: Grid, rows: range, left: int, width: int) -> _Window:
@@ -297,11 +285,7 @@ class GridView(ScrollView, can_focus=True):
     @in_thread("open")
     def action_open(self) -> None:
         """Look at the value of the cell; the worker may have to wait for another that reads."""
-        try:
-            node = self.current_node()
-        except MatlensError as error:
-            self.post_message(self.Failed(error_text(error)))
-            return
+        node = self.current_node()
         if node is not None:
             self.post_message(self.Opened(node))
 
@@ -321,12 +305,8 @@ class GridView(ScrollView, can_focus=True):
 
     @in_thread("sort")
     def _sort(self, grid: Grid, keys: list[tuple[int, bool]]) -> None:
-        try:
-            with self._lock:
-                order = sort_order(grid, keys)
-        except MatlensError as error:
-            self.post_message(self.Failed(error_text(error)))
-            return
+        with self._lock:
+            order = sort_order(grid, keys)
         self.app.call_from_thread(self._sorted, grid, order)
 
     def _sorted(self, grid: Grid, order: Int64s) -> None:

@@ -27,7 +27,6 @@ from matlens.tui.dialogs import Ask
 from matlens.tui.model.pictures import (
     BOX_COLOURS,
     REGION_COLOURS,
-    BoxCheck,
     Colour,
     Colours,
     brightness,
@@ -134,21 +133,18 @@ class PictureScreen(Screen[None]):
         boxes: list[Boxes] = []
         if self._checks and self._are_shown:
             check = self._checks[self._at]
-            lines += self._convention_lines(check)
+            others = [f"{c.convention} {c.outside}/{c.empty}" for c in self._checks if c is not check]
+            lines.append(
+                f"{len(check.corners):,} boxes as {check.convention}: {check.outside:,} reach outside of the image, "
+                f"{check.empty:,} have no area"
+            )
+            lines.append("others (outside/no area): " + "  ".join(others))
             boxes.append((check.corners, BOX_COLOURS))
         if self._regions is not None:
             lines.append(self._regions.text())
             boxes.append((self._regions.corners, REGION_COLOURS))
         self.query_one("#about", Static).update(Text("\n".join(lines)))
         self.query_one(_Picture).show_boxes(boxes)
-
-    def _convention_lines(self, check: BoxCheck) -> list[str]:
-        others = [f"{c.convention} {c.outside}/{c.empty}" for c in self._checks if c is not check]
-        return [
-            f"{len(check.corners):,} boxes as {check.convention}: {check.outside:,} reach outside of the image, "
-            f"{check.empty:,} have no area",
-            "others (outside/no area): " + "  ".join(others),
-        ]
 
     def action_convention(self, by: int) -> None:
         if self._checks:
