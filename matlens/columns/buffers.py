@@ -19,7 +19,8 @@ from matlens.errors import UnsupportedValue
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.records import Int64s
 
-_MAX_OFFSET = 2**31 - 1
+MAX_OFFSET = 2**31 - 1
+"""What Arrow's offsets of 32 bits count to."""
 
 
 def number_array(values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> pa.Array:
@@ -46,7 +47,6 @@ def text_array(texts: Sequence[str | None], kind: pa.DataType | None = None) -> 
     >>> text_array(["a", None, "é"]).to_pylist()
     ['a', None, 'é']
     """
-    kind = kind or pa.string()
     missing = np.fromiter((text is None for text in texts), bool, len(texts))
     present: Sequence[Any] = [text or "" for text in texts] if missing.any() else texts
     joined = "".join(present)
@@ -54,11 +54,19 @@ def text_array(texts: Sequence[str | None], kind: pa.DataType | None = None) -> 
     # As many bytes as letters: then each text has, too.
     sizes = map(len, present) if len(data) == len(joined) else (len(text.encode()) for text in present)
     offsets = counts_to_offsets(np.fromiter(sizes, np.int64, len(texts)))
-    is_large = pa.types.is_large_string(kind)
-    if not is_large and offsets[-1] > _MAX_OFFSET:
-        raise UnsupportedValue(f"{offsets[-1]} bytes of text in one batch: Arrow's strings hold {_MAX_OFFSET}")
-    ends = pa.py_buffer(offsets.astype(np.int64 if is_large else np.int32))
-    return pa.Array.from_buffers(kind, len(texts), [_validity(missing), ends, pa.py_buffer(data)])
+    is_large = kind is not None and pa.types.is_large_string(kind)
+    if not is_large and offsets[-1] > MAX_OFFSET:
+        raise UnsupportedValue(f"{offsets[-1]} bytes of text in one batch: Arrow's strings hold {MAX_OFFSET}")
+    return string_array(data, offsets, is_large, missing)
+
+
+def string_array(
+    data: bytes | NDArray[np.uint8], offsets: Int64s, large: bool, missing: NDArray[np.bool_] | None = None
+) -> pa.Array:
+    """Texts that stand in `data` as UTF-8, one after another; null where `missing` is set."""
+    kind, width = (pa.large_string(), np.int64) if large else (pa.string(), np.int32)
+    buffers = [_validity(missing), pa.py_buffer(offsets.astype(width)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(kind, len(offsets) - 1, buffers)
 
 
 def list_array(

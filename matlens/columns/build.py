@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from matlens.columns.buffers import items_array, list_array, number_array, text_array
+from matlens.columns.buffers import items_array, list_array, number_array, string_array, text_array
 from matlens.columns.object_columns import items_of
 from matlens.columns.plan import ColumnPlan, Plan, column_path, is_numeric
 from matlens.columns.planner import Level, Planner
@@ -137,8 +137,7 @@ class ColumnBuilder(Visitor):
             rows = [[text] if isinstance(text, str) else text.ravel(order="F").tolist() for text in texts]
             return items_array([[printable(row) for row in item] for item in rows], pa.list_(pa.string()))
         units, offsets = self.reader.gather(headers)
-        data, ends = units_to_utf8(units, offsets)
-        return _string_array(data, ends, plan.is_large)
+        return string_array(*units_to_utf8(units, offsets), plan.is_large)
 
     def _json(self, headers: Headers) -> pa.Array:
         values = decode_values(self.reader, headers.elements)
@@ -219,11 +218,6 @@ def _nest(table: NDArray[Any], sizes: tuple[int, ...], null: NDArray[np.bool_]) 
 def _fixed_list(values: pa.Array, size: int, mask: NDArray[np.bool_] | None = None) -> pa.Array:
     masked = None if mask is None else number_array(mask)
     return pa.FixedSizeListArray.from_arrays(values, size, mask=masked)
-
-
-def _string_array(data: NDArray[np.uint8], offsets: Int64s, large: bool) -> pa.Array:
-    array_type, dtype = (pa.LargeStringArray, np.int64) if large else (pa.StringArray, np.int32)
-    return array_type.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(dtype)), pa.py_buffer(data))
 
 
 def _spread(array: pa.Array, index: Int64s, total: int) -> pa.Array:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from matlens.classes.instances import category_parts, convert
 from matlens.classes.strings import StoredStrings, stored_strings, texts_of
+from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
 from matlens.formats.ragged import counts_to_offsets, units_to_utf8
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_MAX_OFFSET = 2**31 - 1
 
 
 def item_type(class_names: set[str]) -> pa.DataType | None:
     """Arrow type of single elements of objects that stand inside structs and cells; None for classes without one."""
-    import pyarrow as pa
-
     if len(class_names) != 1:
         return None
     (name,) = class_names
@@ -46,26 +41,13 @@ def items_of(value: Any) -> list[Any]:
 def arrow_column(class_name: str, properties: Mapping[str, Any]) -> pa.Array:
     """The elements of an array of one of `COLUMN_CLASSES`, in column-major order.
 
-    Parameters
-    ----------
-    class_name : str
-    properties : mapping
-        Of the object, in the form of `scipy.io.loadmat`.
-
-    Raises
-    ------
-    CorruptFile
-        If a property is missing, or does not fit.
+    `properties` are those of the object, in the form of `scipy.io.loadmat`.
 
     Examples
     --------
     >>> arrow_column("duration", {"millis": np.array([[1.5, 2.0]])}).type
     DurationType(duration[us])
     """
-    import pyarrow as pa
-
-    from matlens.columns.buffers import number_array, text_array
-
     if class_name == "string" and "any" in properties:
         return _string_column(stored_strings(properties["any"]))
     if class_name == "categorical":
@@ -85,11 +67,5 @@ def arrow_column(class_name: str, properties: Mapping[str, Any]) -> pa.Array:
 
 def _string_column(strings: StoredStrings) -> pa.Array:
     """Texts in column-major order; halves of a letter become U+FFFD, as UTF-8 cannot hold them."""
-    import pyarrow as pa
-
     data, offsets = units_to_utf8(strings.units, counts_to_offsets(np.diff(strings.ends, prepend=0)))
-    is_large = len(data) > _MAX_OFFSET
-    kind, width = (pa.large_string(), np.int64) if is_large else (pa.string(), np.int32)
-    valid = pa.py_buffer(np.packbits(~strings.is_missing, bitorder="little")) if strings.is_missing.any() else None
-    buffers = [valid, pa.py_buffer(offsets.astype(width)), pa.py_buffer(data)]
-    return pa.Array.from_buffers(kind, len(strings.ends), buffers)
+    return string_array(data, offsets, len(data) > MAX_OFFSET, strings.is_missing)

@@ -38,18 +38,9 @@ ITEMSIZE[MatlabClass.CHAR] = UTF8_BYTES
 class ColumnPlan:
     """What is known of all elements of one column, and the form that follows from it.
 
-    Attributes
-    ----------
-    path : str
-        Names of the fields down to the column, with ``{}`` for elements of cells.
-    kinds : list of Kind
-        Kinds that occur, empty numeric arrays left aside.
-    fields : list of str
-        Field names of structs, in order of first appearance.
-    lacking : bool
-        Some structs do not have this field.
-    records : int
-        Elements of all structs or cells.
+    `path` has the names of the fields down to the column, with ``{}`` for elements of cells. `kinds` leaves empty
+    numeric arrays aside, `fields` are in order of first appearance, `lacking` says that some structs have no such
+    field, and `records` counts the elements of all structs or cells.
     """
 
     path: str
@@ -61,9 +52,11 @@ class ColumnPlan:
     _classes: dict[int, str] = field(default_factory=dict)
     _types: dict[tuple[int, bool, bool], bool] = field(default_factory=dict)
     _exact: dict[Any, bool] = field(default_factory=dict)
-    _rows_only: bool = True
+    is_text_row: bool = True
+    """Whether every char array is a single row."""
+    is_record: bool = True
+    """Whether every struct is 1x1."""
     _vectors_only: bool = True
-    _ones_only: bool = True
     _units: int = 0
     _sparse_types: set[tuple[bool, bool]] = field(default_factory=set)
     object_classes: set[str] = field(default_factory=set)
@@ -82,9 +75,9 @@ class ColumnPlan:
             _classes=other._classes | self._classes,
             _types=self._types | {key: filled or self._types.get(key, False) for key, filled in other._types.items()},
             _exact=self._exact | {key: exact and self._exact.get(key, True) for key, exact in other._exact.items()},
-            _rows_only=self._rows_only and other._rows_only,
+            is_text_row=self.is_text_row and other.is_text_row,
             _vectors_only=self._vectors_only and other._vectors_only,
-            _ones_only=self._ones_only and other._ones_only,
+            is_record=self.is_record and other.is_record,
             _units=self._units + other._units,
             _sparse_types=self._sparse_types | other._sparse_types,
             object_classes=self.object_classes | other.object_classes,
@@ -122,13 +115,13 @@ class ColumnPlan:
         numel, dims, flat = headers.numel, headers.dims, headers.ndim == 2
         if self.kinds == [Kind.CHAR]:
             self._units += int(numel.sum())
-            self._rows_only &= bool((((dims[:, 0] == 1) & flat) | (numel == 0)).all())
+            self.is_text_row &= bool((((dims[:, 0] == 1) & flat) | (numel == 0)).all())
         elif self.kinds == [Kind.CELL]:
             self.records += int(numel.sum())
             self._vectors_only &= bool((flat & ((dims == 1).any(axis=1) | (numel == 0))).all())
         elif self.kinds == [Kind.STRUCT]:
             self.records += int(numel.sum())
-            self._ones_only &= bool((numel == 1).all())
+            self.is_record &= bool((numel == 1).all())
 
     # --- what follows --------------------------------------------------------------
 
@@ -166,16 +159,6 @@ class ColumnPlan:
         """Take notice of the values of some elements, where `needs_values`."""
         for candidate in wide_candidates(self.dtypes):
             self._exact[candidate] = self._exact.get(candidate, True) and holds_exactly(values, candidate)
-
-    @property
-    def is_text_row(self) -> bool:
-        """Whether every char array is a single row."""
-        return self._rows_only
-
-    @property
-    def is_record(self) -> bool:
-        """Whether every struct is 1x1."""
-        return self._ones_only
 
     @property
     def may_miss(self) -> bool:

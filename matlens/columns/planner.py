@@ -22,11 +22,7 @@ Level = tuple[Headers, list[Children]]
 class Planner(Visitor):
     """Plans the columns below one or several paths, window by window.
 
-    Parameters
-    ----------
-    reader : Reader
-    keep : bool
-        Keep headers and children in `levels`, to build the only window from.
+    `keep` has headers and children kept in `levels`, to build the only window from.
     """
 
     def __init__(self, reader: Reader, *, keep: bool = False) -> None:
@@ -127,11 +123,6 @@ def plan_of(reader: Reader, name: str) -> Plan:
     """The plan of one variable, whose columns have paths that begin with its name.
 
     Plans of several files merge to the form that holds the values of all of them.
-
-    Raises
-    ------
-    KeyError
-        If the file has no such variable.
     """
     planner = Planner(reader)
     found = {variable.name: variable.elements for variable in reader.variables()}

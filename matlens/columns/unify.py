@@ -82,8 +82,7 @@ def wide_candidates(dtypes: Sequence[np.dtype[Any]]) -> tuple[np.dtype[Any], ...
     wide = any(dtype.kind in "iu" and dtype.itemsize == 8 for dtype in numbers)
     if len(numbers) < 2 or not wide or all(dtype.kind == numbers[0].kind for dtype in numbers):
         return ()
-    names = ("c16",) if any(dtype.kind == "c" for dtype in numbers) else ("i8", "u8", "f8")
-    return tuple(map(np.dtype, names))
+    return tuple(map(np.dtype, ("c16",) if any(dtype.kind == "c" for dtype in numbers) else ("i8", "u8", "f8")))
 
 
 def holds_exactly(values: NDArray[Any], dtype: np.dtype[Any]) -> bool:
@@ -234,13 +233,7 @@ def _shared_dims(a: list[int | None], b: list[int | None]) -> list[int | None]:
 
 
 def row_major(dims: Int64s, counts: Int64s) -> Int64s:
-    """Index that brings the values of n arrays, each column-major, to row-major order.
-
-    Parameters
-    ----------
-    dims : ndarray of int64, shape (n, k)
-    counts : ndarray of int64, shape (n,)
-        Numbers of elements: the products of `dims`.
+    """Index that brings the values of n arrays, each column-major, to row-major order; `counts` are their sizes.
 
     Examples
     --------

@@ -13,20 +13,11 @@ from matlens.tree.nodes.node import Node
 
 
 def describe_file(file: MatFile) -> dict[str, Any]:
-    """A file and its variables, from headers alone.
-
-    Returns
-    -------
-    dict
-        ``file, version, header, size, variables, problems``; each variable as
-        `describe_node` gives it, with ``compressed`` and ``stored_bytes``.
-    """
+    """A file and its variables, from headers alone; each variable as `describe_node` gives it, and how it is stored."""
     variables = []
     for name, node in file.items():
-        variable = variable_of(file, name)
-        variables.append(
-            describe_node(node) | {"compressed": variable.compressed, "stored_bytes": variable.stored_bytes}
-        )
+        stored = variable_of(file, name)
+        variables.append(describe_node(node) | {"compressed": stored.compressed, "stored_bytes": stored.stored_bytes})
     return {
         "file": str(file.path or file.name),
         "version": file.version,

@@ -7,7 +7,6 @@ from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from threading import RLock, get_ident
-from types import TracebackType
 from typing import IO, Any, TypedDict, Unpack
 
 import numpy as np
@@ -23,7 +22,7 @@ from matlens.formats.source.local import OpenedFile
 from matlens.limits import Limits
 from matlens.tree.nodes import Node, StructNode
 from matlens.tree.nodes.html import file_html
-from matlens.tree.nodes.make import make_node, make_nodes
+from matlens.tree.nodes.make import make_node
 from matlens.tree.nodes.node import Label, follow
 from matlens.tree.nodes.texts import find_name
 from matlens.tree.paths import Field, parse_path
@@ -94,9 +93,7 @@ class MatFile(Mapping[str, Node]):
     def __enter__(self) -> MatFile:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __reduce__(self) -> Any:
@@ -220,7 +217,8 @@ class MatFile(Mapping[str, Node]):
         return follow(self[first.name], rest)
 
     def _make_nodes(self, elements: Elements, labels: list[Label]) -> list[Node]:
-        return make_nodes(self, elements, labels)
+        headers = self._reader.headers(elements)
+        return [make_node(self, headers.take([i]), label) for i, label in enumerate(labels)]
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -350,11 +348,6 @@ def _reopened(source: Content, name: str, options: ReadingOptions) -> MatFile:
 @contextmanager
 def opened(source: Source, **options: Unpack[ReadingOptions]) -> Iterator[MatFile]:
     """An open file as it is; anything else that can be opened, until the end of the block.
-
-    Raises
-    ------
-    ValueError
-        If options are given that an open file was not opened with.
 
     Examples
     --------

@@ -138,12 +138,7 @@ def _listed(chosen: range) -> Int64s:
 
 
 def parse_path(path: str) -> list[Field | Index]:
-    """Split a path into its steps.
-
-    Raises
-    ------
-    PathError
-        With the column at which the path stops making sense.
+    """Split a path into its steps; a `PathError` has the column at which it stops making sense.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,12 +15,10 @@ from matlens.tree.nodes.leaves import CharNode, NumericNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.rows import cells_of_rows, first_row
 from matlens.tree.nodes.texts import joined
-from matlens.tree.paths import Index, is_vector
+from matlens.tree.paths import Index, Selection, is_vector
 from matlens.values.kinds import char_values, number_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matlens.columns.stored_tables import StoredTable
 
 BLOCK = 1024
@@ -57,6 +55,10 @@ class Container(Node):
             return np.arange(start, self.numel if stop is None else min(stop, self.numel), dtype=np.int64)
         return self._selection.linear[start:stop]
 
+    def _chosen(self, single: Selection) -> Node:
+        """The element that subscripts of single numbers pick."""
+        return self.children(int(single.linear[0]), int(single.linear[0]) + 1)[0]
+
     def _listed(self, start: int, stop: int | None) -> list[int]:
         """`_positions` for nodes, which are Python objects and so are limited in number."""
         count = (self.numel if stop is None else min(stop, self.numel)) - start
@@ -88,7 +90,7 @@ class CellNode(Container):
     def _index(self, step: Index) -> Node:
         chosen = self._select(step)
         if step.bracket != "(" and chosen.is_scalar:
-            return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
+            return self._chosen(chosen)
         if step.bracket == "{":
             raise PathError(f"{self.path}{{{step.text}}} is several values: use parentheses for a cell of them")
         return self._narrow(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from matlens.values.kinds import char_values, number_arrays, sparse_arrays
 from matlens.values.loadmat_form import function_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from matlens.columns.stored_tables import StoredTable
     from matlens.values.windows import MemoryArray, StoredArray
+
+LARGE = 1 << 13
+"""Arrays of fewer numbers are read whole when a part is wanted."""
 
 
 class NumericNode(Node):
@@ -61,7 +63,7 @@ class NumericNode(Node):
     def _value(self) -> Any:
         if self._selection is None:
             return number_arrays(self._owner._reader, self._headers)[0]
-        return self._selected().astype(self.dtype, copy=False)
+        return _selected(self).astype(self.dtype, copy=False)
 
     def _pieces(self) -> Iterator[Any]:
         """The array in pieces of bounded size, one after another in column-major order."""
@@ -119,7 +121,7 @@ class CharNode(Node):
     def _value(self) -> Any:
         if self._selection is None:
             return char_values(self._owner._reader, self._headers)[0]
-        picked = self._selected().ravel(order="F")
+        picked = _selected(self).ravel(order="F")
         rows = decode_rows(picked, self.dims) if len(picked) else [""]
         return rows[0] if len(rows) == 1 else np.array(rows)
 
@@ -231,6 +233,24 @@ class DamagedNode(Node):
 
     def _preview(self, depth: int, width: int) -> str:
         return self.error.message if self.error else ""
+
+
+def _selected(node: Node) -> Any:
+    """The picked numbers or code units of an array, as stored, from the part of it that holds them."""
+    headers, reader = node._headers, node._owner._reader
+    assert node._selection is not None
+    dims = headers.shape(0)
+    places, is_grid = node._selection.places(dims)
+    part, axis, start = None, 0, 0
+    if node.numel and headers.numel[0] >= LARGE:
+        spans = [(int(each.min()), int(each.max()) + 1) for each in places]
+        axis = min(range(len(dims)), key=lambda k: (spans[k][1] - spans[k][0]) / dims[k])
+        start, stop = spans[axis]
+        part = reader.window(headers, axis, start, stop)
+    if part is None:
+        part, start = number_arrays(reader, headers, as_stored=True)[0], 0
+    inside = [each - start if k == axis else each for k, each in enumerate(places)]
+    return part[np.ix_(*inside) if is_grid else tuple(inside)].reshape(node.dims, order="F")
 
 
 def _text_table(value: Any) -> StoredTable:

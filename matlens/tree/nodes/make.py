@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matlens.errors import MatlensError
-from matlens.formats.records import Elements, Headers, MatlabClass
+from matlens.formats.records import Headers, MatlabClass
 from matlens.tree.nodes.containers import CellNode
 from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
 from matlens.tree.nodes.node import Label, Node, Owner
@@ -18,12 +18,6 @@ _KINDS: dict[int, type[Node]] = {
     MatlabClass.FUNCTION: FunctionNode,
     MatlabClass.OPAQUE: OpaqueNode,
 }
-
-
-def make_nodes(owner: Owner, elements: Elements, labels: list[Label]) -> list[Node]:
-    """Nodes for `elements`; `labels` holds name, MATLAB path and Python path of each."""
-    headers = owner._reader.headers(elements)
-    return [make_node(owner, headers.take([i]), label) for i, label in enumerate(labels)]
 
 
 def make_node(owner: Owner, headers: Headers, label: Label) -> Node:

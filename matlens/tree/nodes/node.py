@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from matlens.errors import MatlensError, PathError, ShapeMismatch
 from matlens.escape import safe_text, shorten
+from matlens.formats.places import field_suffix, python_field
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
-from matlens.tree.nodes.columnar import Columnar
 from matlens.tree.nodes.html import node_html
-from matlens.tree.nodes.texts import index_text, joined, last_step
+from matlens.tree.nodes.texts import index_text, last_step, node_text
 from matlens.tree.paths import Field, Index, Selection, is_vector, parse_path, select
-from matlens.values.kinds import number_arrays
 from matlens.values.loadmat_form import decode_values
 from matlens.values.plain import plain
 
-LARGE = 1 << 13
-"""Arrays of fewer numbers are read whole when a part is wanted."""
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from matlens.columns.stored_tables import StoredTable
+    from matlens.columns.table import Table
+
 Label = tuple[str, str, str]
 """Name, MATLAB path and Python path of a node."""
 
@@ -34,24 +40,16 @@ class Owner(Protocol):
     size: int
     _reader: Reader
 
-    def at(self, path: str) -> Node:
-        """The node at a path."""
-        ...
+    def at(self, path: str) -> Node: ...
 
-    def _guard(self, node: Node) -> AbstractContextManager[None]:
-        """Name the file and the path of the value in any error raised inside."""
-        ...
+    def _guard(self, node: Node) -> AbstractContextManager[None]: ...
 
-    def _release(self) -> None:
-        """Give back the memory of the parts of the file that were read."""
-        ...
+    def _release(self) -> None: ...
 
-    def _make_nodes(self, elements: Elements, labels: list[Label]) -> list[Node]:
-        """Nodes for stored values, each of the kind that its header calls for."""
-        ...
+    def _make_nodes(self, elements: Elements, labels: list[Label]) -> list[Node]: ...
 
 
-class Node(Columnar):
+class Node(ABC):
     """One value of a file.
 
     ``node["name"]`` is a field; ``node[i]`` is element i, from 0, of a vector of any class, and of anything else the
@@ -193,30 +191,12 @@ class Node(Columnar):
     def to_numpy(self) -> Any:
         """The value in the form of `scipy.io.loadmat`: arrays, structured arrays, object arrays."""
         with self._guarded():
-            value = decode_values(self._owner._reader, self._elements)[0]
-            return self._pick(value)
+            return self._pick(decode_values(self._owner._reader, self._elements)[0])
 
     def _pick(self, value: Any) -> Any:
         if self._selection is None:
             return value
         return value.ravel(order="F")[self._selection.linear].reshape(self.dims, order="F")
-
-    def _selected(self) -> Any:
-        """The picked numbers or code units of an array, as stored, from the part of it that holds them."""
-        headers, reader = self._headers, self._owner._reader
-        assert self._selection is not None
-        dims = headers.shape(0)
-        places, is_grid = self._selection.places(dims)
-        part, axis, start = None, 0, 0
-        if self.numel and headers.numel[0] >= LARGE:
-            spans = [(int(each.min()), int(each.max()) + 1) for each in places]
-            axis = min(range(len(dims)), key=lambda k: (spans[k][1] - spans[k][0]) / dims[k])
-            start, stop = spans[axis]
-            part = reader.window(headers, axis, start, stop)
-        if part is None:
-            part, start = number_arrays(reader, headers, as_stored=True)[0], 0
-        inside = [each - start if k == axis else each for k, each in enumerate(places)]
-        return part[np.ix_(*inside) if is_grid else tuple(inside)].reshape(self.dims, order="F")
 
     def to_python(self) -> Any:
         """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
@@ -236,13 +216,8 @@ class Node(Columnar):
 
     def _about(self) -> dict[str, Any]:
         """What tables made of this node say of it in their metadata."""
-        flags = {"global": True} if self.is_global else {}
-        return {
-            "source": self._owner.name,
-            "variable": self.path,
-            "class": self.matlab_class,
-            "dims": list(self.dims),
-        } | flags
+        about = {"source": self._owner.name, "variable": self.path, "class": self.matlab_class, "dims": list(self.dims)}
+        return about | ({"global": True} if self.is_global else {})
 
     def storage(self) -> dict[str, Any]:
         """How the value is stored, in the words of the format.
@@ -270,6 +245,80 @@ class Node(Columnar):
             return {}
         with self._reading():
             return self._owner._reader.storage(self._headers)
+
+    # --- as a table ----------------------------------------------------------------
+
+    @abstractmethod
+    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+        """The table of this value; `axis`, counted from 0, and `names` are for arrays."""
+
+    def _column(self) -> StoredTable:
+        """The node as one column of a table."""
+        return self._source(None, None)
+
+    @property
+    def _column_length(self) -> int | None:
+        """Rows of its column in the table of a struct, if the node is a vector of two elements or more."""
+        return None
+
+    def table(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> Table:
+        """The value as a table that is read in windows of rows.
+
+        One row for each record of structs, row of matrices, element of cells. A 1x1 struct
+        of equally long vectors gives a column for each, any other 1x1 struct a single row.
+
+        Parameters
+        ----------
+        dim : int, optional
+            Dimension of a numeric array, counted from 1, along which the rows lie.
+        names : sequence of str, optional
+            Names of the columns of a matrix or of a cell matrix, instead of ``x1`` to ``xN``.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> table = matlens.open("fixtures/annotations_v7.mat")["annotations"].table()
+        >>> table.num_rows, table.schema.names
+        (70, ['image', 'boxes', 'labels', 'size', 'reviewed'])
+        """
+        from matlens.columns.notes import Note
+
+        dropped = [Note("", "the global flag is kept in the metadata only")] if self.is_global else []
+        with self._guarded():
+            stored = self._source(None if dim is None else dim - 1, names)
+            again = partial(Node.table, self, dim=dim, names=names)
+            return stored.bound(self._about(), self._reading, dropped, again)
+
+    def to_arrow(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> pa.Table:
+        """All rows of `table` as an Arrow table."""
+        return self.table(dim=dim, names=names).read_all()
+
+    def to_batches(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of `table` as record batches of bounded size, however large the value is.
+
+        Examples
+        --------
+        >>> import matlens
+        >>> batches = matlens.open("fixtures/annotations_v7.mat")["annotations"].to_batches()
+        >>> sum(batch.num_rows for batch in batches)
+        70
+        """
+        return self.table(dim=dim, names=names).to_batches()
+
+    def to_reader(self, *, dim: int | None = None, names: Sequence[str] | None = None) -> pa.RecordBatchReader:
+        """The rows of `table` as Arrow's stream of record batches."""
+        return self.table(dim=dim, names=names).to_reader()
+
+    def __arrow_c_schema__(self) -> Any:
+        return self.table().__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table().__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """`to_arrow` as a pandas DataFrame."""
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
 
     # --- as NumPy's arrays ---------------------------------------------------------
 
@@ -327,6 +376,9 @@ class Node(Columnar):
         with self._guarded():
             return follow(self, parse_path(path))
 
+    def _field_label(self, name: str) -> Label:
+        return name, self.path + field_suffix(name), self.python_path + python_field(name)
+
     def _field(self, name: str) -> Node:
         raise PathError(f"a {self.matlab_class} has no fields, {name!r} asked for")
 
@@ -340,15 +392,8 @@ class Node(Columnar):
         return self._narrow(self._select(step))
 
     def _narrow(self, chosen: Selection) -> Node:
-        return type(self)(
-            self._owner,
-            self._headers,
-            self.name,
-            self.path + chosen.matlab,
-            self.python_path + chosen.python,
-            chosen.inside(self._selection),
-            self._whole,
-        )
+        label = self.name, self.path + chosen.matlab, self.python_path + chosen.python
+        return type(self)(self._owner, self._headers, *label, chosen.inside(self._selection), self._whole)
 
     # --- display -------------------------------------------------------------------
 
@@ -376,20 +421,7 @@ class Node(Columnar):
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"<{type(self).__name__} {safe_text(self.path)}: {safe_text(self.summary())}>"]
-        try:
-            shown = self.children(0, 20)
-            more = self.child_count - len(shown)
-        except MatlensError:
-            # The preview tells of it.
-            shown, more = [], 0
-        lines += [f"  {safe_text(child.label)}: {child.one_line(70)}" for child in shown]
-        if more:
-            lines.append(f"  … {more} more")
-        if not shown:
-            text = self.preview()
-            lines[0] = lines[0][:-1] + (f" = {text}>" if text else ">")
-        return "\n".join(lines)
+        return node_text(self)
 
     def one_line(self, width: int) -> str:
         """Class, dims and preview in one escaped line."""
@@ -403,11 +435,6 @@ class Node(Columnar):
 
     def _repr_html_(self) -> str:
         return node_html(self)
-
-
-def fields_preview(nodes: Iterable[Node], depth: int, width: int) -> str:
-    """Names of nodes with their values."""
-    return joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
 
 
 def follow(node: Node, steps: Sequence[Field | Index]) -> Node:

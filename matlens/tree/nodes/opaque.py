@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,22 +10,19 @@ import numpy as np
 
 from matlens.classes.instances import COLUMN_CLASSES, CONVERTERS, Instance
 from matlens.classes.strings import stored_strings, texts_of
-from matlens.columns.object_columns import arrow_column
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.mcos import ObjectReference, Property, parse_reference
-from matlens.formats.places import field_suffix, python_field, subscript
+from matlens.formats.places import subscript
 from matlens.formats.records import Elements, OpaqueValue
-from matlens.tree.nodes.node import Node, fields_preview
-from matlens.tree.nodes.texts import find_name
-from matlens.tree.paths import Index
+from matlens.tree.nodes.node import Node
+from matlens.tree.nodes.texts import fields_preview, find_name
+from matlens.tree.paths import Index, Selection
 from matlens.values.loadmat_form import decode_values
 from matlens.values.objects import Properties
 from matlens.values.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matlens.columns.stored_tables import StoredTable
 
 _SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
@@ -196,27 +193,22 @@ class OpaqueNode(Node):
                 for element in found:
                     element.name = ""
                 return found
-            nodes: list[Node] = []
-            for name, elements in self._parts()[start:stop]:
-                label = (name, self.path + field_suffix(name), self.python_path + python_field(name))
-                nodes += self._owner._make_nodes(elements, [label])
-            return nodes
+            return [self._below(name, elements) for name, elements in self._parts()[start:stop]]
+
+    def _below(self, name: str, elements: Elements) -> Node:
+        return self._owner._make_nodes(elements, [self._field_label(name)])[0]
 
     def _field(self, name: str) -> Node:
         with self._guarded():
             parts = self._parts()
             if not parts:
                 raise PathError(f"a {self.matlab_class} has no properties to go into, {name!r} asked for")
-            position = find_name(name, tuple(key for key, _ in parts))
-            label = (name, self.path + field_suffix(name), self.python_path + python_field(name))
-            return self._owner._make_nodes(parts[position][1], [label])[0]
+            return self._below(name, parts[find_name(name, tuple(key for key, _ in parts))][1])
 
-    def _index(self, step: Index) -> Node:
-        if step.bracket == "{":
-            raise PathError(f"braces go into a cell, this is a {self.matlab_class}")
+    def _select(self, step: Index) -> Selection:
         if self.matlab_class in ("table", "timetable", "containers.Map", "dictionary"):
             raise PathError(f"take a variable of the {self.matlab_class} by its name")
-        return self._narrow(self._select(step))
+        return super()._select(step)
 
     # --- tables --------------------------------------------------------------------
 
@@ -224,6 +216,7 @@ class OpaqueNode(Node):
         import pyarrow as pa
 
         from matlens.columns.buffers import number_array
+        from matlens.columns.object_columns import arrow_column
         from matlens.columns.stored_tables import ArrowTable, ElementsTable
 
         if self.matlab_class in ("table", "timetable"):

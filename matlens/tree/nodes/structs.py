@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from matlens.errors import PathError
 from matlens.formats.places import field_suffix, python_field, subscript
 from matlens.formats.records import Elements, Headers
 from matlens.tree.nodes.containers import CellNode, Container
 from matlens.tree.nodes.leaves import NumericNode
-from matlens.tree.nodes.node import Node, Owner, fields_preview
-from matlens.tree.nodes.texts import find_name
-from matlens.tree.paths import Index
+from matlens.tree.nodes.node import Node, Owner
+from matlens.tree.nodes.texts import fields_preview, find_name
+from matlens.tree.paths import Index, Selection
 from matlens.values.loadmat_form import decode_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matlens.columns.stored_tables import StoredTable
 
 MAX_VECTORS = 4096
@@ -32,9 +29,7 @@ class FieldNode(CellNode):
     kind = "field"
 
     def __init__(self, owner: Owner, parent: StructArrayNode, name: str, elements: Elements) -> None:
-        headers = parent._headers
-        path = parent.path + field_suffix(name)
-        super().__init__(owner, headers, name, path, parent.python_path + python_field(name))
+        super().__init__(owner, parent._headers, *parent._field_label(name))
         self._records_elements = elements
         self._parent = parent
 
@@ -69,7 +64,7 @@ class FieldNode(CellNode):
         chosen = self._select(step)
         if not chosen.is_scalar:
             return self._parent._narrow(chosen)._field(self.name)
-        return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
+        return self._chosen(chosen)
 
     def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable
@@ -157,10 +152,7 @@ class StructNode(Node, Mapping[str, Node]):
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
         with self._guarded():
             fields, elements = self._fields_and_elements()
-            labels = [
-                (name, self.path + field_suffix(name), self.python_path + python_field(name))
-                for name in fields[start:stop]
-            ]
+            labels = list(map(self._field_label, fields[start:stop]))
             return self._owner._make_nodes(elements.take(slice(start, stop)), labels)
 
     def _field(self, name: str) -> Node:
@@ -257,13 +249,8 @@ class StructArrayNode(Container):
         with self._guarded():
             return FieldNode(self._owner, self, name, self._field_elements(name))
 
-    def _index(self, step: Index) -> Node:
-        if step.bracket == "{":
-            raise PathError(f"braces go into a cell, this is a {self.matlab_class}")
-        chosen = self._select(step)
-        if chosen.is_scalar:
-            return self.children(int(chosen.linear[0]), int(chosen.linear[0]) + 1)[0]
-        return self._narrow(chosen)
+    def _narrow(self, chosen: Selection) -> Node:
+        return self._chosen(chosen) if chosen.is_scalar else super()._narrow(chosen)
 
     def _value(self) -> StructArrayNode:
         return self

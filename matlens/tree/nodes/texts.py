@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from matlens.errors import PathError
+from matlens.errors import MatlensError, PathError
+from matlens.escape import safe_text
 
 
 def joined(texts: Iterable[str], width: int) -> str:
@@ -28,6 +29,29 @@ def joined(texts: Iterable[str], width: int) -> str:
         if length > width:
             break
     return ", ".join(shown)
+
+
+def node_text(node: Any) -> str:
+    """A node and its children, a line for each; of one without children the value."""
+    lines = [f"<{type(node).__name__} {safe_text(node.path)}: {safe_text(node.summary())}>"]
+    try:
+        shown = node.children(0, 20)
+        more = node.child_count - len(shown)
+    except MatlensError:
+        # The preview tells of it.
+        shown, more = [], 0
+    lines += [f"  {safe_text(child.label)}: {child.one_line(70)}" for child in shown]
+    if more:
+        lines.append(f"  … {more} more")
+    if not shown:
+        text = node.preview()
+        lines[0] = lines[0][:-1] + (f" = {text}>" if text else ">")
+    return "\n".join(lines)
+
+
+def fields_preview(nodes: Iterable[Any], depth: int, width: int) -> str:
+    """Names of nodes with their values."""
+    return joined((f"{node.name}: {node.preview(16, depth - 1) or node.summary()}" for node in nodes), width)
 
 
 def find_name(name: str, names: tuple[str, ...], what: str = "") -> int:
