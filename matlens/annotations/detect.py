@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.annotations.levels import Level, is_list, list_level
-from matlens.columns.buffers import numbers_of
+from matlens.columns.buffers import is_number, numbers_of
 from matlens.formats.records import Int64s
 
 BOX_NAME = re.compile(
@@ -61,19 +61,8 @@ _SETS = (
 class BoxColumns:
     """Boxes found at one level, at most one for each record.
 
-    Attributes
-    ----------
-    name : str
-        The field that holds the boxes, or the stem of four fields.
-    fields : tuple of str
-        The columns used.
-    values : ndarray of float64, shape (m, 4)
-    record : ndarray of int64, shape (m,)
-        The record of the level that each box belongs to.
-    extras : dict of str to ndarray
-        Further columns of an n×k matrix, k > 4.
-    layout : str or None
-        Order of the four numbers, where the field names tell it.
+    `name` is the field that holds the boxes, or the stem of four fields, and `record` the record of each box. `extras`
+    are the further columns of an n×k matrix, k > 4; `layout` is the order of the numbers, where field names tell it.
     """
 
     level: Level
@@ -110,20 +99,16 @@ def box_columns(level: Level, *, named: bool = True) -> Iterator[BoxColumns]:
 
 def _is_row(kind: Any) -> bool:
     """Whether entries are single rows of at least four numbers."""
-    return bool(pa.types.is_fixed_size_list(kind) and kind.list_size >= 4 and _is_number(kind.value_type))
+    return bool(pa.types.is_fixed_size_list(kind) and kind.list_size >= 4 and is_number(kind.value_type))
 
 
 def _is_nested(kind: Any) -> bool:
     return is_list(kind.value_type) or bool(pa.types.is_struct(kind.value_type))
 
 
-def _is_number(kind: Any) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
 def _scalar_fields(level: Level) -> Iterator[BoxColumns]:
     """Sets of four numeric columns whose names are the roles of one convention."""
-    numeric = [name for name, array in level.columns.items() if _is_number(array.type)]
+    numeric = [name for name, array in level.columns.items() if is_number(array.type)]
     taken: set[str] = set()
     for layout, roles in _SETS:
         by_stem: dict[str, dict[str, str]] = {}
@@ -160,11 +145,8 @@ def _floats(array: pa.Array) -> NDArray[np.float64]:
 
 def image_column(level: Level, exclude: tuple[str, ...] = ()) -> str | None:
     """The text column that holds image names, by its values first and its name second."""
-    texts = []
-    for name in level.names():
-        array = level.column(name)
-        if name not in exclude and pa.types.is_string(array.type):
-            texts.append((name, array))
+    columns = ((name, level.column(name)) for name in level.names() if name not in exclude)
+    texts = [(name, array) for name, array in columns if pa.types.is_string(array.type)]
     for name, array in texts:
         sample = [text for text in array.slice(0, 50).to_pylist() if text]
         if sample and sum(bool(IMAGE_TEXT.search(text)) for text in sample) > len(sample) / 2:
@@ -174,13 +156,8 @@ def image_column(level: Level, exclude: tuple[str, ...] = ()) -> str | None:
 
 def label_column(level: Level, exclude: tuple[str, ...] = ()) -> str | None:
     """The column that holds class names or numbers, by its name."""
-    for names in (list(level.columns), level.names()):
-        for name in names:
-            array = level.column(name)
-            if (
-                name not in exclude
-                and LABEL_NAME.search(name)
-                and (pa.types.is_string(array.type) or _is_number(array.type))
-            ):
-                return name
+    for name in level.names():
+        kind = level.column(name).type
+        if name not in exclude and LABEL_NAME.search(name) and (pa.types.is_string(kind) or is_number(kind)):
+            return name
     return None

@@ -68,15 +68,7 @@ def judge(
 ) -> Evidence:
     """Infer the convention of `boxes` from their name and from all their rows.
 
-    Parameters
-    ----------
-    boxes : ndarray of float64, shape (n, 4)
-    name : str
-        Field or variable name.
-    layout : str, optional
-        Known from the names of four separate fields.
-    convention : str, optional
-        Known from who has written the boxes.
+    `layout` is known from the names of four separate fields, `convention` from who has written the boxes.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.levels import Level, is_list
-from matlens.columns.buffers import list_array, numbers_of, scalar, text_array
+from matlens.columns.buffers import is_number, list_array, numbers_of, scalar, text_array
 from matlens.columns.build import build_column
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
@@ -79,8 +79,7 @@ def _holds_boxes(kind: Any) -> bool:
     """Rows of four numbers, or lists of such."""
     if is_list(kind) and not pa.types.is_fixed_size_list(kind):
         kind = kind.value_type
-    is_row = pa.types.is_fixed_size_list(kind) and kind.list_size == 4
-    return bool(is_row and (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)))
+    return bool(pa.types.is_fixed_size_list(kind) and kind.list_size == 4 and is_number(kind.value_type))
 
 
 def _rectangles(definitions: Node | None) -> list[str]:

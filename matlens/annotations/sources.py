@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
@@ -17,6 +17,7 @@ from matlens.annotations.levels import is_list
 from matlens.columns.buffers import number_array, numbers_of, scalar, text_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError, NoBoxesFound, PathError
+from matlens.names import unique_names
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
 CANONICAL = ("source", "image", "label", "xmin", "ymin", "xmax", "ymax")
@@ -280,9 +281,5 @@ def _is_ragged(kind: Any) -> bool:
     return bool(is_list(kind) and not pa.types.is_fixed_size_list(kind))
 
 
-def _free(name: str, taken: dict[str, Any]) -> str:
-    count, free = 1, name
-    while free in taken:
-        count += 1
-        free = f"{name}_{count}"
-    return free
+def _free(name: str, taken: Iterable[str]) -> str:
+    return unique_names([*taken, name])[-1]

@@ -130,6 +130,11 @@ def _fit(items: Sequence[Any], dtype: np.dtype[Any]) -> bool:
     return all(-most <= item <= most for item in items if type(item) is int)
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is that of integers or floats."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 def numbers_of(array: pa.Array) -> NDArray[Any]:
     """Numbers or logicals of an array or column as NumPy's; missing ones are NaN, or False.
 

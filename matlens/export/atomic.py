@@ -22,19 +22,7 @@ BUFFER = 1 << 20
 def atomic_output(target: str | Path, *, force: bool = False) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `target` when the block ends without an error.
 
-    Parameters
-    ----------
-    target : str or Path
-    force : bool
-        Replace an existing file. A symbolic link at `target` is replaced, not followed.
-
-    Raises
-    ------
-    OutputExists
-        If `target` exists and `force` is false.
-    OutputFailed
-        If the system refuses to write.
-    LimitExceeded
+    With `force`, a file that exists is replaced: a symbolic link itself, not what it leads to.
 
     Examples
     --------
@@ -72,11 +60,6 @@ def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[Opener
 
     Gives a function that opens a file by its path inside the folder. With `force`, a folder
     may exist: its files of the same names are replaced, each as a whole.
-
-    Raises
-    ------
-    OutputExists
-        If `target` exists and holds something, and `force` is false.
     """
     target = Path(target)
     if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -82,9 +81,7 @@ def _item(array: pa.Array, k: int) -> pa.Array:
 
 def json_column(array: pa.Array) -> pa.Array:
     """Every entry as JSON text."""
-    texts = [None if value is None else _json(value) for value in array.to_pylist()]
-    return text_array(texts)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(json_safe(value), ensure_ascii=False, default=str)
+    values = array.to_pylist()
+    return text_array(
+        [None if v is None else json.dumps(json_safe(v), ensure_ascii=False, default=str) for v in values]
+    )

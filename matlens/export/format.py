@@ -21,19 +21,9 @@ if TYPE_CHECKING:
 class Format:
     """An output format; its subclasses write it.
 
-    Attributes
-    ----------
-    name : str
-    suffixes : tuple of str
-        The first is that of the files in a folder.
-    text : str
-        The name in words.
-    takes : {"tables", "array", "values", "boxes"}
-        The tables of values, one array, MATLAB's values themselves, or bounding boxes by image.
-    many : bool
-        Whether one file holds several values.
-    understands : tuple of str
-        The `ExportOptions` beyond `force` and `strict` that make a difference.
+    The first of `suffixes` is that of the files in a folder, `text` the name in words. `takes` says what is written:
+    the tables of values, one array, MATLAB's values themselves, or bounding boxes by image; `many`, whether one file
+    holds several values. `understands` names the `ExportOptions` beyond `force` and `strict` that make a difference.
     """
 
     name: str
@@ -54,14 +44,7 @@ class Format:
         return type(self).stream is not Format.stream
 
     def write(self, items: Sequence[Item], target: Path, options: ExportOptions) -> list[Note]:
-        """Write values to one file, whole or not at all; what is lost beyond the notes of their tables.
-
-        Raises
-        ------
-        UnfitFormat
-            If the format cannot hold the values.
-        OutputExists, LossyConversion
-        """
+        """Write values to one file, whole or not at all; what is lost beyond the notes of their tables."""
         with atomic_output(target, force=options.force) as file:
             notes = self.stream(items[0], file, options)
             refuse_losses(notes, options, str(target))
@@ -76,14 +59,7 @@ class BoxesFormat(Format):
     """A format of data sets for detectors."""
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
-        """Write boxes to a file or folder, which is whole or absent; `source` says where they come from.
-
-        Raises
-        ------
-        UnfitFormat
-            If the format needs the sizes of images, and some are not known.
-        OutputExists
-        """
+        """Write boxes to a file or folder, which is whole or absent; `source` says where they come from."""
         raise NotImplementedError
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from matlens.columns.buffers import number_array, numbers_of
+from matlens.columns.buffers import is_number, number_array, numbers_of
 from matlens.errors import MissingExtra, PathError, UnfitFormat
 from matlens.names import safe_file_name, unique_names
 
@@ -32,22 +32,9 @@ _SIZE = re.compile(r"(^|[._])(im(g|age)?_?)?(size|dims?|shape)$", re.IGNORECASE)
 class BoxesByImage:
     """Boxes of a canonical table, ready for the formats of detection data sets.
 
-    Attributes
-    ----------
-    images : list of str
-        Names, each once, in order of first appearance.
-    classes : list of str
-        Names of the classes, sorted; numbers by their size.
-    image_of, class_of : ndarray of int64, shape (n,)
-        For each box the position in `images` and in `classes`.
-    boxes : ndarray of float64, shape (n, 4)
-        ``xmin, ymin, xmax, ymax``: 0-based, half-open pixel edges.
-    extras : list of dict
-        What else the table says of each box.
-    sizes : dict of str to (float, float)
-        Width and height of the images of which they are known.
-    dropped : int
-        Rows without an image name or with a coordinate that is not finite.
+    `images` stand in order of first appearance, `classes` sorted, numbers by their size; `image_of` and `class_of` are
+    the positions of each box there. `boxes` are ``xmin, ymin, xmax, ymax``, 0-based and half-open, and `extras` what
+    else the table says of each. `dropped` counts rows without an image name or with a coordinate that is not finite.
     """
 
     images: list[str]
@@ -83,11 +70,6 @@ def group_by_image(
     """Bring a canonical table of boxes into the form of images, classes and boxes.
 
     `images` names all images, those without boxes too.
-
-    Raises
-    ------
-    UnfitFormat
-        If no box has the name of an image.
     """
     boxes = np.stack([numbers_of(table[name]).astype(np.float64) for name in CORNERS], axis=1)
     names = table["image"].to_pylist()
@@ -142,19 +124,9 @@ def sizes_of(
 ) -> tuple[dict[str, Size], str]:
     """Sizes of images, and where they come from.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        A row for each image, with its name in the column ``image``.
-    size_field : str, optional
-        A column of ``[rows, columns]``, as MATLAB's ``size`` gives them, or two columns
-        ``width,height``. Found by their names by default.
-    width_first : bool
-        The column holds ``[width, height]``.
-    folder : str or Path, optional
-        Where the images are; their headers are read.
-    constant : (float, float), optional
-        Width and height of all images.
+    `table` has a row for each image. `size_field` is a column of ``[rows, columns]``, as MATLAB's ``size`` gives them
+    (``[width, height]`` with `width_first`), or two columns ``width,height``; by default they are found by their names.
+    Or the headers of the images in `folder` tell, or `constant` is the size of all.
     """
     images = [str(name) for name in table["image"].to_pylist() if name is not None]
     if constant is not None:
@@ -179,7 +151,7 @@ def _size_columns(table: pa.Table) -> list[str]:
     for column in others:
         if _SIZE.search(column.name) and pa.types.is_fixed_size_list(column.type) and column.type.list_size in (2, 3):
             return [column.name]
-    numeric = [c.name for c in others if pa.types.is_integer(c.type) or pa.types.is_floating(c.type)]
+    numeric = [c.name for c in others if is_number(c.type)]
     found = [[name for name in numeric if pattern.search(name)] for pattern in (_WIDTH, _HEIGHT)]
     return [found[0][0], found[1][0]] if all(found) else []
 

@@ -19,10 +19,7 @@ def _nothing(rows: int) -> None:
 class Item(AdaptedTable):
     """A table, the name that it gets in a file, and the value that it is made of.
 
-    Attributes
-    ----------
-    on_rows : callable
-        Told how many rows have gone by, for a progress bar.
+    `on_rows` is told how many rows have gone by, for a progress bar.
     """
 
     def __init__(

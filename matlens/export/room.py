@@ -37,15 +37,7 @@ def check_size(size: int) -> None:
 
 
 def check_room(path: Path, more: int = 0) -> None:
-    """Refuse to go on with a file that is too large, or would not leave room on the disk.
-
-    Raises
-    ------
-    LimitExceeded
-        If the file with `more` bytes is larger than the limit of output.
-    OutputFailed
-        If the disk has no room for 64 MiB more.
-    """
+    """Refuse to go on with a file that is too large with `more` bytes, or would not leave room on the disk."""
     size = path.stat().st_size + more
     check_size(size)
     if size >= STEP and shutil.disk_usage(path.parent).free < STEP:

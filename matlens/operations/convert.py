@@ -26,24 +26,9 @@ from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 from matlens.tree.nodes import CellNode, CharNode
 from matlens.tree.nodes.node import Node
 
-HEADER_NAMES = frozenset(
-    (
-        "colheaders",
-        "colnames",
-        "column_names",
-        "columnnames",
-        "columns",
-        "feature_names",
-        "featurenames",
-        "header",
-        "headers",
-        "names",
-        "var_names",
-        "variable_names",
-        "variablenames",
-        "varnames",
-    )
-)
+_PLAIN = ("colheaders", "colnames", "columns", "header", "headers", "names")
+_SPACED = ("column_names", "feature_names", "var_names", "variable_names")
+HEADER_NAMES = frozenset((*_PLAIN, *_SPACED, *(name.replace("_", "") for name in _SPACED)))
 """Names, in lower case, of values that hold the names of the columns of a matrix beside them."""
 
 
@@ -144,27 +129,16 @@ def convert(
     (70, [])
     """
     options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
-    with opened(source, **reading) as file:
-        return _convert(file, fspath(output), var, format, dim, header, options)
-
-
-def _convert(
-    file: MatFile,
-    output: str,
-    var: str | Sequence[str] | None,
-    format: str | None,
-    dim: int | None,
-    header: str | None,
-    options: ExportOptions,
-) -> list[Output]:
+    output = fspath(output)
     names = [var] if isinstance(var, str) else var
-    as_values = takes_values(output, format)
-    items = list(items_of(file, names, dim=dim, header=header, options=options, as_values=as_values))
-    outputs = outputs_of(items, output, format=format, options=options)
-    refuse_losses([note for written in outputs for note in written.notes], options, file.name)
-    for written in outputs:
-        write_output(written, options)
-    return outputs
+    with opened(source, **reading) as file:
+        as_values = takes_values(output, format)
+        items = list(items_of(file, names, dim=dim, header=header, options=options, as_values=as_values))
+        outputs = outputs_of(items, output, format=format, options=options)
+        refuse_losses([note for written in outputs for note in written.notes], options, file.name)
+        for written in outputs:
+            write_output(written, options)
+        return outputs
 
 
 # --- which values --------------------------------------------------------------------------
@@ -216,10 +190,9 @@ def _table(file: MatFile, node: Node, header: str | None, dim: int | None) -> tu
 
 def _names(file: MatFile, node: Node, header: str | None, dim: int | None) -> tuple[list[str] | None, list[Note]]:
     """Names of the columns of a matrix, and where they come from."""
-    is_matrix = node.kind == "numeric" and len(node.dims) == 2 and node.dims[1 if dim in (None, 1) else 0] > 1
-    if header is None or not is_matrix:
+    width = node.dims[1 if dim in (None, 1) else 0] if node.kind == "numeric" and len(node.dims) == 2 else 1
+    if header is None or width < 2:
         return None, []
-    width = node.dims[1 if dim in (None, 1) else 0]
     if header != "auto":
         named = _texts(file.at(header))
         if not named:
@@ -277,10 +250,8 @@ def outputs_of(
     base = Path(output)
     if not is_folder and len(items) > 1 and not found.many:
         names = ", ".join(item.name for item in items[:8])
-        raise UnfitFormat(
-            f"{len(items)} values for one file: name one with --var ({names} …) or give a folder, "
-            f"{base.with_suffix('')}/"
-        )
+        one_of = f"name one with --var ({names} …) or give a folder, {base.with_suffix('')}/"
+        raise UnfitFormat(f"{len(items)} values for one file: {one_of}")
     outputs: list[Output] = []
     if not is_folder:
         outputs.append(Output(base, found, list(items)))

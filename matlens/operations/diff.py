@@ -24,7 +24,7 @@ from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, I
 from matlens.formats.visit import Batch, Visitor, Walk, blocks
 from matlens.helpers import explain_mismatch
 from matlens.tree.access import elements_of, is_part, reader_of
-from matlens.tree.file import MatFile, ReadingOptions, Source, from_loadmat, opened
+from matlens.tree.file import ReadingOptions, Source, from_loadmat, opened
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
 from matlens.values.loadmat_form import decode_values, function_texts
@@ -91,17 +91,13 @@ def diff(
     []
     """
     with opened(a, **options) as first, opened(b, **options) as second:
-        yield from _diff_files(first, second, rtol, atol)
-
-
-def _diff_files(a: MatFile, b: MatFile, rtol: float, atol: float) -> Iterator[Difference]:
-    for name in dict.fromkeys([*a, *b]):
-        if name not in a or name not in b:
-            path = (a[name] if name in a else b[name]).path
-            shown = [file[name].summary() if name in file else "" for file in (a, b)]
+        for name in dict.fromkeys([*first, *second]):
+            if name in first and name in second:
+                yield from diff_nodes(first[name], second[name], rtol=rtol, atol=atol)
+                continue
+            path = (first[name] if name in first else second[name]).path
+            shown = [file[name].summary() if name in file else "" for file in (first, second)]
             yield Difference(path, "missing", shown[0], shown[1])
-        else:
-            yield from diff_nodes(a[name], b[name], rtol=rtol, atol=atol)
 
 
 def diff_nodes(a: Node, b: Node, *, rtol: float = 0.0, atol: float = 0.0) -> Iterator[Difference]:

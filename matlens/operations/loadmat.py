@@ -8,18 +8,14 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from matlens.errors import MatlensError, error_context
-from matlens.formats.records import Variable
 from matlens.tree.access import reader_of, salvaging_of
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 from matlens.values.loadmat_form import LoadmatOptions, decode_values
-
-if TYPE_CHECKING:
-    from matlens.formats.guards.salvage import SalvagingReader
 
 
 def loadmat(
@@ -132,7 +128,10 @@ def _load(
                 reader.prefetch(later.elements for later in variables[k:])
             with _passing_over(passed), error_context(file=file.name, variable=variable.name):
                 if salvaging is not None:
-                    damages += _salvage(salvaging, variable, file.name)
+                    # It imports Arrow, which takes longer than most files.
+                    from matlens.values.examine import salvage
+
+                    damages += salvage(salvaging, variable, variable.name, file.name)
                 variable.headers.raise_first_error()
                 value = decode_values(reader, variable.elements, options)[0]
                 loaded[variable.name] = _sparse_form(value, reader.version, spmatrix)
@@ -143,13 +142,6 @@ def _load(
                 with _passing_over(passed), error_context(file=file.name):
                     raise problem
     return loaded, damages
-
-
-def _salvage(reader: SalvagingReader, variable: Variable, file: str) -> list[MatlensError]:
-    # It imports Arrow, which takes longer than most files.
-    from matlens.values.examine import salvage
-
-    return salvage(reader, variable, variable.name, file)
 
 
 @contextmanager

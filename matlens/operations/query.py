@@ -47,7 +47,7 @@ def query(source: Source, sql: str, **options: Unpack[ReadingOptions]) -> pa.Tab
 def _query(file: MatFile, sql: str) -> pa.Table:
     connection = connect()
     try:
-        for name in _table_names(connection, sql):
+        for name in sorted(connection.get_table_names(sql)):
             node = _node(file, name)
             if node is not None:
                 connection.register(name, node.to_arrow())
@@ -62,10 +62,6 @@ def _query(file: MatFile, sql: str) -> pa.Table:
         raise QueryError(f"{str(error).strip().splitlines()[0]}{hint}", file=file.name) from None
     finally:
         connection.close()
-
-
-def _table_names(connection: Any, sql: str) -> list[str]:
-    return sorted(connection.get_table_names(sql))
 
 
 def _node(file: MatFile, name: str) -> Any:

@@ -35,22 +35,7 @@ class _Parquet(Format):
 def write_parquet(
     table: Table | pa.Table, target: str | Path, *, force: bool = False, compression: Compression = "zstd"
 ) -> None:
-    """Write a table to one Parquet file, whole or not at all.
-
-    Parameters
-    ----------
-    table : Table or pyarrow.Table
-        A table is written window by window.
-    target : str or Path
-    force : bool
-        Overwrite an existing file.
-    compression : {"zstd", "snappy", "gzip", "none"}
-
-    Raises
-    ------
-    OutputExists
-        If `target` exists and `force` is false.
-    """
+    """Write a table to one Parquet file, window by window, whole or not at all."""
     import pyarrow.parquet as pq
 
     from matlens.columns.stored_tables import as_table
