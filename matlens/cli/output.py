@@ -210,7 +210,7 @@ def reading_options(*, shows: bool) -> list[click.Parameter]:
             metavar="NAME=VALUE",
             expose_value=False,
             callback=keep,
-            help="Raise or lower a limit: depth, elements, memory, ratio, chunk, fields, output, seconds.",
+            help="Raise or lower a limit, such as depth=128 or memory=8GiB; a wrong name lists them all.",
         ),
         choice(
             "--isolate", "auto always never", "Read in a process of its own; auto does where SciPy or libhdf5 read."

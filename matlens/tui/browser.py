@@ -163,7 +163,7 @@ class FileView(Widget):
 
     def _show_path(self) -> None:
         if isinstance(self.shown, MatFile):
-            lines = [safe_text(self.file.name), f"version {self.file.version}, {self.file.size:,} bytes"]
+            lines = [safe_text(self.file.name), f"MATLAB {self.file.version}, {self.file.size:,} bytes"]
         else:
             lines = [safe_text(self.shown.path), safe_text(self.shown.python_path)]
         self.query_one("#path", Static).update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
