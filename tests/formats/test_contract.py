@@ -67,7 +67,7 @@ def test_wrappers_pass_each_call_on_as_it_came() -> None:
         options = {p.name: True for p in parameters if p.kind is p.KEYWORD_ONLY}
         found = getattr(reader, name)(*positional, **options)
         assert calls.pop() == (name, positional, options) and not calls
-        assert found == answers.get(name, name)
+        assert found == (None if name == "prefetch" else answers.get(name, name))
 
 
 @pytest.mark.parametrize("name", sorted(CONTRACT))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from mat73_writer import Mat73Writer
 
 import matlens
-from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
+from matlens.errors import CorruptFile, MatlensError, UnsafeFile
 from matlens.formats import inflate as inflating
 from matlens.formats.hdf5.chunks import fletcher32
 from matlens.formats.v5 import segments
@@ -64,7 +64,7 @@ def test_damaged_streams_are_errors(inflater: str, damage: Any, nbytes: int, mes
 
 
 def test_no_memory_is_taken_for_what_a_stream_cannot_hold(inflater: str) -> None:
-    with pytest.raises(LimitExceeded, match="4000000000 bytes declared in 11 compressed bytes"):
+    with pytest.raises(CorruptFile, match="4000000000 bytes declared in 11 compressed bytes"):
         inflating.inflate(memoryview(zlib.compress(b"abc")), 4_000_000_000)
 
 
@@ -93,7 +93,7 @@ def test_inflated_variables_are_kept_within_a_budget(tmp_path: Path, monkeypatch
         for name, value in data.items():
             np.testing.assert_array_equal(file[name].value, value)
             kept: Any = file._reader._segments._inflated  # type: ignore[attr-defined]
-            assert sum(map(len, kept.values())) <= 2_000_000
+            assert sum(each.size for each in kept.values()) <= 2_000_000
         np.testing.assert_array_equal(file["x0"].value, data["x0"])
 
 
