@@ -6,8 +6,6 @@ failure, so that ``except ValueError`` around `scipy.io.loadmat` keeps working.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import copy
 from typing import Self
 
@@ -190,9 +188,8 @@ class MissingExtra(MatlensError, ImportError):
     """An optional package that the call needs is not installed."""
 
 
-@contextmanager
-def error_context(*, file: str | None = None, variable: str | None = None, offset: int | None = None) -> Iterator[None]:
-    """Fill in the file, variable and byte of any `MatlensError` that passes through.
+class error_context:
+    """Fill in the file, variable and byte offset of any `MatlensError` that passes through, unless it knows its own.
 
     Examples
     --------
@@ -201,7 +198,15 @@ def error_context(*, file: str | None = None, variable: str | None = None, offse
     Traceback (most recent call last):
     matlens.errors.CorruptFile: a.mat: x: tag 99 is no MAT-file type (at byte 128)
     """
-    try:
-        yield
-    except MatlensError as error:
-        raise error.at(file=file, variable=variable, offset=offset) from error.__cause__
+
+    # Not a generator: thousands of these are entered for a file of many variables.
+    def __init__(self, *, file: str | None = None, variable: str | None = None, offset: int | None = None) -> None:
+        self._file, self._variable, self._offset = file, variable, offset
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, MatlensError):
+            found = error.at(file=self._file, variable=self._variable, offset=self._offset)
+            raise found from error.__cause__

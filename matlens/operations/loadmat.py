@@ -125,7 +125,7 @@ def _load(
         variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
         for k, variable in enumerate(variables):
             if variable.compressed:
-                reader.prefetch(later.elements for later in variables[k:])
+                reader.prefetch(variables[later].elements for later in range(k, len(variables)))
             with _passing_over(passed), error_context(file=file.name, variable=variable.name):
                 if salvaging is not None:
                     # It imports Arrow, which takes longer than most files.
