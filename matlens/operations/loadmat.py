@@ -117,9 +117,10 @@ def _load(
     loaded: dict[str, Any] = {}
     damages: list[MatlensError] = []
     passed = None if salvaging is None else damages
-    if reader.version != "v4":
+    version = reader.version
+    if version != "v4":
         loaded["__header__"] = reader.header.encode("latin-1")
-        loaded["__version__"] = "2.0" if reader.version == "v7.3" else "1.0"
+        loaded["__version__"] = "2.0" if version == "v7.3" else "1.0"
         loaded["__globals__"] = []
     with error_context(file=file.name):
         variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
@@ -134,7 +135,7 @@ def _load(
                     damages += salvage(salvaging, variable, variable.name, file.name)
                 variable.headers.raise_first_error()
                 value = decode_values(reader, variable.elements, options)[0]
-                loaded[variable.name] = _sparse_form(value, reader.version, spmatrix)
+                loaded[variable.name] = _sparse_form(value, version, spmatrix)
                 if variable.headers.is_global[0]:
                     loaded["__globals__"].append(variable.name)
         if wanted is None:
