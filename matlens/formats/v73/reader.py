@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.formats.dtypes import target_dtype
-from matlens.formats.hdf5.hdf5_file import H5File
+from matlens.formats.hdf5.hdf5_file import H5File, ParsedObject
 from matlens.formats.hdf5.layout import CHUNKED
-from matlens.formats.hdf5.object import H5Object, ParsedObject
+from matlens.formats.hdf5.object import H5Object
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.v73.batch import DIRECT, IN_CHUNKS, OTHER_TYPE, WANTED, Batch
