@@ -20,25 +20,14 @@ SCIPY_REFUSES = {
 }
 """Files of v4 to v7 that `scipy.io.loadmat` does not read."""
 
-ONE_ROW = "a table of one row whose string variable decodes to one text"
 CYCLE = "function handles whose workspace leads back to them"
 OBJECTS_5 = "metadata of objects of version 5"
 OCTAVE_HDF5 = "Octave's HDF5: groups of type and value"
 OCTAVE = "a format of Octave"
 PLAIN_HDF5 = "HDF5 by other programs: types and spaces that MATLAB does not write"
 
-_LOADMAT = {
-    "made/one_v7.mat": ONE_ROW,
-    "made/tab_in_v7.mat": ONE_ROW,
-    "thirasit+MATLAB/pendulumDisturbanceGS.mat": OBJECTS_5,
-    "IngTIKNA+Real-Time-Pedestrian-Detection-with-YOLO-v2/videoLabelingSession.mat": ONE_ROW,
-}
-_VALUES = _LOADMAT | {
-    "made/one_v73.mat": ONE_ROW,
-    "made/o_hdf5.mat": OCTAVE_HDF5,
-    "made/o_map_h5.mat": OCTAVE_HDF5,
-    "made/plain.mat": PLAIN_HDF5,
-}
+_LOADMAT = {"thirasit+MATLAB/pendulumDisturbanceGS.mat": OBJECTS_5}
+_VALUES = _LOADMAT | {"made/o_hdf5.mat": OCTAVE_HDF5, "made/o_map_h5.mat": OCTAVE_HDF5, "made/plain.mat": PLAIN_HDF5}
 
 FAILURES: dict[str, dict[str, str]] = {
     "tests/columns/test_tables.py::test_windows_give_the_rows_and_types_of_the_whole": {
@@ -48,15 +37,12 @@ FAILURES: dict[str, dict[str, str]] = {
         "o_hdf5.mat": OCTAVE_HDF5,
         "o_map_h5.mat": OCTAVE_HDF5,
         "plot-simple.fig-hgM_070000": CYCLE,
-        "tab_in_v7.mat-C": ONE_ROW,
     },
     "tests/formats/test_readers.py::test_both_engines_give_equal_trees": {
         "made/o_append.mat": "a variable saved twice, of which the last counts",
         "made/o_hdf5.mat": OCTAVE_HDF5,
         "made/o_map_h5.mat": OCTAVE_HDF5,
-        "made/one_v73.mat": ONE_ROW,
         "made/plain.mat": PLAIN_HDF5,
-        "made/tab_in_v7.mat": ONE_ROW,
     },
     "tests/operations/test_check.py::test_sound_files_are_sound": _VALUES,
     "tests/operations/test_loadmat.py::test_equals_scipy_with_storage_types": _LOADMAT,

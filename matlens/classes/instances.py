@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.classes.maps import dictionary, map_container
-from matlens.classes.strings import categories, category_places, stored_strings
-from matlens.classes.tabular import frame, table_parts, timetable_parts
+from matlens.classes.strings import CategoryArray, category_array, stored_strings
 from matlens.classes.times import calendar_durations, datetimes, durations
 from matlens.errors import CorruptFile
 
@@ -29,42 +28,41 @@ class Instance(dict[str, Any]):
         return f"<{self.class_name}: {', '.join(self)}>"
 
 
-def _categorical(properties: Mapping[str, Any]) -> Any:
-    return categories(properties["codes"], properties["categoryNames"], is_ordinal=_is_ordinal(properties))
+def _category_array(properties: Mapping[str, Any]) -> CategoryArray:
+    is_ordinal = bool(np.asarray(properties.get("isOrdinal", False)).any())
+    return category_array(properties["codes"], properties["categoryNames"], is_ordinal=is_ordinal)
 
 
-def _is_ordinal(properties: Mapping[str, Any]) -> bool:
-    return bool(np.asarray(properties.get("isOrdinal", False)).any())
-
-
-def category_parts(properties: Mapping[str, Any]) -> tuple[NDArray[np.int64], list[str], bool]:
-    """Places and names of the categories of a categorical array, and whether they are ordered."""
-    return *category_places(properties["codes"], properties["categoryNames"]), _is_ordinal(properties)
-
-
-def _alone(texts: NDArray[Any]) -> Any:
-    """A 1x1 string array as a text."""
-    return texts.item() if texts.shape == (1, 1) else texts
-
-
-CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "string": lambda properties: _alone(stored_strings(properties["any"]).to_numpy()),
+ARRAYS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "string": lambda properties: stored_strings(properties["any"]).to_numpy(),
     "datetime": lambda properties: datetimes(properties["data"]),
     "duration": lambda properties: durations(properties["millis"]),
     "calendarDuration": lambda properties: calendar_durations(properties["components"]),
-    "categorical": _categorical,
-    "table": lambda properties: frame(table_parts(properties)),
-    "timetable": lambda properties: frame(timetable_parts(properties)),
-    "containers.Map": map_container,
-    "dictionary": dictionary,
+    "categorical": _category_array,
 }
-"""Values of the objects of a class from their properties."""
+"""Classes whose arrays are columns of single values: the array with MATLAB's dims, from its properties.
+
+A categorical array is a `CategoryArray`, any other a NumPy array.
+"""
+CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {"containers.Map": map_container, "dictionary": dictionary}
+"""Other classes whose properties are a value by themselves."""
+TABULAR_CLASSES = ("table", "timetable")
+KNOWN_CLASSES = frozenset((*ARRAYS, *CONVERTERS, *TABULAR_CLASSES))
+"""MATLAB's classes that have a value of their own in Python."""
+
+
+def natural(array: Any) -> Any:
+    """The value that stands for an array of one of `ARRAYS` by itself: a 1x1 string is a text."""
+    if isinstance(array, CategoryArray):
+        return array.natural()
+    is_single = isinstance(array, np.ndarray) and array.dtype == object and array.shape == (1, 1)
+    return array.item() if is_single else array
 
 
 def convert(
     class_name: str, properties: Mapping[str, Any], converter: Callable[[Mapping[str, Any]], Any] | None = None
 ) -> Any:
-    """The value of an object of one of MATLAB's own classes, by `converter` or the one of the class.
+    """The value of an object of one of MATLAB's classes, by `converter` or the one of the class.
 
     `properties` are in the form of `scipy.io.loadmat` and read at most once each. `CorruptFile` tells that one is
     missing, or does not fit.
@@ -75,11 +73,11 @@ def convert(
     array([[60000000]], dtype='timedelta64[us]')
     """
     try:
-        return (converter or CONVERTERS[class_name])(properties)
+        return (converter or ARRAYS.get(class_name) or CONVERTERS[class_name])(properties)
     except (KeyError, IndexError, ValueError, TypeError, OverflowError) as error:
         if isinstance(error, CorruptFile):
             raise
-        raise CorruptFile(f"a {class_name} that is not as such are stored: {error}") from None
+        raise CorruptFile(f"a {class_name} does not fit its properties: {error}") from None
 
 
 def members(names: list[str], indices: NDArray[Any]) -> NDArray[np.object_]:
@@ -95,7 +93,3 @@ def members(names: list[str], indices: NDArray[Any]) -> NDArray[np.object_]:
         raise CorruptFile(f"members up to {int(places.max())} of an enumeration of {len(names)}")
     table = np.array([*names, None], object)
     return table[places]
-
-
-COLUMN_CLASSES = frozenset(("string", "datetime", "duration", "categorical", "calendarDuration"))
-"""Classes whose arrays are columns of single values."""

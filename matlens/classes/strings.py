@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MISSING = 0xFFFFFFFFFFFFFFFF
 _SEPARATOR = 0xFFFF
@@ -104,28 +107,39 @@ def texts_of(value: Any) -> list[str]:
     return found
 
 
-def category_places(codes: Any, names: Any) -> tuple[NDArray[np.int64], list[str]]:
-    """The place of the category of each element, -1 for undefined ones, and the names of the categories."""
-    codes, labels = np.asarray(codes), texts_of(names)
-    if codes.dtype.kind not in "iuf" or (codes.size and int(codes.max()) > len(labels)):
-        raise CorruptFile(f"codes up to {codes.max() if codes.size else 0} for {len(labels)} categories")
-    return codes.astype(np.int64) - 1, labels
+class CategoryArray(NamedTuple):
+    """A categorical array: the place of the category of each element, with MATLAB's dims; -1 is undefined."""
+
+    places: NDArray[np.int64]
+    names: list[str]
+    is_ordinal: bool
+
+    def column(self, k: int) -> pd.Categorical:
+        """The elements of column `k` of a matrix."""
+        return self._categorical(self.places[:, k])
+
+    def natural(self) -> Any:
+        """pandas' categorical for vectors, an array of texts and None otherwise."""
+        if max(self.places.shape, default=0) == self.places.size:
+            return self._categorical(self.places.ravel())
+        return np.array([*self.names, None], object)[self.places]
+
+    def _categorical(self, places: NDArray[np.int64]) -> pd.Categorical:
+        import pandas as pd
+
+        return pd.Categorical.from_codes(places, pd.Index(self.names, dtype=object), ordered=self.is_ordinal)
 
 
-def categories(codes: Any, names: Any, *, is_ordinal: bool) -> Any:
-    """A categorical array: pandas' for vectors, an array of texts and None otherwise.
-
-    `codes` are numbers of categories from 1; 0 is undefined.
+def category_array(codes: Any, names: Any, *, is_ordinal: bool) -> CategoryArray:
+    """A categorical array from the numbers of its categories, which count from 1; 0 is undefined.
 
     Examples
     --------
-    >>> list(categories(np.array([[2], [0], [1]], np.uint8), np.array(["a", "b"], object), is_ordinal=False))
+    >>> stored = category_array(np.array([[2], [0], [1]], np.uint8), np.array(["a", "b"], object), is_ordinal=False)
+    >>> list(stored.natural())
     ['b', nan, 'a']
     """
-    places, labels = category_places(codes, names)
-    if max(places.shape, default=0) == places.size:
-        import pandas as pd
-
-        return pd.Categorical.from_codes(places.ravel(), pd.Index(labels, dtype=object), ordered=is_ordinal)
-    table = np.array([*labels, None], object)
-    return table[places]
+    codes, labels = np.asarray(codes), texts_of(names)
+    if codes.dtype.kind not in "iuf" or (codes.size and not 0 <= int(codes.min()) <= int(codes.max()) <= len(labels)):
+        raise CorruptFile(f"codes up to {codes.max() if codes.size else 0} for {len(labels)} categories")
+    return CategoryArray(codes.astype(np.int64) - 1, labels, is_ordinal)

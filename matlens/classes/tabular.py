@@ -1,138 +1,207 @@
-"""Tables and timetables as pandas frames."""
+"""Tables and timetables: what their properties say, and pandas frames of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from matlens.classes.strings import texts_of
-from matlens.errors import CorruptFile, LimitExceeded
-from matlens.limits import Limits
+from matlens.classes.strings import CategoryArray, texts_of
+from matlens.errors import CorruptFile
+from matlens.names import unique_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class TableParts(NamedTuple):
-    """What a table is made of, whatever class and version stored it.
+class _Words(NamedTuple):
+    """Names under which a class stores its properties.
 
-    `units` and `descriptions` hold one text for each variable or none at all; `rows` are names or times, and
-    `row_label` is what the table calls them.
+    The names of variables and of dimensions stand under several keys, each behind a flag that says whether it counts:
+    those longer than 63 letters since R2025a, those that are not identifiers since R2019b, and identifiers in any case.
+    """
+
+    variables: tuple[tuple[str, str], ...]
+    identifiers: str
+    dimensions: tuple[tuple[str, str], ...]
+    plain_dimensions: str
+    rows: str
+    units: str
+    descriptions: str
+    continuity: str
+
+
+_TABLE = _Words(
+    (("useVariableNames2048", "VariableNames2048"), ("useVariableNamesOriginal", "VariableNamesOriginal")),
+    "varnames",
+    (("useDimensionNames2048", "DimensionNames2048"), ("useDimensionNamesOriginal", "DimensionNamesOriginal")),
+    "DimensionNames",
+    "nrows",
+    "VariableUnits",
+    "VariableDescriptions",
+    "VariableContinuity",
+)
+_TIMETABLE = _Words(
+    (("useVarNames2048", "varNames2048"), ("useVarNamesOrig", "varNamesOrig")),
+    "varNames",
+    (("useDimNames2048", "dimNames2048"), ("useDimNamesOrig", "dimNamesOrig")),
+    "dimNames",
+    "numRows",
+    "varUnits",
+    "varDescriptions",
+    "varContinuity",
+)
+
+
+class TableParts(NamedTuple):
+    """What a table says of itself, whatever class and version stored it.
+
+    `names` are as the user wrote them, `identifiers` what MATLAB made of those that are not identifiers. `units` and
+    `descriptions` hold one text for each variable or none at all; `row_label` is the name of the rows' dimension.
     """
 
     names: list[str]
-    columns: Any
+    identifiers: list[str]
     row_count: int
-    rows: Any
-    row_label: str
+    dimensions: list[str]
     units: list[str]
     descriptions: list[str]
+    continuity: list[str]
+    description: str
+
+    @property
+    def row_label(self) -> str:
+        return self.dimensions[0]
+
+    def about(self) -> dict[str, Any]:
+        """What is more than names and rows, for the metadata of a table; nothing that is empty."""
+        columns: dict[str, dict[str, str]] = {}
+        for key, texts in (("unit", self.units), ("description", self.descriptions), ("continuity", self.continuity)):
+            for name, text in zip(self.names, texts, strict=False):
+                if text:
+                    columns.setdefault(name, {})[key] = text
+        for name, identifier in zip(self.names, self.identifiers, strict=True):
+            if name != identifier:
+                columns.setdefault(name, {})["identifier"] = identifier
+        found: dict[str, Any] = {"dimensions": self.dimensions}
+        return found | ({"description": self.description} if self.description else {}) | {"variables": columns}
 
 
-def table_parts(properties: Mapping[str, Any]) -> TableParts:
-    """Parts of a table from its properties."""
-    details = _record(properties.get("props"))
-    names = texts_of(properties["varnames"])
-    columns = np.asarray(properties["data"], object).ravel(order="F")
-    rows = texts_of(properties["rownames"]) if "rownames" in properties else []
-    label = _first(details.get("DimensionNames"), "Row")
-    notes = details.get("VariableUnits"), details.get("VariableDescriptions")
-    return _checked(names, columns, properties["nrows"], (rows, label), *notes)
+def table_parts(properties: Mapping[str, Any], details: Mapping[str, Any]) -> TableParts:
+    """Parts of a table from its properties and the record ``props`` among them."""
+    return _parts(_TABLE, properties, details, ["Row", "Variables"], details.get("Description"))
 
 
-def timetable_parts(properties: Mapping[str, Any]) -> TableParts:
-    """Parts of a timetable, which saves itself as one struct."""
-    stored = _record(properties["any"])
-    names, columns = texts_of(stored["varNames"]), np.asarray(stored["data"], object).ravel(order="F")
-    rows = _row_times(stored.get("rowTimes"), getattr(properties, "limits", Limits()))
-    label = _first(stored.get("dimNames"), "Time")
-    notes = stored.get("varUnits"), stored.get("varDescriptions")
-    return _checked(names, columns, stored["numRows"], (rows, label), *notes)
+def timetable_parts(record: Mapping[str, Any], details: Mapping[str, Any]) -> TableParts:
+    """Parts of a timetable from the record that it saves itself as, and ``arrayProps`` among its fields."""
+    return _parts(_TIMETABLE, record, record, ["Time", "Variables"], details.get("Description"))
 
 
-def _first(names: Any, default: str) -> str:
-    found = texts_of(names) if names is not None else []
-    return found[0] if found else default
-
-
-def _row_times(stored: Any, limits: Limits) -> Any:
-    """Times of the rows: as they are, or evenly spaced from an origin."""
-    record = _record(stored)
-    if not record:
-        return np.asarray(stored).ravel(order="F") if stored is not None else []
-    origin, step = (np.asarray(record.get(name)).ravel() for name in ("origin", "stepSize"))
-    count = int(np.asarray(record.get("numRows", 0)).ravel()[0]) if "numRows" in record else 0
-    if origin.dtype.kind not in "mM" or step.dtype.kind != "m":
-        raise CorruptFile("the times of the rows are neither stored nor evenly spaced")
-    # They take no room in a file, so that any number may be declared.
-    if 8 * count > limits.memory:
-        raise LimitExceeded.of(limits, "memory", f"{count} evenly spaced times")
-    return origin[0] + step[0] * np.arange(count)
-
-
-def _checked(
-    names: list[str], columns: Any, count: Any, rows: tuple[Any, str], units: Any, descriptions: Any
+def _parts(
+    words: _Words, stored: Mapping[str, Any], details: Mapping[str, Any], dimensions: list[str], description: Any
 ) -> TableParts:
-    if len(names) != len(columns):
-        raise CorruptFile(f"{len(names)} names for {len(columns)} variables of a table")
-    found = np.asarray(count).ravel()
-    if found.dtype.kind not in "iuf" or not len(found):
-        raise CorruptFile(f"{found.dtype} as the number of rows of a table")
-    row_count = int(found[0])
-    texts = [texts_of(part) if part is not None else [] for part in (units, descriptions)]
-    return TableParts(names, columns, row_count, *rows, *(part if len(part) == len(names) else [] for part in texts))
+    identifiers = texts_of(stored[words.identifiers])
+    count = len(identifiers)
+    found = np.asarray(stored[words.rows]).ravel()
+    if found.dtype.kind not in "iuf" or len(found) != 1 or not 0 <= found[0] < 2**53:
+        raise CorruptFile(f"{words.rows} of a table is not a count")
+    plain = _some_texts(details, words.plain_dimensions, 2) or dimensions
+    return TableParts(
+        _flagged(details, words.variables, count) or identifiers,
+        identifiers,
+        int(found[0]),
+        _flagged(details, words.dimensions, 2) or plain,
+        _some_texts(details, words.units, count),
+        _some_texts(details, words.descriptions, count),
+        _some_texts(details, words.continuity, count),
+        next(iter(texts_of(description) if description is not None else []), ""),
+    )
 
 
-def _record(stored: Any) -> dict[str, Any]:
-    """Fields of a 1x1 struct."""
-    array = np.asarray(stored)
-    if array.dtype.names is None or array.size != 1:
-        return {}
-    return {name: array[name].ravel()[0] for name in array.dtype.names}
+def _flagged(details: Mapping[str, Any], keys: tuple[tuple[str, str], ...], count: int) -> list[str]:
+    """Texts under the first key whose flag is set."""
+    for flag, key in keys:
+        if flag in details and np.asarray(details[flag]).any():
+            texts = _some_texts(details, key, count)
+            if texts:
+                return texts
+    return []
 
 
-def frame(parts: TableParts) -> pd.DataFrame:
-    """A pandas frame of a table; units and descriptions are in its ``attrs``.
+def _some_texts(details: Mapping[str, Any], key: str, count: int) -> list[str]:
+    """As many texts as are expected, or none."""
+    if key not in details:
+        return []
+    try:
+        texts = texts_of(details[key])
+    except CorruptFile:
+        # The continuity of variables is an enumeration in some versions, and empty in most files.
+        return []
+    return texts if len(texts) == count else []
 
-    Variables of several columns become ``name_1``, ``name_2`` …
+
+def frame(parts: TableParts, variables: Sequence[Any], rows: Any) -> pd.DataFrame:
+    """Make a pandas frame of a table, with what it says of itself in ``attrs``.
+
+    Variables of several columns become ``name_1``, ``name_2`` …, nested tables ``name.inner``; names that this gives
+    twice are made unique.
+
+    Parameters
+    ----------
+    parts : TableParts
+    variables : sequence
+        Arrays of MATLAB's dims, `CategoryArray`, or frames; None for what has no value for each row.
+    rows : sequence or None
+        Names or times of the rows, which become the index.
     """
     import pandas as pd
 
-    columns: dict[str, Any] = {}
-    for name, stored in zip(parts.names, parts.columns, strict=True):
-        columns |= _columns(name, stored, parts.row_count)
-    index = None
-    if len(parts.rows) == parts.row_count and len(parts.rows):
-        index = pd.Index(parts.rows, name=parts.row_label)
-    result = pd.DataFrame(columns, index=index if index is not None else pd.RangeIndex(parts.row_count))
+    found = [_columns(name, stored, parts.row_count) for name, stored in zip(parts.names, variables, strict=True)]
+    columns = [column for group in found for column in group]
+    # A variable keeps its name, whatever the columns of another are called.
+    kept = [name for name, group in zip(parts.names, found, strict=True) if len(group) == 1]
+    made = iter(unique_names([*kept, *(name for group in found if len(group) != 1 for name, _ in group)])[len(kept) :])
+    names = [
+        label
+        for name, group in zip(parts.names, found, strict=True)
+        for label in ([name] if len(group) == 1 else [next(made) for _ in group])
+    ]
+    index = pd.RangeIndex(parts.row_count) if rows is None else pd.Index(rows, name=parts.row_label)
+    result = pd.DataFrame({k: column for k, (_, column) in enumerate(columns)}, index=index)
+    result.columns = pd.Index(names, dtype=object)
     for key, texts in (("units", parts.units), ("descriptions", parts.descriptions)):
         if texts:
             result.attrs[key] = dict(zip(parts.names, texts, strict=True))
+    if parts.description:
+        result.attrs["description"] = parts.description
     return result
 
 
-def _columns(name: str, stored: Any, count: int) -> dict[str, Any]:
-    if hasattr(stored, "columns"):
-        return {f"{name}.{inner}": stored[inner].to_numpy() for inner in stored.columns}
-    if hasattr(stored, "categories"):
-        return {name: stored}
-    array = np.asarray(stored)
-    if array.dtype.kind == "U" and array.ndim == 1 and len(array) == count:
-        return {name: array.astype(object)}
-    if array.ndim == 0 or array.shape[0] != count:
-        raise CorruptFile(f"variable {name} of a table has dims {array.shape}, the table {count} rows")
-    if array.ndim == 2 and array.shape[1] == 1:
-        column = array[:, 0]
-        return {name: _unboxed(column) if column.dtype == object else column}
-    if array.ndim == 2 and array.dtype.kind != "O":
-        return {f"{name}_{k + 1}": array[:, k] for k in range(array.shape[1])}
-    return {name: [array[k] for k in range(count)]}
+def _columns(name: str, stored: Any, count: int) -> list[tuple[str, Any]]:
+    """Names and values of the columns of one variable."""
+    import pandas as pd
+
+    if stored is None:
+        return [(name, np.full(count, None, object))]
+    if isinstance(stored, pd.DataFrame):
+        return [(f"{name}.{inner}", stored[inner].array) for inner in stored.columns]
+    if isinstance(stored, CategoryArray):
+        parts = [stored.column(k) for k in range(stored.places.shape[1])]
+    else:
+        array = np.asarray(stored).reshape(count, -1) if np.ndim(stored) > 2 and count else np.asarray(stored)
+        if array.ndim != 2 or array.shape[0] != count:
+            raise CorruptFile(f"variable {name} of a table has dims {array.shape}, the table {count} rows")
+        parts = [_column(array[:, k]) for k in range(array.shape[1])]
+    return [(name if len(parts) == 1 else f"{name}_{k + 1}", part) for k, part in enumerate(parts)]
 
 
-def _unboxed(column: Any) -> Any:
-    """Cells of texts as texts."""
+def _column(column: Any) -> Any:
+    """Cells of texts as texts; records as they are."""
+    if column.dtype.names is not None:
+        return list(column)
+    if column.dtype != object:
+        return column
     cells = column.tolist()
     if np.ndarray not in set(map(type, cells)):
         return column

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,19 +12,34 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns.buffers import items_array, list_array, number_array, string_array, text_array
-from matlens.columns.object_columns import items_of
+from matlens.columns.object_columns import (
+    array_dims,
+    arrow_column,
+    as_type,
+    by_rows,
+    joined,
+    members_of,
+    object_record,
+    row_columns,
+    row_header,
+    row_times,
+    tabular_of,
+)
 from matlens.columns.plan import ColumnPlan, Plan, column_path, is_numeric
 from matlens.columns.planner import Level, Planner
-from matlens.columns.unify import Kind, Layout, row_major
+from matlens.columns.unify import Kind, Layout, kinds_of, row_major
+from matlens.errors import LimitExceeded
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.ragged import counts_to_offsets, ragged_ranges, units_to_utf8
 from matlens.formats.reader import Reader
-from matlens.formats.records import Children, Elements, Headers, Int64s
+from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.visit import Visitor, field_of_records
 from matlens.names import safe_column_names
-from matlens.values.kinds import char_values
+from matlens.values.kinds import char_values, sparse_arrays
 from matlens.values.loadmat_form import decode_values, function_texts
 from matlens.values.plain import json_safe, plain, printable
+from matlens.values.table_layout import RowTimes, Tabular
+from matlens.values.windows import StoredArray
 
 
 def build_column(reader: Reader, elements: Elements, path: str) -> pa.Array:
@@ -42,6 +58,7 @@ class ColumnBuilder(Visitor):
     def __init__(self, reader: Reader, plan: Plan, levels: dict[str, Level] | None = None) -> None:
         super().__init__(reader)
         self._plan, self._levels = plan, {} if levels is None else levels
+        self._arrays: dict[tuple[int, int], StoredArray] = {}
 
     def visit(self, elements: Elements, where: Any = "", owner: Int64s | None = None) -> pa.Array:
         if where not in self._plan.columns:
@@ -79,36 +96,189 @@ class ColumnBuilder(Visitor):
                 array = self._sparse(present, plan)
             case Kind.FUNCTION:
                 array = text_array(function_texts(self.reader, present))
+            case Kind.TABLE:
+                array = self._tables(present, plan)
+            case Kind.OPAQUE if not plan.members_only:
+                array = self._json(present)
             case _:
                 array = self._objects(present, plan)
         return _spread(array, index, len(headers))
 
+    # --- objects -------------------------------------------------------------------
+
     def _objects(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
+        """Arrays of single values, and members of enumerations."""
+        arrays = [self._items(headers, i, plan) for i in range(len(headers))]
+        counts = np.array([1 if array is None else len(array) for array in arrays], np.int64)
+        items = joined([pa.nulls(1, plan.item_type) if a is None else a for a in arrays], plan.item_type)
+        return items if plan.objects_alone else list_array(items, counts, None, plan.is_large)
+
+    def _items(self, headers: Headers, i: int, plan: ColumnPlan) -> pa.Array | None:
+        """Items of one object in column-major order; None where none is stored."""
+        if plan.kind == Kind.OPAQUE:
+            members = members_of(self.reader, headers, i)
+            return None if members is None else text_array(members.ravel(order="F").tolist())
+        record = object_record(self.reader, headers, i)
+        return None if record is None else as_type(arrow_column(headers.class_name(i), record), plan.item_type)
+
+    def _json(self, headers: Headers) -> pa.Array:
         values = decode_values(self.reader, headers.elements)
-        kind = self._plan.type_of(plan.path)
-        if plan.object_item is None:
-            return text_array([None if is_undecoded(value) else _json_text(value) for value in values], kind)
-        lists = [items_of(value) for value in values]
-        return items_array([items[0] for items in lists] if plan.objects_alone else lists, kind)
+        return text_array([None if is_undecoded(v) or _is_empty(v) else _json_text(v) for v in values])
+
+    def _tables(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
+        """Tables that stand in cells and structs, each a list of rows."""
+        record, arrays = self._plan.record_type(plan.path), []
+        null = np.zeros(len(headers), bool)
+        counts = np.zeros(len(headers), np.int64)
+        for i in range(len(headers)):
+            found = tabular_of(self.reader, headers, i)
+            null[i] = found is None
+            if found is not None:
+                counts[i] = found.parts.row_count
+                arrays.append(self.table(found, plan))
+        return list_array(joined(arrays, record), counts, null, plan.is_large)
+
+    def table(self, found: Tabular, plan: ColumnPlan, rows: slice | None = None) -> pa.Array:
+        """The rows of a table as records, those that `rows` picks or all."""
+        count = found.parts.row_count
+        stored = dict(row_columns(found))
+        picked = range(count)[rows or slice(None)]
+        arrays = []
+        for name in plan.fields:
+            path = column_path(plan.path, name)
+            if name in stored:
+                arrays.append(self.rows(stored[name], path, count, picked))
+            else:
+                arrays.append(pa.nulls(len(picked), self._plan.type_of(path)))
+        return self._records(arrays, plan, len(picked))
+
+    # --- rows of the variables of tables -------------------------------------------
+
+    def rows(self, stored: Elements | RowTimes, where: str, count: int, picked: range) -> pa.Array:
+        """The rows of a variable of a table of `count` rows, those that are picked."""
+        plan, kind = self._plan.columns[where], self._plan.type_of(where)
+        if plan.kind is None:
+            return self._rows_as_json(stored, count, picked)
+        if isinstance(stored, RowTimes):
+            return as_type(row_times(stored).slice(picked.start, len(picked)), kind)
+        headers = self.walk.enter(stored)
+        try:
+            self.refuse_damaged(headers, None)
+            if headers.cls[0] == MatlabClass.OPAQUE:
+                return self._object_rows(headers, plan, count, picked)
+            row = row_header(headers, count)
+            match kinds_of(row)[0]:
+                case Kind.NUMBER:
+                    return self._number_rows(headers, row, plan, picked)
+                case Kind.CHAR:
+                    return self._text_rows(headers, plan, picked)
+            return self._container_rows(headers, row, plan, picked)
+        finally:
+            self.walk.leave()
+
+    def _rows_as_json(self, stored: Elements | RowTimes, count: int, picked: range) -> pa.Array:
+        """Rows in the form that they have alone, as JSON text."""
+        planner = Planner(self.reader)
+        planner.rows(stored, "", count)
+        values = ColumnBuilder(self.reader, planner.plan).rows(stored, "", count, picked).to_pylist()
+        return text_array([None if value is None else json.dumps(json_safe(value), default=str) for value in values])
+
+    def _object_rows(self, headers: Headers, plan: ColumnPlan, count: int, picked: range) -> pa.Array:
+        kind, name = self._plan.type_of(plan.path), headers.class_name(0)
+        if plan.kind == Kind.STRUCT:
+            found = tabular_of(self.reader, headers, 0)
+            if found is not None and found.parts.row_count == count:
+                return self.table(found, plan, slice(picked.start, picked.stop))
+            return pa.nulls(len(picked), kind)
+        if plan.kind == Kind.OPAQUE and not plan.members_only:
+            value = decode_values(self.reader, headers.elements)[0]
+            items = list(value.ravel(order="F")) if isinstance(value, np.ndarray) else [value]
+            if headers.shape(0)[0] != count or len(items) != count:
+                return pa.nulls(len(picked), kind)
+            return text_array([_json_text(items[i]) for i in picked], kind)
+        if plan.kind == Kind.OPAQUE:
+            members = members_of(self.reader, headers, 0)
+            dims = () if members is None else members.shape
+        else:
+            record = object_record(self.reader, headers, 0)
+            dims = () if record is None else array_dims(self.reader, name, record)
+        if not dims or dims[0] != count:
+            return pa.nulls(len(picked), kind)
+        width = math.prod(dims[1:])
+        flat = self._items(headers, 0, plan)
+        items = by_rows(flat, dims).slice(picked.start * width, len(picked) * width)
+        return items if plan.objects_alone else list_array(items, np.full(len(picked), width, np.int64))
+
+    def _number_rows(self, headers: Headers, row: Headers, plan: ColumnPlan, picked: range) -> pa.Array:
+        if headers.cls[0] == MatlabClass.SPARSE:
+            if 16 * int(headers.numel[0]) > self.reader.limits.memory:
+                text = "a sparse variable of a table in its full form"
+                raise LimitExceeded.of(self.reader.limits, "memory", text)
+            array = sparse_arrays(self.reader, headers)[0].toarray()[picked.start : picked.stop]
+        else:
+            array = self._stored(headers, picked).window(0, picked.start, picked.stop)
+        values = np.ascontiguousarray(array).ravel().astype(plan.dtype, copy=False)
+        if plan.shapes.layout == Layout.SCALAR and row.numel[0] == 1:
+            return leaf_array(values)
+        rows = row.take(np.zeros(len(picked), np.int64))
+        return self._entries(values, rows, plan)
+
+    def _stored(self, headers: Headers, picked: range) -> StoredArray:
+        """An array, which is kept for its other rows if only some are picked."""
+        found = StoredArray(self.reader, headers)
+        if len(picked) == headers.dims[0, 0]:
+            return found
+        return self._arrays.setdefault((headers.elements.segment, int(headers.elements.positions[0])), found)
+
+    def _text_rows(self, headers: Headers, plan: ColumnPlan, picked: range) -> pa.Array:
+        units, _ = self.reader.gather(headers)
+        letters = units.reshape(headers.shape(0), order="F")[picked.start : picked.stop].reshape(len(picked), -1)
+        offsets = np.arange(len(picked) + 1, dtype=np.int64) * letters.shape[1]
+        texts = string_array(*units_to_utf8(np.ascontiguousarray(letters).ravel(), offsets), plan.is_large)
+        return texts if plan.is_text_row else list_array(texts, np.ones(len(picked), np.int64))
+
+    def _container_rows(self, headers: Headers, row: Headers, plan: ColumnPlan, picked: range) -> pa.Array:
+        """Rows of cells and struct arrays, with which the elements of one row lie side by side."""
+        dims, width = headers.shape(0), int(row.numel[0])
+        order = np.arange(math.prod(dims)).reshape(dims, order="F")[picked.start : picked.stop].ravel()
+        (group,) = self.reader.children(headers)
+        counts = np.full(len(picked), width, np.int64)
+        if group.fields is None:
+            where = plan.path if width == 1 else f"{plan.path}{{}}"
+            items = self.visit(group.elements.take(order), where, np.zeros(len(order), np.int64))
+            return items if width == 1 else list_array(items, counts, None, plan.is_large)
+        places = (order[:, None] * group.width + np.arange(group.width)).ravel()
+        some = Children(group.parents, group.fields, group.elements.take(places), np.array([0, len(order)]))
+        index = np.zeros(1, np.int64)
+        arrays = [self._field([some], name, index, len(order), plan) for name in plan.fields]
+        records = self._records(arrays, plan, len(order))
+        return records if plan.is_record else list_array(records, counts, None, plan.is_large)
 
     # --- numbers -------------------------------------------------------------------
 
     def _numbers(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
-        shapes, layout = plan.shapes, plan.shapes.layout
-        values, null = self._gather(headers, plan), shapes.is_null(headers)
+        layout = plan.shapes.layout
+        values = self._gather(headers, plan)
         if layout == Layout.SCALAR and len(values) == len(headers):
             return leaf_array(values)
+        if layout == Layout.FIXED:
+            values = _fixed_row_major(values, plan.shapes.first or ())
+        elif layout in (Layout.ROWS, Layout.FREE):
+            values = values[row_major(headers.dims, headers.numel)]
+        return self._entries(values, headers, plan)
+
+    def _entries(self, values: NDArray[Any], headers: Headers, plan: ColumnPlan) -> pa.Array:
+        """Entries in the layout of the column, of values that are row-major for each element."""
+        shapes, layout, large = plan.shapes, plan.shapes.layout, plan.is_large
+        null, counts = shapes.is_null(headers), headers.numel
         if layout in (Layout.SCALAR, Layout.FIXED):
-            dims = shapes.first or ()
-            table = _fixed_row_major(values, dims)
+            table = values.reshape(-1, math.prod(shapes.first or (1,)))
             if null.any():
                 filled, table = table, np.zeros((len(headers), table.shape[1]), values.dtype)
                 table[~null] = filled
             return _nest(table, shapes.lists, null)
-        counts, large = headers.numel, plan.is_large
         if layout == Layout.VECTOR:
             return list_array(leaf_array(values), counts, null, large)
-        values = values[row_major(headers.dims, counts)]
         if layout == Layout.ROWS:
             rows = _fixed_list(leaf_array(values), shapes.lists[0])
             return list_array(rows, np.where(null, 0, headers.dims[:, 0]), null, large)
@@ -139,11 +309,6 @@ class ColumnBuilder(Visitor):
         units, offsets = self.reader.gather(headers)
         return string_array(*units_to_utf8(units, offsets), plan.is_large)
 
-    def _json(self, headers: Headers) -> pa.Array:
-        values = decode_values(self.reader, headers.elements)
-        texts = [None if v is None or (np.size(v) == 0 and v.dtype.kind != "U") else _json_text(v) for v in values]
-        return text_array(texts)
-
     # --- containers ----------------------------------------------------------------
 
     def _cells(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
@@ -154,15 +319,17 @@ class ColumnBuilder(Visitor):
     def _structs(self, headers: Headers, groups: list[Children] | None, index: Int64s, plan: ColumnPlan) -> pa.Array:
         groups = groups or self.reader.children(headers)
         total = int(headers.numel.sum())
-        names, arrays = plan.fields, [self._field(groups, name, index, total, plan) for name in plan.fields]
-        if names:
-            records = pa.StructArray.from_arrays(arrays, safe_column_names(names))
-        else:
-            # Parquet has no struct without fields.
-            records = pa.StructArray.from_arrays([pa.nulls(total, pa.bool_())], ["_"])
+        arrays = [self._field(groups, name, index, total, plan) for name in plan.fields]
+        records = self._records(arrays, plan, total)
         if plan.is_record:
             return records
         return list_array(records, headers.numel, np.zeros(len(headers), bool), plan.is_large)
+
+    def _records(self, arrays: list[pa.Array], plan: ColumnPlan, total: int) -> pa.Array:
+        if plan.fields:
+            return pa.StructArray.from_arrays(arrays, safe_column_names(plan.fields))
+        # Parquet has no struct without fields.
+        return pa.StructArray.from_arrays([pa.nulls(total, pa.bool_())], ["_"])
 
     def _field(self, groups: list[Children], name: str, index: Int64s, total: int, plan: ColumnPlan) -> pa.Array:
         """Array of one field over all records, null where a record does not have it."""
@@ -229,6 +396,11 @@ def _spread(array: pa.Array, index: Int64s, total: int) -> pa.Array:
     absent = np.ones(total, bool)
     absent[index] = False
     return array.take(number_array(source, absent))
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a value is null as JSON: an empty array of anything but text."""
+    return value is None or (np.size(value) == 0 and getattr(value, "dtype", np.dtype("U")).kind != "U")
 
 
 def _json_text(value: Any) -> str:

@@ -1,68 +1,183 @@
-"""Arrow columns of objects: an element for each string, point in time, category …"""
+"""Objects as Arrow columns: an element for each string, point in time, category …, a row for each row of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from matlens.classes.instances import category_parts, convert
-from matlens.classes.strings import StoredStrings, stored_strings, texts_of
+from matlens.classes.instances import convert
+from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings, texts_of
 from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
+from matlens.errors import CorruptFile
+from matlens.formats.mcos import Property, parse_reference
 from matlens.formats.ragged import counts_to_offsets, units_to_utf8
+from matlens.formats.reader import Reader
+from matlens.formats.records import Elements, Headers, MatlabClass
+from matlens.values.loadmat_form import decode_values
+from matlens.values.table_layout import Record, RowTimes, Tabular, stored_tabular
+
+CALENDAR = pa.struct({"months": pa.float64(), "days": pa.float64(), "time": pa.duration("us")})
+_SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
+"""The property whose dims are those of the array."""
 
 
-def item_type(class_names: set[str]) -> pa.DataType | None:
-    """Arrow type of single elements of objects that stand inside structs and cells; None for classes without one."""
-    if len(class_names) != 1:
+def stored_properties(reader: Reader, headers: Headers, i: int) -> Mapping[str, Property] | None:
+    """Properties of a single object; None of one that was deleted, and of what is not decoded."""
+    table, stored = reader.objects(), reader.opaque(headers, i)
+    if table is None or not isinstance(stored.reference, np.ndarray):
         return None
-    (name,) = class_names
-    types = {
-        "string": pa.string(),
-        "categorical": pa.string(),
-        "datetime": pa.timestamp("us"),
-        "duration": pa.duration("us"),
-    }
-    return types.get(name)
+    reference = parse_reference(stored.reference)
+    if len(reference.object_ids) != 1:
+        raise CorruptFile(f"{len(reference.object_ids)} objects of class {stored.class_name}, which is an array itself")
+    number = reference.object_ids[0]
+    if number and table.class_of(number) != stored.class_name:
+        raise CorruptFile(f"object {number} is a {table.class_of(number)}, referred to as a {stored.class_name}")
+    return table.properties(number) if number else None
 
 
-def items_of(value: Any) -> list[Any]:
-    """Elements of an array of these classes, in column-major order."""
-    if value is None or isinstance(value, str):
-        return [value]
-    if hasattr(value, "categories"):
-        return [None if code < 0 else value.categories[code] for code in value.codes.tolist()]
-    flat = np.asarray(value).ravel(order="F")
-    return list(flat) if flat.dtype.kind in "mM" else list(flat.tolist())
+def object_record(reader: Reader, headers: Headers, i: int) -> Record | None:
+    """The properties, each decoded when it is asked for."""
+    stored = stored_properties(reader, headers, i)
+    return None if stored is None else Record(reader, stored, lambda elements: decode_values(reader, elements)[0])
 
 
-def arrow_column(class_name: str, properties: Mapping[str, Any]) -> pa.Array:
-    """The elements of an array of one of `COLUMN_CLASSES`, in column-major order.
+def tabular_of(reader: Reader, headers: Headers, i: int) -> Tabular | None:
+    """The parts of a table or timetable; None where it is not decoded."""
+    stored = stored_properties(reader, headers, i)
+    if stored is None:
+        return None
+    name = headers.class_name(i)
+    return stored_tabular(reader, name, stored, lambda elements: decode_values(reader, elements)[0])
 
-    `properties` are those of the object, in the form of `scipy.io.loadmat`.
+
+def array_dims(reader: Reader, class_name: str, record: Record) -> tuple[int, ...]:
+    """Dims of an array of one of `ARRAYS`, as they are stored."""
+    if class_name in _SIZED_BY:
+        elements = record.elements(_SIZED_BY[class_name])
+        if elements is None:
+            raise CorruptFile(f"a {class_name} without {_SIZED_BY[class_name]}")
+        return reader.headers(elements).shape(0)
+    if class_name == "string":
+        return _stored_strings(record).dims
+    return tuple(convert(class_name, record).shape)
+
+
+def _stored_strings(record: Mapping[str, Any]) -> StoredStrings:
+    found: StoredStrings = convert("string", record, lambda properties: stored_strings(properties["any"]))
+    return found
+
+
+def time_zone(record: Mapping[str, Any]) -> str:
+    """Time zone of a datetime array; empty if it has none."""
+    return next(iter(texts_of(record["tz"])), "") if "tz" in record else ""
+
+
+def category_order(record: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Categories of an ordinal array from the least to the greatest; None of one that is not ordinal."""
+    found: CategoryArray = convert("categorical", record)
+    return tuple(found.names) if found.is_ordinal else None
+
+
+def arrow_column(class_name: str, record: Mapping[str, Any]) -> pa.Array:
+    """The elements of an array of one of `ARRAYS`, in column-major order.
+
+    `record` has the properties of the object, in the form of `scipy.io.loadmat`.
 
     Examples
     --------
     >>> arrow_column("duration", {"millis": np.array([[1.5, 2.0]])}).type
     DurationType(duration[us])
     """
-    if class_name == "string" and "any" in properties:
-        return _string_column(stored_strings(properties["any"]))
-    if class_name == "categorical":
-        places, names, is_ordinal = convert(class_name, properties, category_parts)
-        flat = places.ravel(order="F").astype(np.int32)
+    if class_name == "string":
+        return _string_column(_stored_strings(record))
+    array = convert(class_name, record)
+    if isinstance(array, CategoryArray):
+        flat = array.places.ravel(order="F").astype(np.int32)
         codes = number_array(np.maximum(flat, 0), flat < 0)
-        return pa.DictionaryArray.from_arrays(codes, text_array(names), ordered=is_ordinal)
-    flat = np.asarray(convert(class_name, properties)).ravel(order="F")
+        return pa.DictionaryArray.from_arrays(codes, text_array(array.names), ordered=array.is_ordinal)
+    flat = np.asarray(array).ravel(order="F")
     if class_name == "datetime":
-        zone = texts_of(properties["tz"]) if "tz" in properties else []
-        return number_array(flat).view(pa.timestamp("us", tz=zone[0] if zone and zone[0] else None))
+        return zoned(flat, time_zone(record))
     if class_name == "duration":
         return number_array(flat)
-    parts = [number_array(flat[name]) for name in ("months", "days", "time")]
-    return pa.StructArray.from_arrays(parts, ["months", "days", "time"])
+    parts = [number_array(np.ascontiguousarray(flat[name])) for name in CALENDAR.names]
+    return pa.StructArray.from_arrays(parts, fields=list(CALENDAR))
+
+
+def zoned(times: Any, zone: str) -> pa.Array:
+    """Points in time, which are UTC where they have a zone."""
+    return number_array(times).view(pa.timestamp("us", tz=zone or None))
+
+
+def row_times(times: RowTimes) -> pa.Array:
+    """Times of a regular timetable."""
+    return zoned(times.values, times.zone) if times.values.dtype.kind == "M" else number_array(times.values)
+
+
+def as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Items in the type of their column: points in time of another zone, categories of another order.
+
+    Examples
+    --------
+    >>> as_type(zoned(np.array([0], "M8[us]"), "Asia/Tokyo"), pa.timestamp("us", tz="UTC")).type
+    TimestampType(timestamp[us, tz=UTC])
+    """
+    if array.type == kind:
+        return array
+    if pa.types.is_timestamp(kind):
+        # The same microseconds: those with a zone are UTC whatever the zone is.
+        return array.view(pa.int64()).view(kind)
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(array.indices, array.dictionary, ordered=kind.ordered)
+    return array.cast(kind)
+
+
+def joined(arrays: Sequence[pa.Array], kind: pa.DataType) -> pa.Array:
+    """Arrays one after another, in the type of their column."""
+    if not arrays:
+        return pa.nulls(0, kind)
+    found = [as_type(array, kind) for array in arrays]
+    return found[0] if len(found) == 1 else pa.concat_arrays(found)
+
+
+def by_rows(array: pa.Array, dims: tuple[int, ...]) -> pa.Array:
+    """Items in column-major order brought to row-major order."""
+    if math.prod(dims[1:]) <= 1 or not len(array):
+        return array
+    order = np.arange(len(array)).reshape(dims, order="F").ravel()
+    return array.take(number_array(order))
+
+
+def members_of(reader: Reader, headers: Headers, i: int) -> NDArray[np.object_] | None:
+    """Members of an enumeration by name, with MATLAB's dims; None of what is not an enumeration."""
+    if not isinstance(reader.opaque(headers, i).reference, Elements):
+        return None
+    value = decode_values(reader, headers.elements.take([i]))[0]
+    return np.array([[value]], object) if isinstance(value, str) else np.asarray(value, object)
+
+
+def row_columns(found: Tabular) -> list[tuple[str, Elements | RowTimes]]:
+    """Names and places of the columns of a table: the names or times of its rows come first."""
+    columns: list[tuple[str, Elements | RowTimes]] = list(zip(found.parts.names, found.variables, strict=True))
+    return columns if found.rows is None else [(found.parts.row_label, found.rows), *columns]
+
+
+def row_header(headers: Headers, count: int) -> Headers:
+    """Header of one row of a variable of a table of so many rows; sparse ones are told by their full form."""
+    dims = headers.shape(0)
+    if dims[0] != count:
+        text = "x".join(map(str, dims))
+        raise CorruptFile(f"expected {count} rows in a variable of a table, found dims {text}")
+    cls = np.where(headers.cls == MatlabClass.SPARSE, MatlabClass.DOUBLE, headers.cls).astype(np.uint8)
+    row = replace(headers, cls=cls, dims=headers.dims.copy(), ndim=headers.ndim.copy(), numel=headers.numel.copy())
+    row.set_dims(0, (1, *dims[1:]))
+    return row
 
 
 def _string_column(strings: StoredStrings) -> pa.Array:

@@ -14,8 +14,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns.notes import Note
-from matlens.columns.object_columns import item_type
-from matlens.columns.unify import Kind, Layout, Shapes, common_dtype, holds_exactly, kinds_of, wide_candidates
+from matlens.columns.object_columns import CALENDAR
+from matlens.columns.unify import (
+    ITEM_KINDS,
+    Kind,
+    Layout,
+    Shapes,
+    common_dtype,
+    holds_exactly,
+    kinds_of,
+    wide_candidates,
+)
 from matlens.formats.dtypes import value_dtype
 from matlens.formats.ragged import groups
 from matlens.formats.records import CLASS_DTYPES, Headers, Int64s, MatlabClass
@@ -60,8 +69,20 @@ class ColumnPlan:
     _units: int = 0
     _sparse_types: set[tuple[bool, bool]] = field(default_factory=set)
     object_classes: set[str] = field(default_factory=set)
+    tables: int = 0
+    """How many tables were seen."""
     objects_alone: bool = True
+    """Whether every object is a single item."""
     objects_known: bool = True
+    """Whether objects are more than references: those of `scipy.io.loadmat` output are not."""
+    members_only: bool = True
+    """Whether all objects of classes that are not MATLAB's own are members of enumerations."""
+    apart: set[str] = field(default_factory=set)
+    """Classes of objects that stand for all rows of a table together."""
+    zones: set[str] = field(default_factory=set)
+    """Time zones of points in time, empty for those without one."""
+    orders: set[tuple[str, ...] | None] = field(default_factory=set)
+    """Categories in their order, None for those of categorical arrays that are not ordinal."""
 
     def merge(self, other: ColumnPlan) -> ColumnPlan:
         """The plan of the elements of both."""
@@ -81,8 +102,13 @@ class ColumnPlan:
             _units=self._units + other._units,
             _sparse_types=self._sparse_types | other._sparse_types,
             object_classes=self.object_classes | other.object_classes,
+            tables=self.tables + other.tables,
             objects_alone=self.objects_alone and other.objects_alone,
             objects_known=self.objects_known and other.objects_known,
+            members_only=self.members_only and other.members_only,
+            apart=self.apart | other.apart,
+            zones=self.zones | other.zones,
+            orders=self.orders | other.orders,
         )
 
     def add(self, headers: Headers) -> Int64s:
@@ -95,7 +121,7 @@ class ColumnPlan:
                 self.kinds.append(Kind.NUMBER)
             return np.zeros(0, np.int64)
         present = np.flatnonzero(~(is_number & (headers.numel == 0)))
-        self.kinds += [kind for kind in kinds_of(headers.cls[present]) if kind not in self.kinds]
+        self.kinds += [kind for kind in kinds_of(headers.take(present)) if kind not in self.kinds]
         if len(self.kinds) == 1:
             self._note_others(headers if len(present) == len(headers) else headers.take(present))
         return present
@@ -103,6 +129,9 @@ class ColumnPlan:
     def _note_classes(self, headers: Headers) -> None:
         for (cls, is_complex, is_logical), index in groups(headers.cls, headers.is_complex, headers.is_logical):
             if cls == MatlabClass.UNKNOWN:
+                continue
+            if cls == MatlabClass.OPAQUE:
+                self.object_classes |= {headers.class_name(i) for i in index.tolist()}
                 continue
             self._classes.setdefault(2 * cls + is_logical, headers.class_name(int(index[0])))
             if _IS_NUMBER[cls] and not self._types.get((cls, is_complex, is_logical)):
@@ -123,12 +152,41 @@ class ColumnPlan:
             self.records += int(numel.sum())
             self.is_record &= bool((numel == 1).all())
 
+    # --- rows of tables ------------------------------------------------------------
+
+    def add_copies(self, row: Headers, count: int) -> None:
+        """Count `count` more elements like the only one of `row`, which was added."""
+        items = count * int(row.numel[0])
+        if self.kinds == [Kind.CHAR]:
+            self._units += items
+        elif self.kinds == [Kind.NUMBER]:
+            self.shapes.items += items
+        else:
+            self.records += items
+
+    def add_records(self, class_name: str) -> None:
+        """Take notice of a table inside a table, of which each row is one record."""
+        self.object_classes.add(class_name)
+        self.kinds += [Kind.STRUCT] if Kind.STRUCT not in self.kinds else []
+
+    def add_times(self, kind: Kind, zone: str) -> None:
+        """Take notice of times that are computed."""
+        self.object_classes.add(kind.value)
+        self.kinds += [kind] if kind not in self.kinds else []
+        if kind == Kind.DATETIME:
+            self.zones.add(zone)
+
+    def add_apart(self, class_name: str) -> None:
+        """Take notice of an object that has no value for each row of its table."""
+        self.object_classes.add(class_name)
+        self.apart.add(class_name)
+
     # --- what follows --------------------------------------------------------------
 
     @property
     def classes(self) -> list[str]:
-        """MATLAB classes that occur, each once, in the order of their numbers."""
-        return [self._classes[code] for code in sorted(self._classes)]
+        """MATLAB classes that occur, each once: those of arrays in the order of their numbers, then objects."""
+        return [self._classes[code] for code in sorted(self._classes)] + sorted(self.object_classes)
 
     @property
     def kind(self) -> Kind | None:
@@ -180,10 +238,12 @@ class ColumnPlan:
             found.append(Note(self.path, f"{' and '.join(names)} promoted to {self.dtype}"))
         elif kind == Kind.CELL and not self._vectors_only:
             found.append(Note(self.path, "cell matrices become lists, column by column"))
-        elif kind == Kind.OPAQUE:
+        else:
             found += self._notes_of_objects()
         if kind == Kind.NUMBER and self.shapes.layout == Layout.FREE:
             found.append(Note(self.path, "dims vary: stored as row-major data and shape", is_lossy=False))
+        if self.apart:
+            found.append(Note(self.path, f"one {', '.join(sorted(self.apart))} for all rows of a table: null"))
         lost = 0 if kind is None else self.shapes.lost_empties(are_numbers=kind == Kind.NUMBER)
         if lost:
             found.append(Note(self.path, f"empty arrays lose their dims: {lost:,}"))
@@ -192,18 +252,34 @@ class ColumnPlan:
         return found
 
     @property
-    def object_item(self) -> pa.DataType | None:
-        """Arrow type of one element of the objects, None where there is no such type."""
-        return item_type(self.object_classes) if self.objects_known else None
+    def item_type(self) -> pa.DataType:
+        """Arrow type of one item of the objects."""
+        match self.kind:
+            case Kind.CATEGORICAL:
+                is_ordered = len(self.orders) == 1 and None not in self.orders
+                return pa.dictionary(pa.int32(), pa.string(), is_ordered)
+            case Kind.DATETIME:
+                zone = next(iter(self.zones)) if len(self.zones) == 1 else "" if "" in self.zones else "UTC"
+                return pa.timestamp("us", tz=zone or None)
+            case Kind.DURATION:
+                return pa.duration("us")
+            case Kind.CALENDAR_DURATION:
+                return CALENDAR
+        return pa.string()
 
     def _notes_of_objects(self) -> list[Note]:
-        names = ", ".join(sorted(self.object_classes))
-        if not self.objects_known:
+        names = ", ".join(self.classes)
+        if self.kind in ITEM_KINDS | {Kind.OPAQUE, Kind.TABLE} and not self.objects_known:
             return [Note(self.path, f"objects of class {names} without a table of objects: null")]
-        if self.object_item is None:
+        if self.kind == Kind.OPAQUE and not self.members_only:
             return [Note(self.path, f"objects of class {names}: JSON text")]
-        if "datetime" in self.object_classes:
-            return [Note(self.path, "time zones of datetimes inside other values are not kept: UTC", is_lossy=False)]
+        if self.kind == Kind.DATETIME and len(self.zones) > 1:
+            zones = ", ".join(sorted(self.zones - {""}))
+            if "" in self.zones:
+                return [Note(self.path, f"some points in time have no time zone, others {zones}: none is kept")]
+            return [Note(self.path, f"time zones differ: {zones}: UTC", is_lossy=False)]
+        if self.kind == Kind.CATEGORICAL and len(self.orders) > 1 and self.orders != {None}:
+            return [Note(self.path, "categories are ordered differently: the order is not kept")]
         return []
 
 
@@ -267,10 +343,13 @@ class Plan:
                 index, value_type = list_type(pa.int64(), large), list_type(leaf_type(value), large)
                 shape = pa.list_(pa.int64(), 2)
                 return pa.struct({"row": index, "col": index, "value": value_type, "shape": shape})
-            case Kind.OPAQUE:
-                item = plan.object_item
-                return text if item is None else item if plan.objects_alone else list_type(item, large)
-        return pa.string()
+            case Kind.TABLE:
+                return list_type(self.record_type(path), large)
+            case Kind.OPAQUE if not plan.members_only:
+                return text
+            case Kind.FUNCTION | None:
+                return pa.string()
+        return plan.item_type if plan.objects_alone else list_type(plan.item_type, large)
 
     def record_type(self, path: str) -> pa.DataType:
         """Arrow type of one record of the structs at `path`."""

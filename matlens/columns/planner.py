@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 
-from matlens.columns.object_columns import items_of
+from matlens.columns.object_columns import (
+    array_dims,
+    category_order,
+    members_of,
+    object_record,
+    row_columns,
+    row_header,
+    tabular_of,
+    time_zone,
+)
 from matlens.columns.plan import ITEMSIZE, ColumnPlan, Plan, column_path, is_numeric
-from matlens.columns.unify import Kind
-from matlens.formats.loadmat_output import is_undecoded
+from matlens.columns.unify import ITEM_KINDS, Kind, kinds_of
 from matlens.formats.reader import Reader
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.visit import Visitor, Walk, field_of_records
-from matlens.values.loadmat_form import decode_values
+from matlens.values.table_layout import Record, RowTimes, Tabular
 
+Sizes = TypeVar("Sizes", Int64s, int)
 Level = tuple[Headers, list[Children]]
 """The headers of a level of values, and their children."""
 
@@ -44,26 +56,44 @@ class Planner(Visitor):
                 self._add_values(plan, headers)
         sizes = headers.numel * ITEMSIZE[headers.cls] * (1 + headers.is_complex) + 1
         groups: list[Children] = []
-        if plan.kinds == [Kind.OPAQUE] and len(index):
-            self._add_objects(plan, headers.take(index))
-        if plan.kinds in ([Kind.CELL], [Kind.STRUCT]) and len(index):
-            present = headers if len(index) == len(headers) else headers.take(index)
+        present = headers if len(index) == len(headers) else headers.take(index)
+        (kind,) = plan.kinds if len(plan.kinds) == 1 and len(index) else (None,)
+        if kind in (Kind.CELL, Kind.STRUCT):
             groups = self.reader.children(present)
-            below = self._cells if plan.kinds == [Kind.CELL] else self._structs
+            below = self._cells if kind == Kind.CELL else self._structs
             sizes += below(plan, groups, index, len(headers))
+        elif kind == Kind.TABLE:
+            sizes[index] += self._tables(plan, present)
         else:
             sizes += np.where(is_numeric(headers) | (headers.cls == MatlabClass.CHAR), 0, headers.nbytes)
+            if kind is not None and self._values_of is None:
+                self._add_objects(plan, kind, present)
         if self._keep:
             self.levels[where] = headers, groups
         return np.asarray(sizes)
 
-    def _add_objects(self, plan: ColumnPlan, headers: Headers) -> None:
-        """Whether each stands for one element; how many an object holds is not in its header."""
-        plan.object_classes |= set(headers.class_names.values())
-        if plan.object_item is not None and plan.objects_alone:
-            values = decode_values(self.reader, headers.elements)
-            plan.objects_known &= not any(is_undecoded(value) for value in values)
-            plan.objects_alone = plan.objects_known and all(len(items_of(value)) == 1 for value in values)
+    def _add_objects(self, plan: ColumnPlan, kind: Kind, headers: Headers) -> None:
+        """What decides the form of objects and is not in their headers."""
+        if kind not in ITEM_KINDS | {Kind.OPAQUE}:
+            return
+        for i in range(len(headers)):
+            if kind == Kind.OPAQUE:
+                members = members_of(self.reader, headers, i)
+                plan.members_only &= members is not None
+                plan.objects_alone &= members is None or members.size == 1
+            elif (record := object_record(self.reader, headers, i)) is not None:
+                dims = array_dims(self.reader, headers.class_name(i), record)
+                self._add_items(plan, record, math.prod(dims))
+            else:
+                plan.objects_known &= self.reader.objects() is not None
+
+    def _add_items(self, plan: ColumnPlan, record: Record, count: int) -> None:
+        """Take notice of an array of single values of which `count` make one entry."""
+        plan.objects_alone &= count == 1
+        if plan.kinds == [Kind.DATETIME]:
+            plan.zones.add(time_zone(record))
+        elif plan.kinds == [Kind.CATEGORICAL]:
+            plan.orders.add(category_order(record))
 
     def _cells(self, plan: ColumnPlan, groups: list[Children], index: Int64s, total: int) -> Int64s:
         sizes = np.zeros(total, np.int64)
@@ -78,19 +108,109 @@ class Planner(Visitor):
         sizes = np.zeros(total, np.int64)
         names = list(dict.fromkeys(name for group in groups for name in group.fields or ()))
         records = sum(int(group.offsets[-1]) for group in groups)
-        seen = plan.records > records
+        with self._fields(plan, names, seen=plan.records > records):
+            for name in names:
+                elements, _, owner = field_of_records(groups, name, index)
+                path = column_path(plan.path, name)
+                below = self.visit(elements, path, owner)
+                sizes += np.bincount(owner, below, total).astype(np.int64)
+                self.plan.columns[path].lacking |= len(elements) < records
+        return sizes
+
+    @contextmanager
+    def _fields(self, plan: ColumnPlan, names: list[str], *, seen: bool) -> Iterator[None]:
+        """Around the planning of the fields `names`, of which others may lack some that were `seen` before."""
         added = [name for name in names if name not in plan.fields]
         plan.fields += added
-        for name in names:
-            elements, _, owner = field_of_records(groups, name, index)
-            path = column_path(plan.path, name)
-            below = self.visit(elements, path, owner)
-            sizes += np.bincount(owner, below, total).astype(np.int64)
-            self.plan.columns[path].lacking |= len(elements) < records or (seen and name in added)
+        yield
+        for name in added if seen else ():
+            self.plan.columns[column_path(plan.path, name)].lacking = True
         for name in plan.fields:
             if name not in names:
                 self.plan.columns[column_path(plan.path, name)].lacking = True
+
+    # --- tables --------------------------------------------------------------------
+
+    def _tables(self, plan: ColumnPlan, headers: Headers) -> Int64s:
+        """Plan with tables that stand in cells and structs, of which each becomes a list of rows."""
+        sizes = np.zeros(len(headers), np.int64)
+        for i in range(len(headers)):
+            found = tabular_of(self.reader, headers, i)
+            if found is None:
+                plan.objects_known &= self.reader.objects() is not None
+                continue
+            sizes[i] = self.table(plan, found)
         return sizes
+
+    def table(self, plan: ColumnPlan, found: Tabular) -> int:
+        """Plan with the rows of a table, whose variables become the fields of `plan`."""
+        columns, count = row_columns(found), found.parts.row_count
+        with self._fields(plan, [name for name, _ in columns], seen=plan.tables > 0):
+            size = sum(self.rows(stored, column_path(plan.path, name), count) for name, stored in columns)
+        if self._values_of is None:
+            plan.records += count
+            plan.tables += 1
+        return size
+
+    def rows(self, stored: Elements | RowTimes, where: str, count: int) -> int:
+        """Plan with the rows of a variable of a table; about how many bytes all of them will take."""
+        plan = self.plan.columns.setdefault(where, ColumnPlan(where))
+        if isinstance(stored, RowTimes):
+            plan.add_times(Kind.DATETIME if stored.values.dtype.kind == "M" else Kind.DURATION, stored.zone)
+            return 8 * count
+        headers = self.walk.enter(stored)
+        # Several tables may come to the same column.
+        keep, self._keep = self._keep, False
+        try:
+            self.refuse_damaged(headers, None)
+            if headers.cls[0] == MatlabClass.OPAQUE:
+                return self._object_rows(headers, plan, count)
+            return self._array_rows(headers, plan, count)
+        finally:
+            self._keep = keep
+            self.walk.leave()
+
+    def _array_rows(self, headers: Headers, plan: ColumnPlan, count: int) -> int:
+        row = row_header(headers, count)
+        kind = kinds_of(row)[0]
+        if kind == Kind.NUMBER and self._values_of is not None and plan.path in self._values_of:
+            self._add_values(plan, headers)
+        if self._values_of is None and (kind != Kind.CELL or row.numel[0] != 1):
+            plan.add(row)
+            plan.add_copies(row, count - 1)
+        if kind in (Kind.CELL, Kind.STRUCT) and headers.numel[0]:
+            (group,) = self.reader.children(headers)
+            if kind == Kind.STRUCT:
+                return int(self._structs(plan, [group], np.zeros(1, np.int64), 1).sum())
+            where = plan.path if row.numel[0] == 1 else f"{plan.path}{{}}"
+            return int(self.visit(group.elements, where, np.zeros(len(group.elements), np.int64)).sum())
+        return int(headers.numel[0]) * int(ITEMSIZE[row.cls[0]])
+
+    def _object_rows(self, headers: Headers, plan: ColumnPlan, count: int) -> int:
+        name = headers.class_name(0)
+        (kind,) = kinds_of(headers)
+        if kind == Kind.TABLE:
+            found = tabular_of(self.reader, headers, 0)
+            if found is not None and found.parts.row_count == count:
+                plan.add_records(name)
+                return self.table(plan, found)
+        elif kind in ITEM_KINDS:
+            record = object_record(self.reader, headers, 0)
+            dims = () if record is None else array_dims(self.reader, name, record)
+            if record is not None and dims[0] == count:
+                plan.add(headers)
+                self._add_items(plan, record, math.prod(dims[1:]))
+                return 8 * math.prod(dims)
+        else:
+            members = members_of(self.reader, headers, 0)
+            dims = headers.shape(0) if members is None else members.shape
+            if dims[0] == count:
+                plan.add(headers)
+                plan.members_only &= members is not None
+                plan.objects_alone &= math.prod(dims[1:]) == 1
+                return int(headers.nbytes[0])
+        plan.add_apart(name)
+        return 0
 
     def _add_values(self, plan: ColumnPlan, headers: Headers) -> None:
         for batch in self.batches(headers, None):
@@ -101,11 +221,19 @@ class Planner(Visitor):
 
         Where classes alone do not tell a dtype, the values of such columns are read.
         """
-        sizes = self._pass(columns, window)
+        return self._twice(lambda: self._pass(columns, window))
+
+    def survey_table(self, found: Tabular) -> int:
+        """Plan the rows of a table, whose columns are fields of the plan at the path ``""``."""
+        return self._twice(lambda: self.table(self.plan.columns.setdefault("", ColumnPlan("")), found))
+
+    def _twice(self, look: Callable[[], Sizes]) -> Sizes:
+        """Look at headers, and then at values where the plan asks for them."""
+        sizes = look()
         wanting = {path for path, plan in self.plan.columns.items() if plan.needs_values}
         if wanting:
             self._values_of, self.walk, self._keep = wanting, Walk(self.reader, "visited"), False
-            self._pass(columns, window)
+            look()
         return sizes
 
     def _pass(self, columns: Sequence[tuple[Elements, str]], window: int | None) -> Int64s:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from matlens.columns.buffers import number_array, text_array
 from matlens.columns.build import ColumnBuilder, leaf_array
 from matlens.columns.notes import Note
-from matlens.columns.plan import ColumnPlan, column_path, leaf_type, renamed_notes
+from matlens.columns.plan import ColumnPlan, Plan, column_path, leaf_type, renamed_notes
 from matlens.columns.planner import Planner
 from matlens.columns.table import Table, no_rows, with_metadata
 from matlens.columns.unify import Kind
@@ -30,6 +30,7 @@ from matlens.formats.records import Elements
 from matlens.names import safe_column_names
 from matlens.values import windows
 from matlens.values.plain import printable
+from matlens.values.table_layout import Tabular
 from matlens.values.windows import MemoryArray, StoredArray, window_bounds
 
 SMALL_BYTES = 64 << 20
@@ -179,13 +180,7 @@ class ElementsTable(StoredTable):
         if self._opened is not None:
             names = plan.columns[self._opened].fields
             paths = [column_path(self._opened, name) for name in names]
-        known = [plan.columns.get(path, ColumnPlan(path)) for path in paths]
-        return {
-            "columns": {
-                safe: _describe(plan) | ({} if safe == name else {"name": name})
-                for safe, name, plan in zip(safe_column_names(names), names, known, strict=True)
-            }
-        }
+        return {"columns": _described(plan, names, paths)}
 
     @property
     def choices(self) -> list[Note]:
@@ -203,10 +198,68 @@ class ElementsTable(StoredTable):
         return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
 
 
+def _described(plan: Plan, names: Sequence[str], paths: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """MATLAB's view of each column, under the name that it has in Arrow."""
+    known = [plan.columns.get(path, ColumnPlan(path)) for path in paths]
+    return {
+        safe: _describe(found) | ({} if safe == name else {"name": name})
+        for safe, name, found in zip(safe_column_names(names), names, known, strict=True)
+    }
+
+
 def _describe(plan: ColumnPlan) -> dict[str, Any]:
     """MATLAB's view of a column."""
     described: dict[str, Any] = {"class": plan.classes, "dims": plan.shapes.described or "varies"}
     return described | {"nullable": True} if plan.may_miss else described
+
+
+class TabularTable(StoredTable):
+    """A MATLAB table or timetable: a column for each variable, after one for the names or times of the rows."""
+
+    def __init__(self, reader: Reader, found: Tabular) -> None:
+        self._reader, self._found = reader, found
+        self.num_rows = found.parts.row_count
+
+    @cached_property
+    def _planned(self) -> tuple[Plan, int]:
+        """The plan of all columns, and about how many bytes all rows take."""
+        planner = Planner(self._reader)
+        size = planner.survey_table(self._found)
+        return planner.plan, size
+
+    @cached_property
+    def _builder(self) -> ColumnBuilder:
+        return ColumnBuilder(self._reader, self._planned[0])
+
+    @cached_property
+    def columns(self) -> pa.Schema:
+        plan = self._planned[0]
+        return pa.schema(list(plan.record_type("")) if plan.columns[""].fields else [])
+
+    @property
+    def about(self) -> dict[str, Any]:
+        plan, told = self._planned[0], self._found.parts.about()
+        variables = told.pop("variables")
+        fields = plan.columns[""].fields
+        columns = _described(plan, fields, fields)
+        for safe, name in zip(safe_column_names(fields), fields, strict=True):
+            columns[safe] |= variables.get(name, {})
+        return told | {"columns": columns}
+
+    @property
+    def choices(self) -> list[Note]:
+        return self._planned[0].notes()
+
+    @cached_property
+    def bounds(self) -> list[int]:
+        size = -(-self._planned[1] // max(self.num_rows, 1))
+        return window_bounds(size, self.num_rows, limits=self._reader.limits)
+
+    def read(self, start: int, stop: int) -> pa.RecordBatch:
+        if not self.columns.names:
+            return no_rows(self.columns)
+        records = self._builder.table(self._found, self._planned[0].columns[""], slice(start, stop))
+        return pa.RecordBatch.from_arrays(records.flatten(), schema=self.columns)
 
 
 class ArrayTable(StoredTable):

@@ -24,6 +24,12 @@ class Kind(Enum):
     STRUCT = "struct"
     SPARSE = "sparse"
     FUNCTION = "function"
+    STRING = "string"
+    CATEGORICAL = "categorical"
+    DATETIME = "datetime"
+    DURATION = "duration"
+    CALENDAR_DURATION = "calendarDuration"
+    TABLE = "table"
     OPAQUE = "opaque"
 
 
@@ -34,13 +40,32 @@ _KINDS = {
     MatlabClass.OBJECT: Kind.STRUCT,
     MatlabClass.SPARSE: Kind.SPARSE,
     MatlabClass.FUNCTION: Kind.FUNCTION,
-    MatlabClass.OPAQUE: Kind.OPAQUE,
 } | dict.fromkeys(map(MatlabClass, CLASS_DTYPES), Kind.NUMBER)
 
 
-def kinds_of(classes: NDArray[np.uint8]) -> list[Kind]:
-    """The kinds that occur among `classes`, each once."""
-    return list(dict.fromkeys(_KINDS[MatlabClass(int(cls))] for cls in np.flatnonzero(np.bincount(classes))))
+OBJECT_KINDS = {
+    "string": Kind.STRING,
+    "categorical": Kind.CATEGORICAL,
+    "datetime": Kind.DATETIME,
+    "duration": Kind.DURATION,
+    "calendarDuration": Kind.CALENDAR_DURATION,
+    "table": Kind.TABLE,
+    "timetable": Kind.TABLE,
+}
+"""Kinds of MATLAB's own classes; all other objects are `Kind.OPAQUE`."""
+ITEM_KINDS = frozenset((Kind.STRING, Kind.CATEGORICAL, Kind.DATETIME, Kind.DURATION, Kind.CALENDAR_DURATION))
+"""Kinds of arrays of single values that are stored as one object."""
+
+
+def kinds_of(headers: Headers) -> list[Kind]:
+    """The kinds that occur among some elements, each once."""
+    classes = np.flatnonzero(np.bincount(headers.cls)).tolist()
+    found = [_KINDS[MatlabClass(cls)] for cls in classes if cls != MatlabClass.OPAQUE]
+    if MatlabClass.OPAQUE in classes:
+        is_object = headers.cls == MatlabClass.OPAQUE
+        names = dict.fromkeys(name for i, name in headers.class_names.items() if is_object[i])
+        found += [OBJECT_KINDS.get(name, Kind.OPAQUE) for name in names] or [Kind.OPAQUE]
+    return list(dict.fromkeys(found))
 
 
 def common_dtype(dtypes: Sequence[np.dtype[Any]], holds: Callable[[np.dtype[Any]], bool]) -> np.dtype[Any] | None:

@@ -191,7 +191,7 @@ class _Decoder(Visitor):
     def _find_objects(self) -> Objects | None:
         table = self.reader.objects() if self._objects is None else None
         if table is not None:
-            self._objects = Objects(table, self._property, self.reader.limits)
+            self._objects = Objects(self.reader, table, self._property)
         return self._objects
 
     def _property(self, found: Elements, place: int) -> Any:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.classes.instances import CONVERTERS, Instance, convert, members
+from matlens.classes.instances import KNOWN_CLASSES, TABULAR_CLASSES, Instance, convert, members, natural
+from matlens.classes.strings import CategoryArray, texts_of
+from matlens.classes.tabular import frame
 from matlens.errors import CorruptFile, LimitExceeded, UnsupportedValue
 from matlens.formats.mcos import ObjectTable, Property, parse_reference
-from matlens.formats.records import Elements, OpaqueValue
-from matlens.limits import Limits
+from matlens.formats.reader import Reader
+from matlens.formats.records import Elements, MatlabClass, OpaqueValue
+from matlens.values.table_layout import Record, RowTimes, stored_tabular
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Decode = Callable[[Elements, int], Any]
 """Gives the value of one element; the number says which element of the level above holds it."""
@@ -30,27 +36,31 @@ def is_enumeration(stored: Any) -> bool:
 class Objects:
     """The values of the objects of a file."""
 
-    def __init__(self, table: ObjectTable, decode: Decode, limits: Limits) -> None:
-        self._table, self._decode, self._limits = table, decode, limits
+    def __init__(self, reader: Reader, table: ObjectTable, decode: Decode) -> None:
+        self._reader, self._table, self._decode, self._limits = reader, table, decode, reader.limits
         self._known: dict[int, Any] = {}
         self._open: list[int] = []
 
     def value(self, stored: OpaqueValue, place: int) -> Any:
-        """The value of an object, of an array of objects, or of an enumeration."""
+        """The value of an object, of an array of objects, or of an enumeration, as it stands by itself."""
+        return natural(self.array(stored, place))
+
+    def array(self, stored: OpaqueValue, place: int) -> Any:
+        """The value with MATLAB's dims: an array, a `CategoryArray`, or what stands for a table or a map."""
         if isinstance(stored.reference, Elements):
             found = self._decode(stored.reference, place)
-            return self.enumeration(found) if is_enumeration(found) else found
+            return self.members(found) if is_enumeration(found) else found
         if not isinstance(stored.reference, np.ndarray):
             raise UnsupportedValue(f"an object of class {stored.class_name} without a reference")
         reference = parse_reference(stored.reference)
         name = self._table.class_name(reference.class_id)
-        if name != stored.class_name and (name in CONVERTERS or stored.class_name in CONVERTERS):
+        if name != stored.class_name and (name in KNOWN_CLASSES or stored.class_name in KNOWN_CLASSES):
             raise CorruptFile(f"a {stored.class_name} is stored as a {name}")
-        if name in CONVERTERS and len(reference.object_ids) > 1:
-            raise CorruptFile(f"{len(reference.object_ids)} objects of class {name}, which is an array itself")
         found = [self._object(number, reference.class_id, place) for number in reference.object_ids]
-        if len(found) == 1 and reference.dims == (1, 1):
-            return found[0]
+        if name in KNOWN_CLASSES:
+            if len(found) > 1:
+                raise CorruptFile(f"{len(found)} objects of class {name}, which is an array itself")
+            return found[0] if found else None
         array = np.empty(len(found), object)
         for i, item in enumerate(found):
             array[i] = item
@@ -60,9 +70,9 @@ class Objects:
         declared = self._table.class_name(class_id)
         if number == 0:
             # No object is stored: one that was deleted, or that has nothing but its class.
-            return None if declared in CONVERTERS else Instance(declared)
+            return None if declared in KNOWN_CLASSES else Instance(declared)
         name = self._table.class_of(number)
-        if name != declared and (name in CONVERTERS or declared in CONVERTERS):
+        if name != declared and (name in KNOWN_CLASSES or declared in KNOWN_CLASSES):
             raise CorruptFile(f"object {number} is a {name}, referred to as a {declared}")
         if number in self._known:
             return self._known[number]
@@ -72,49 +82,81 @@ class Objects:
             raise LimitExceeded.of(self._limits, "depth", f"objects are nested deeper than {self._limits.depth} levels")
         self._open.append(number)
         try:
-            properties = Properties(self._table.properties(number), self._decode, place, self._limits)
-            if name in CONVERTERS:
-                self._known[number] = convert(name, properties)
+            stored = self._table.properties(number)
+            if name in KNOWN_CLASSES:
+                self._known[number] = self._known_class(name, stored, place)
             else:
                 # Known before its properties are: one of them may be the object again.
                 self._known[number] = instance = Instance(name)
-                instance.update(properties)
+                instance.update(self._record(stored, place))
         finally:
             self._open.pop()
         return self._known[number]
 
+    def _record(self, stored: Mapping[str, Property], place: int) -> Record:
+        return Record(self._reader, stored, lambda elements: self._decode(elements, place))
+
+    def _known_class(self, name: str, stored: Mapping[str, Property], place: int) -> Any:
+        if name in TABULAR_CLASSES:
+            return self._frame(name, stored, place)
+        return convert(name, self._record(stored, place))
+
+    def _frame(self, name: str, stored: Mapping[str, Property], place: int) -> pd.DataFrame:
+        found = stored_tabular(self._reader, name, stored, lambda elements: self._decode(elements, place))
+        count = found.parts.row_count
+        variables = [self._variable(elements, count, place) for elements in found.variables]
+        rows: Any = found.rows.values if isinstance(found.rows, RowTimes) else None
+        if isinstance(found.rows, Elements):
+            rows = self._decode(found.rows, place)
+            rows = texts_of(rows) if name == "table" else np.asarray(rows).ravel(order="F")
+        made: pd.DataFrame = convert(name, {}, lambda _: frame(found.parts, variables, rows))
+        return made
+
+    def _variable(self, elements: Elements, count: int, place: int) -> Any:
+        """A variable of a table with its dims; None if an object has no value for each row."""
+        headers = self._reader.headers(elements)
+        headers.raise_first_error()
+        if headers.cls[0] == MatlabClass.SPARSE and 16 * int(headers.numel[0]) > self._limits.memory:
+            raise LimitExceeded.of(self._limits, "memory", "a sparse variable of a table in its full form")
+        if headers.cls[0] == MatlabClass.OPAQUE:
+            try:
+                found = self.array(self._reader.opaque(headers, 0), place)
+            except UnsupportedValue:
+                return None
+        elif headers.cls[0] == MatlabClass.CHAR and not headers.numel[0]:
+            found = np.full((headers.shape(0)[0], 1), "", object)
+        else:
+            found = self._decode(elements, place)
+        if hasattr(found, "toarray"):
+            return found.toarray()
+        if isinstance(found, np.ndarray) and found.dtype.kind == "U":
+            return found.astype(object).reshape(len(found), -1)
+        if not isinstance(found, np.ndarray | CategoryArray) and not hasattr(found, "columns"):
+            return _alone(found) if count == 1 else None
+        return found if headers.cls[0] != MatlabClass.OPAQUE or _row_count(found) == count else None
+
     def enumeration(self, stored: Any) -> Any:
-        """Members by name, of a struct that `is_enumeration`."""
+        """Members by name, as they stand by themselves."""
+        return natural(self.members(stored))
+
+    def members(self, stored: Any) -> Any:
+        """Members by name with their dims, of a struct that `is_enumeration`."""
         record = np.asarray(stored).ravel()[0]
         try:
             numbers = np.asarray(record["ValueNames"]).ravel().tolist()
-            found = members([self._table.name(int(number)) for number in numbers], record["ValueIndices"])
+            return members([self._table.name(int(number)) for number in numbers], record["ValueIndices"])
         except (ValueError, TypeError) as error:
             if isinstance(error, CorruptFile):
                 raise
             raise CorruptFile(f"an enumeration without its members: {error}") from None
-        return found.ravel()[0] if found.size == 1 else found
 
 
-class Properties(Mapping[str, Any]):
-    """Properties by name, decoded when they are asked for; `limits` are those of their file."""
+def _alone(value: Any) -> Any:
+    """A 1x1 array of any value."""
+    array = np.empty((1, 1), object)
+    array[0, 0] = value
+    return array
 
-    def __init__(self, properties: Mapping[str, Property], decode: Decode, place: int, limits: Limits) -> None:
-        self._properties, self._decode, self._place = properties, decode, place
-        self.limits = limits
 
-    def __getitem__(self, name: str) -> Any:
-        stored = self._properties[name]
-        if isinstance(stored, Elements):
-            return self._decode(stored, self._place)
-        return stored if isinstance(stored, str) else np.array([[stored != 0]])
-
-    def __contains__(self, name: object) -> bool:
-        # Mapping's own would decode the value to know.
-        return name in self._properties
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._properties)
-
-    def __len__(self) -> int:
-        return len(self._properties)
+def _row_count(found: Any) -> int:
+    return len(found.places) if isinstance(found, CategoryArray) else len(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,9 @@ def plain(value: Any, reader: str) -> Any:
         return plain(value.item(), reader)
     if value is None or type(value).__name__ == "NAType":
         return None
+    if isinstance(value, dt.datetime) and value.tzinfo is not None and reader in ("pandas", "dask"):
+        # Inside lists they give points in time without a zone, in UTC.
+        return value.astimezone(dt.UTC).replace(tzinfo=None)
     if isinstance(value, float) and math.isnan(value):
         return None if reader in ("pandas", "dask") else "NaN"
     return value

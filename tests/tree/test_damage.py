@@ -11,7 +11,7 @@ import pytest
 import matlens
 from matlens.errors import CorruptFile
 from matlens.tree.describe import count_below, describe_node, dims_text, tree_rows
-from matlens.tree.nodes import DamagedNode, Node, OpaqueNode
+from matlens.tree.nodes import DamagedNode, Node, OpaqueNode, TableNode
 from tests.support import FIXTURES
 
 QUESTIONS: dict[str, Callable[[Node], Any]] = {
@@ -64,7 +64,7 @@ def test_a_struct_without_names_has_no_count(damaged: bytes) -> None:
 def test_objects_without_a_table_of_objects(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with matlens.open(FIXTURES / f"objects_{version}.mat") as file:
         node, table = file["took"], file["people"]
-        assert type(node) is type(table) is OpaqueNode
+        assert type(node) is OpaqueNode and type(table) is TableNode
 
         def no_table() -> None:
             raise CorruptFile("the table of objects is damaged")

@@ -11,6 +11,7 @@ from matlens.tree.nodes import (
     SparseNode,
     StructArrayNode,
     StructNode,
+    TableNode,
 )
 from tests.tree.contract import NodeContract
 
@@ -80,7 +81,7 @@ class TestObjects(NodeContract):
 
 
 class TestTables(NodeContract):
-    kind = OpaqueNode
+    kind = TableNode
     versions = ("v7", "v73")
     nodes = (("objects", "people"), ("objects", "visits"))
     has_elements = False

@@ -9,6 +9,7 @@ from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, Numer
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import FieldNode, ObjectNode, StructArrayNode, StructNode
+from matlens.tree.nodes.tables import TableNode
 
 __all__ = [
     "CellNode",
@@ -24,4 +25,5 @@ __all__ = [
     "SparseNode",
     "StructArrayNode",
     "StructNode",
+    "TableNode",
 ]

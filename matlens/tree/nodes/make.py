@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from matlens.classes.instances import TABULAR_CLASSES
 from matlens.errors import MatlensError
 from matlens.formats.records import Headers, MatlabClass
 from matlens.tree.nodes.containers import CellNode
@@ -9,6 +10,7 @@ from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, Numer
 from matlens.tree.nodes.node import Label, Node, Owner
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import ObjectNode, StructArrayNode, StructNode
+from matlens.tree.nodes.tables import TableNode
 from matlens.values.objects import ENUMERATION_TAG
 
 _KINDS: dict[int, type[Node]] = {
@@ -31,6 +33,8 @@ def make_node(owner: Owner, headers: Headers, label: Label) -> Node:
         kind = single if headers.numel[0] == 1 else StructArrayNode
         if kind is StructNode and _is_enumeration(owner, headers):
             kind = EnumerationNode
+    elif cls == MatlabClass.OPAQUE and headers.class_name(0) in TABULAR_CLASSES:
+        kind = TableNode
     elif cls in _KINDS:
         kind = _KINDS[cls]
     return kind(owner, headers, *label)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matlens.classes.instances import COLUMN_CLASSES, CONVERTERS, Instance
-from matlens.classes.strings import stored_strings, texts_of
+from matlens.classes.instances import ARRAYS, KNOWN_CLASSES, Instance
+from matlens.classes.strings import stored_strings
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.mcos import ObjectReference, Property, parse_reference
@@ -19,8 +19,8 @@ from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, Selection
 from matlens.values.loadmat_form import decode_values
-from matlens.values.objects import Properties
 from matlens.values.plain import plain
+from matlens.values.table_layout import Record
 
 if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
@@ -56,19 +56,17 @@ class OpaqueNode(Node):
     def _is_tabular(self) -> bool:
         """Whether it has rows: a table, a map, or an array of strings, dates and the like."""
         name = self.matlab_class
-        has_rows = name in CONVERTERS and not (name in COLUMN_CLASSES and self.numel == 1)
+        has_rows = name in KNOWN_CLASSES and not (name in ARRAYS and self.numel == 1)
         return has_rows and self._selection is None
 
     def _find_dims(self) -> tuple[int, ...]:
         name, reader = self.matlab_class, self._owner._reader
-        properties = self._properties() if name in CONVERTERS else None
+        properties = self._properties() if name in KNOWN_CLASSES else None
         if properties is None:
             return self._headers.shape(0)
         sized = properties.get(_SIZED_BY.get(name, ""))
         if isinstance(sized, Elements):
             return reader.headers(sized).shape(0)
-        if name == "table":
-            return self._count(properties, "nrows"), self._count(properties, "nvars")
         if name == "string":
             return stored_strings(self._part(properties, "any")).dims
         value = self._whole_value()
@@ -95,7 +93,7 @@ class OpaqueNode(Node):
         if reference is None or table is None:
             return None
         ids = reference.object_ids
-        if self._selection is not None and self.matlab_class not in CONVERTERS:
+        if self._selection is not None and self.matlab_class not in KNOWN_CLASSES:
             ids = tuple(ids[k] for k in self._selection.linear.tolist())
         return table.properties(ids[0]) if len(ids) == 1 and ids[0] else None
 
@@ -137,7 +135,7 @@ class OpaqueNode(Node):
         value = self.value
         if isinstance(value, OpaqueValue):
             with self._guarded():
-                raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
+                raise self._undecoded()
         return plain(value)
 
     # --- going down ----------------------------------------------------------------
@@ -145,37 +143,10 @@ class OpaqueNode(Node):
     def _parts(self) -> list[tuple[str, Elements]]:
         """Names and places of what is below: variables of a table, properties of an object."""
         name = self.matlab_class
-        if name in CONVERTERS and name not in ("table", "timetable"):
-            return []
-        properties = self._properties()
+        properties = None if name in KNOWN_CLASSES else self._properties()
         if properties is None:
             return []
-        if name == "table":
-            return self._variables(properties, "varnames", "data")
-        if name == "timetable":
-            return self._timetable(properties)
         return [(key, stored) for key, stored in properties.items() if isinstance(stored, Elements)]
-
-    def _variables(self, record: Mapping[str, Property], names: str, data: str) -> list[tuple[str, Elements]]:
-        labels, reader = texts_of(self._part(record, names)), self._owner._reader
-        cells = record.get(data)
-        headers = reader.headers(cells) if isinstance(cells, Elements) else None
-        groups = reader.children(headers) if headers is not None and headers.numel[0] else []
-        elements = groups[0].elements if groups else self._elements.take([])
-        if len(labels) != len(elements):
-            raise CorruptFile(f"{len(labels)} names for {len(elements)} variables of a table")
-        return [(label, elements.take([k])) for k, label in enumerate(labels)]
-
-    def _timetable(self, properties: Mapping[str, Property]) -> list[tuple[str, Elements]]:
-        stored, reader = properties.get("any"), self._owner._reader
-        groups = reader.children(reader.headers(stored)) if isinstance(stored, Elements) else []
-        fields: Sequence[str] = groups[0].fields or () if groups else ()
-        record: dict[str, Property] = {name: groups[0].column(k) for k, name in enumerate(fields)}
-        times = record.get("rowTimes")
-        rows = texts_of(self._part(record, "dimNames"))[:1] if "dimNames" in record else ["Time"]
-        is_stored = isinstance(times, Elements) and not _is_record(self._part(record, "rowTimes"))
-        first = [(rows[0] if rows else "Time", times)] if is_stored and isinstance(times, Elements) else []
-        return [*first, *self._variables(record, "varNames", "data")]
 
     @property
     def child_count(self) -> int:
@@ -183,7 +154,7 @@ class OpaqueNode(Node):
             return self.numel if self._is_array() else len(self._parts())
 
     def _is_array(self) -> bool:
-        return self.matlab_class not in CONVERTERS and self.numel != 1
+        return self.matlab_class not in KNOWN_CLASSES and self.numel != 1
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
         with self._guarded():
@@ -206,7 +177,7 @@ class OpaqueNode(Node):
             return self._below(name, parts[find_name(name, tuple(key for key, _ in parts))][1])
 
     def _select(self, step: Index) -> Selection:
-        if self.matlab_class in ("table", "timetable", "containers.Map", "dictionary"):
+        if self.matlab_class in ("containers.Map", "dictionary"):
             raise PathError(f"take a variable of the {self.matlab_class} by its name")
         return super()._select(step)
 
@@ -219,11 +190,9 @@ class OpaqueNode(Node):
         from matlens.columns.object_columns import arrow_column
         from matlens.columns.stored_tables import ArrowTable, ElementsTable
 
-        if self.matlab_class in ("table", "timetable"):
-            return self._joined()
-        if self.matlab_class in COLUMN_CLASSES and (properties := self._properties()) is not None:
+        if self.matlab_class in ARRAYS and (properties := self._properties()) is not None:
             reader = self._owner._reader
-            found = Properties(properties, lambda elements, _: decode_values(reader, elements)[0], 0, reader.limits)
+            found = Record(reader, properties, lambda elements: decode_values(reader, elements)[0])
             column = arrow_column(self.matlab_class, found)
             picked = column if self._selection is None else column.take(number_array(self._selection.linear))
             return ArrowTable(pa.table({self.name or "value": picked}))
@@ -232,29 +201,19 @@ class OpaqueNode(Node):
             keys, elements = zip(*self._parts(), strict=True)
             return ElementsTable(self._owner._reader, list(keys), list(elements))
         if isinstance(value, OpaqueValue):
-            raise UnsupportedValue(f"objects of class {self.matlab_class} are of {value.type_system}, not MATLAB's")
+            raise self._undecoded()
         return ArrowTable(_table_of(self.name or "value", value))
 
-    def _joined(self) -> StoredTable:
-        """The variables of a table side by side."""
-        import pyarrow as pa
-
-        from matlens.columns.stored_tables import ArrowTable, JoinedTable
-
-        nodes = self.children()
-        if not nodes:
-            return ArrowTable(pa.table({}))
-        sources = [node._column() for node in nodes]
-        counts = {source.num_rows for source in sources}
-        if len(counts) != 1:
-            raise CorruptFile(f"the variables of a table have {sorted(counts)} rows")
-        return JoinedTable(sources, [node.name for node in nodes])
+    def _undecoded(self) -> MatlensError:
+        """Why an object is not decoded."""
+        stored = self._owner._reader.opaque(self._headers, 0)
+        return UnsupportedValue(f"objects of class {self.matlab_class} are of {stored.type_system}, not MATLAB's")
 
     # --- display -------------------------------------------------------------------
 
     def _preview(self, depth: int, width: int) -> str:
         name = self.matlab_class
-        if name in ("table", "timetable") or (name not in CONVERTERS and self.numel == 1):
+        if name not in KNOWN_CLASSES and self.numel == 1:
             return fields_preview(self.children(0, 8), depth, width)
         if self.numel > 10_000:
             return ""
@@ -311,10 +270,6 @@ def _time_text(time: Any) -> str:
     if isinstance(time, int):
         return str(np.datetime64(time, "us"))
     return "NaT" if time is None else str(time).removesuffix(" 00:00:00")
-
-
-def _is_record(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.names is not None
 
 
 def _table_of(name: str, value: Any) -> Any:

@@ -21,7 +21,7 @@ def cells_of_rows(reader: Reader, elements: Elements) -> list[Elements]:
         return []
     (group,) = reader.children(headers)
     inner = reader.headers(group.elements)
-    if len(kinds_of(inner.cls[inner.numel > 0])) < 2:
+    if len(kinds_of(inner.take(inner.numel > 0))) < 2:
         return []
     return [group.elements.take(slice(k, None, width)) for k in range(width)]
 

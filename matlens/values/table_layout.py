@@ -1,0 +1,159 @@
+"""Tables and timetables as they are stored: where their variables stand, and the names or times of their rows.
+
+Nothing is decoded but what a table says of itself: a variable that cannot be decoded costs itself alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matlens.classes.instances import convert
+from matlens.classes.strings import texts_of
+from matlens.classes.tabular import TableParts, table_parts, timetable_parts
+from matlens.classes.times import CalendarStep, calendar_times, regular_times
+from matlens.errors import CorruptFile, LimitExceeded
+from matlens.formats.mcos import Property, parse_reference
+from matlens.formats.reader import Reader
+from matlens.formats.records import Elements, MatlabClass
+
+Decode = Callable[[Elements], Any]
+"""Gives the value of one element."""
+
+
+class Record(Mapping[str, Any]):
+    """Properties of an object or fields of a 1x1 struct by name, each decoded when it is asked for."""
+
+    def __init__(self, reader: Reader, stored: Mapping[str, Property], decode: Decode) -> None:
+        self._reader, self._stored, self._decode = reader, stored, decode
+
+    def __getitem__(self, name: str) -> Any:
+        stored = self._stored[name]
+        if isinstance(stored, Elements):
+            return self._decode(stored)
+        return stored if isinstance(stored, str) else np.array([[stored != 0]])
+
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own would decode the value to know.
+        return name in self._stored
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def elements(self, name: str) -> Elements | None:
+        """Where the value of a property stands."""
+        stored = self._stored.get(name)
+        return stored if isinstance(stored, Elements) else None
+
+    def record(self, name: str) -> Record:
+        """The fields of a property that is a 1x1 struct; none of anything else."""
+        found: dict[str, Property] = {}
+        elements = self.elements(name)
+        if elements is not None:
+            headers = self._reader.headers(elements)
+            if headers.ok[0] and headers.cls[0] == MatlabClass.STRUCT and headers.numel[0] == 1:
+                for children in self._reader.children(headers):
+                    found |= {field: children.column(k) for k, field in enumerate(children.fields or ())}
+        return Record(self._reader, found, self._decode)
+
+    def object(self, name: str) -> tuple[str, Record]:
+        """Class and properties of a property that is a single object; none of anything else."""
+        elements, table = self.elements(name), self._reader.objects()
+        if elements is not None and table is not None:
+            headers = self._reader.headers(elements)
+            if headers.ok[0] and headers.cls[0] == MatlabClass.OPAQUE:
+                reference = self._reader.opaque(headers, 0).reference
+                ids = parse_reference(reference).object_ids if isinstance(reference, np.ndarray) else ()
+                if len(ids) == 1 and ids[0]:
+                    properties = table.properties(ids[0])
+                    return headers.class_name(0), Record(self._reader, properties, self._decode)
+        return "", Record(self._reader, {}, self._decode)
+
+    def cells(self, name: str) -> list[Elements]:
+        """The elements of a property that is a cell, one by one."""
+        elements = self.elements(name)
+        if elements is None:
+            raise CorruptFile(f"a table without {name}")
+        headers = self._reader.headers(elements)
+        headers.raise_first_error()
+        if headers.cls[0] != MatlabClass.CELL:
+            raise CorruptFile(f"expected a cell of the variables of a table, found {headers.class_name(0)}")
+        groups = self._reader.children(headers) if headers.numel[0] else []
+        return [groups[0].elements.take([k]) for k in range(len(groups[0].elements))] if groups else []
+
+
+class RowTimes(NamedTuple):
+    """Times that a regular timetable does not store; `zone` is empty where they have none."""
+
+    values: NDArray[Any]
+    zone: str
+
+
+class Tabular(NamedTuple):
+    """A table or timetable: `rows` are where its names or times are stored, or the times of a regular timetable."""
+
+    parts: TableParts
+    variables: list[Elements]
+    rows: Elements | RowTimes | None
+
+
+def stored_tabular(reader: Reader, class_name: str, properties: Mapping[str, Property], decode: Decode) -> Tabular:
+    """Find the parts of a table or timetable from its properties.
+
+    Raises
+    ------
+    CorruptFile
+        If a part is missing, or if the parts do not fit each other.
+    """
+    record = Record(reader, properties, decode)
+    if class_name == "table":
+        parts = convert("table", record, lambda found: table_parts(found, record.record("props")))
+        variables, rows = record.cells("data"), record.elements("rownames")
+        if rows is not None and reader.headers(rows).numel[0] != parts.row_count:
+            rows = None
+        found = Tabular(parts, variables, rows)
+    else:
+        record = record.record("any")
+        parts = convert("timetable", record, lambda found: timetable_parts(found, record.record("arrayProps")))
+        found = Tabular(parts, record.cells("data"), _row_times(reader, record, parts.row_count))
+    if len(parts.names) != len(found.variables):
+        raise CorruptFile(f"{len(parts.names)} names for {len(found.variables)} variables of a table")
+    return found
+
+
+def _row_times(reader: Reader, record: Record, count: int) -> Elements | RowTimes | None:
+    """Where the times of the rows are stored; or those of a regular timetable, from its origin and its step or rate."""
+    regular = record.record("rowTimes")
+    if not len(regular):
+        return record.elements("rowTimes")
+    # They take no room in a file, so that any number may be declared.
+    if 8 * count > reader.limits.memory:
+        raise LimitExceeded.of(reader.limits, "memory", f"{count} evenly spaced times")
+    found: RowTimes = convert("timetable", regular, lambda _: _regular_times(regular, count))
+    return found
+
+
+def _regular_times(regular: Record, count: int) -> RowTimes:
+    origin_class, origin = regular.object("origin")
+    if origin_class not in ("datetime", "duration"):
+        raise CorruptFile(f"expected a datetime or duration as the first time of a table, found {origin_class!r}")
+    is_datetime = origin_class == "datetime"
+    start = np.asarray(origin["data" if is_datetime else "millis"]).ravel()[0]
+    zone = next(iter(texts_of(origin["tz"])), "") if is_datetime and "tz" in origin else ""
+    step_class, step = regular.object("stepSize")
+    if np.asarray(regular.get("specifiedAsRate", False)).any():
+        rate = float(np.asarray(regular["sampleRate"]).ravel()[0])
+        times = regular_times(start, np.arange(count) * 1000.0 / rate)
+    elif step_class == "duration":
+        times = regular_times(start, np.arange(count) * float(np.asarray(step["millis"]).ravel()[0]))
+    elif step_class == "calendarDuration":
+        times = calendar_times(start, CalendarStep.of(step["components"]), count, zone)
+    else:
+        raise CorruptFile(f"expected a duration between the times of a table, found {step_class!r}")
+    return RowTimes(times.view("M8[us]" if is_datetime else "m8[us]"), zone)
