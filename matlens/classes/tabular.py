@@ -158,17 +158,23 @@ def frame(parts: TableParts, variables: Sequence[Any], rows: Any) -> pd.DataFram
     import pandas as pd
 
     found = [_columns(name, stored, parts.row_count) for name, stored in zip(parts.names, variables, strict=True)]
-    columns = [column for group in found for column in group]
+    columns = [column for group in found for _, column in group]
     # A variable keeps its name, whatever the columns of another are called.
-    kept = [name for name, group in zip(parts.names, found, strict=True) if len(group) == 1]
-    made = iter(unique_names([*kept, *(name for group in found if len(group) != 1 for name, _ in group)])[len(kept) :])
+    kept = [name for name, group in zip(parts.names, found, strict=True) if _is_alone(name, group)]
+    others = [
+        label
+        for name, group in zip(parts.names, found, strict=True)
+        if not _is_alone(name, group)
+        for label, _ in group
+    ]
+    made = iter(unique_names([*kept, *others])[len(kept) :])
     names = [
         label
         for name, group in zip(parts.names, found, strict=True)
-        for label in ([name] if len(group) == 1 else [next(made) for _ in group])
+        for label in ([name] if _is_alone(name, group) else [next(made) for _ in group])
     ]
     index = pd.RangeIndex(parts.row_count) if rows is None else pd.Index(rows, name=parts.row_label)
-    result = pd.DataFrame({k: column for k, (_, column) in enumerate(columns)}, index=index)
+    result = pd.DataFrame({k: _series(column, index) for k, column in enumerate(columns)}, index=index)
     result.columns = pd.Index(names, dtype=object)
     for key, texts in (("units", parts.units), ("descriptions", parts.descriptions)):
         if texts:
@@ -178,6 +184,18 @@ def frame(parts: TableParts, variables: Sequence[Any], rows: Any) -> pd.DataFram
     return result
 
 
+def _series(column: Any, index: Any) -> Any:
+    """A column whose texts and missing values stay as they are."""
+    import pandas as pd
+
+    return pd.Series(column, index=index, dtype=object) if getattr(column, "dtype", "") == "object" else column
+
+
+def _is_alone(name: str, group: list[tuple[str, Any]]) -> bool:
+    """Whether a variable is one column of its name."""
+    return [label for label, _ in group] == [name]
+
+
 def _columns(name: str, stored: Any, count: int) -> list[tuple[str, Any]]:
     """Names and values of the columns of one variable."""
     import pandas as pd
@@ -185,7 +203,8 @@ def _columns(name: str, stored: Any, count: int) -> list[tuple[str, Any]]:
     if stored is None:
         return [(name, np.full(count, None, object))]
     if isinstance(stored, pd.DataFrame):
-        return [(f"{name}.{inner}", stored[inner].array) for inner in stored.columns]
+        rows = [] if stored.index.name is None else [(f"{name}.{stored.index.name}", stored.index.array)]
+        return rows + [(f"{name}.{inner}", stored[inner].array) for inner in stored.columns]
     if isinstance(stored, CategoryArray):
         parts = [stored.column(k) for k in range(stored.places.shape[1])]
     else:
@@ -197,15 +216,17 @@ def _columns(name: str, stored: Any, count: int) -> list[tuple[str, Any]]:
 
 
 def _column(column: Any) -> Any:
-    """Cells of texts as texts; records as they are."""
+    """Cells of texts as texts, records as dictionaries."""
+    if column.dtype != object and column.dtype.names is None:
+        return column
     if column.dtype.names is not None:
-        return list(column)
-    if column.dtype != object:
-        return column
-    cells = column.tolist()
-    if np.ndarray not in set(map(type, cells)):
-        return column
+        cells: list[Any] = [{name: record[name] for name in column.dtype.names} for record in column]
+    else:
+        cells = column.tolist()
     for i, item in enumerate(cells):
         if isinstance(item, np.ndarray) and item.dtype.kind == "U" and item.size <= 1:
             cells[i] = str(item.ravel()[0]) if item.size else ""
-    return cells
+    array = np.empty(len(cells), object)
+    for i, item in enumerate(cells):
+        array[i] = item
+    return array

@@ -157,16 +157,18 @@ class ColumnBuilder(Visitor):
     def rows(self, stored: Elements | RowTimes, where: str, count: int, picked: range) -> pa.Array:
         """The rows of a variable of a table of `count` rows, those that are picked."""
         plan, kind = self._plan.columns[where], self._plan.type_of(where)
-        if plan.kind is None:
-            return self._rows_as_json(stored, count, picked)
-        if isinstance(stored, RowTimes):
+        if isinstance(stored, RowTimes) and plan.kind is not None:
             return as_type(row_times(stored).slice(picked.start, len(picked)), kind)
+        if isinstance(stored, RowTimes):
+            return self._rows_as_json(stored, count, picked)
         headers = self.walk.enter(stored)
         try:
             self.refuse_damaged(headers, None)
+            row = row_header(headers, count) if headers.cls[0] != MatlabClass.OPAQUE else headers
+            if plan.kind is None and (headers.cls[0] != MatlabClass.CELL or row.numel[0] != 1):
+                return self._rows_as_json(stored, count, picked)
             if headers.cls[0] == MatlabClass.OPAQUE:
                 return self._object_rows(headers, plan, count, picked)
-            row = row_header(headers, count)
             match kinds_of(row)[0]:
                 case Kind.NUMBER:
                     return self._number_rows(headers, row, plan, picked)
@@ -184,7 +186,9 @@ class ColumnBuilder(Visitor):
         return text_array([None if value is None else json.dumps(json_safe(value), default=str) for value in values])
 
     def _object_rows(self, headers: Headers, plan: ColumnPlan, count: int, picked: range) -> pa.Array:
-        kind, name = self._plan.type_of(plan.path), headers.class_name(0)
+        kind, name, (own,) = self._plan.type_of(plan.path), headers.class_name(0), kinds_of(headers)
+        if own != plan.kind and own != Kind.TABLE:
+            return pa.nulls(len(picked), kind)
         if plan.kind == Kind.STRUCT:
             found = tabular_of(self.reader, headers, 0)
             if found is not None and found.parts.row_count == count:

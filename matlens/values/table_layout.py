@@ -115,7 +115,7 @@ def stored_tabular(reader: Reader, class_name: str, properties: Mapping[str, Pro
     if class_name == "table":
         parts = convert("table", record, lambda found: table_parts(found, record.record("props")))
         variables, rows = record.cells("data"), record.elements("rownames")
-        if rows is not None and reader.headers(rows).numel[0] != parts.row_count:
+        if rows is not None and not 0 < reader.headers(rows).numel[0] == parts.row_count:
             rows = None
         found = Tabular(parts, variables, rows)
     else:
