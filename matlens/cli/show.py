@@ -105,9 +105,16 @@ def _lines(node: Node, limit: int) -> list[str]:
 
 def _rows(node: Node, limit: int) -> list[str]:
     """The first rows of a table."""
-    table = node.to_arrow()
-    rows = [[value_text(value) for value in row.values()] for row in table.slice(0, limit).to_pylist()]
-    return columns_text([table.column_names, *rows], widths=32) + _more(table.num_rows - limit, "rows")
+    table = node.table()
+    rows: list[list[str]] = []
+    for batch in table.to_batches(max(limit, 1)):
+        rows += [[value_text(value) for value in row.values()] for row in batch.slice(0, limit).to_pylist()]
+        if len(rows) >= limit:
+            break
+    lines = columns_text([table.schema.names, *rows[:limit]], widths=32) if table.schema.names else []
+    # Of no rows, or no columns, there is nothing else to see.
+    count = [] if rows else [f"  {table.num_rows:,} rows"]
+    return lines + count + _more(table.num_rows - limit if rows else 0, "rows")
 
 
 def _matrix(node: Node, limit: int) -> list[str]:

@@ -26,6 +26,8 @@ def column_arrays(item: Item) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _column_arrays(name: str, column: pa.Array) -> Iterator[tuple[str, NDArray[Any]]]:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     kind = column.type
     if column.null_count and not pa.types.is_null(kind):
         yield f"{name}.valid", np.asarray(column.is_valid())
