@@ -76,8 +76,8 @@ def _columns(node: Node) -> dict[str, pa.Array]:
 
 
 def _holds_boxes(kind: Any) -> bool:
-    """Rows of four numbers, or lists of such."""
-    if is_list(kind) and not pa.types.is_fixed_size_list(kind):
+    """Rows of four numbers, or lists of such, as many in each image or not."""
+    if is_list(kind) and is_list(kind.value_type):
         kind = kind.value_type
     return bool(pa.types.is_fixed_size_list(kind) and kind.list_size == 4 and is_number(kind.value_type))
 
@@ -86,18 +86,19 @@ def _rectangles(definitions: Node | None) -> list[str]:
     """Names of the labels that are rectangles."""
     if definitions is None:
         return []
-    found = definitions.to_python()
-    if isinstance(found, dict):
-        found = [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
-    return [str(row["Name"]) for row in found if str(row.get("Type", "Rectangle")) == "Rectangle"]
+    table = definitions.to_arrow()
+    names = table["Name"].to_pylist() if "Name" in table.column_names else []
+    types = table["Type"].to_pylist() if "Type" in table.column_names else ["Rectangle"] * len(names)
+    return [str(name) for name, kind in zip(names, types, strict=True) if kind == "Rectangle"]
 
 
 def _images(source: Node | None, count: int) -> pa.Array | None:
     """Names of the images: those of files, or of a video its name and the number of the frame."""
     if source is None:
         return None
-    found = source.to_python()
-    texts = [found] if isinstance(found, str) else [str(text) for text in found]
+    table = source.to_arrow()
+    is_text = table.num_columns == 1 and pa.types.is_string(table.schema.types[0])
+    texts = [text or "" for text in table.column(0).to_pylist()] if is_text else []
     if len(texts) == count:
         return text_array(texts)
     if len(texts) != 1:
@@ -127,6 +128,6 @@ def _long(boxes: dict[str, pa.Array], images: pa.Array | None, path: Any) -> Lev
 
 def _as_lists(array: pa.Array) -> pa.Array:
     """Single boxes as lists of one."""
-    if not pa.types.is_fixed_size_list(array.type):
+    if is_list(array.type.value_type):
         return array
     return list_array(array.drop_null(), numbers_of(array.is_valid()).astype(np.int64))
