@@ -238,7 +238,7 @@ class TabularTable(StoredTable):
 
     @property
     def about(self) -> dict[str, Any]:
-        plan, told = self._planned[0], self._found.parts.about()
+        plan, told = self._planned[0], self._found.about()
         variables = told.pop("variables")
         fields = plan.columns[""].fields
         columns = _described(plan, fields, fields)

@@ -15,10 +15,11 @@ from matlens.classes.instances import convert
 from matlens.classes.strings import texts_of
 from matlens.classes.tabular import TableParts, table_parts, timetable_parts
 from matlens.classes.times import CalendarStep, calendar_times, regular_times
-from matlens.errors import CorruptFile, LimitExceeded
+from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.mcos import Property, parse_reference
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, MatlabClass
+from matlens.values.plain import json_safe, plain
 
 Decode = Callable[[Elements], Any]
 """Gives the value of one element."""
@@ -96,11 +97,37 @@ class RowTimes(NamedTuple):
 
 
 class Tabular(NamedTuple):
-    """A table or timetable: `rows` are where its names or times are stored, or the times of a regular timetable."""
+    """A table or timetable: `rows` are where its names or times are stored, or the times of a regular timetable.
+
+    `custom` are the custom properties of the table, `variable_custom` those that have an element for each variable.
+    """
 
     parts: TableParts
     variables: list[Elements]
     rows: Elements | RowTimes | None
+    custom: Record
+    variable_custom: Record
+
+    def about(self) -> dict[str, Any]:
+        """What the table says of itself, with custom properties that can be decoded, as builtin objects."""
+        about = self.parts.about()
+        custom = _readable(self.custom)
+        for name, values in _readable(self.variable_custom).items():
+            if isinstance(values, list) and len(values) == len(self.parts.names):
+                for variable, value in zip(self.parts.names, values, strict=True):
+                    about["variables"].setdefault(variable, {}).setdefault("custom_properties", {})[name] = value
+        return about | ({"custom_properties": custom} if custom else {})
+
+
+def _readable(record: Record) -> dict[str, Any]:
+    found = {}
+    for name in record:
+        try:
+            found[name] = json_safe(plain(record[name]))
+        except MatlensError:
+            # It is only told of: the columns do not depend on it.
+            continue
+    return found
 
 
 def stored_tabular(reader: Reader, class_name: str, properties: Mapping[str, Property], decode: Decode) -> Tabular:
@@ -112,16 +139,20 @@ def stored_tabular(reader: Reader, class_name: str, properties: Mapping[str, Pro
         If a part is missing, or if the parts do not fit each other.
     """
     record = Record(reader, properties, decode)
+    rows: Elements | RowTimes | None
     if class_name == "table":
-        parts = convert("table", record, lambda found: table_parts(found, record.record("props")))
+        details = record.record("props")
+        parts = convert("table", record, lambda found: table_parts(found, details))
         variables, rows = record.cells("data"), record.elements("rownames")
         if rows is not None and not 0 < reader.headers(rows).numel[0] == parts.row_count:
             rows = None
-        found = Tabular(parts, variables, rows)
+        found = Tabular(parts, variables, rows, details.record("CustomProps"), details.record("VariableCustomProps"))
     else:
         record = record.record("any")
         parts = convert("timetable", record, lambda found: timetable_parts(found, record.record("arrayProps")))
-        found = Tabular(parts, record.cells("data"), _row_times(reader, record, parts.row_count))
+        rows = _row_times(reader, record, parts.row_count)
+        custom = record.record("CustomProps"), record.record("VariableCustomProps")
+        found = Tabular(parts, record.cells("data"), rows, *custom)
     if len(parts.names) != len(found.variables):
         raise CorruptFile(f"{len(parts.names)} names for {len(found.variables)} variables of a table")
     return found

@@ -198,6 +198,8 @@ def test_what_a_table_says_of_itself(tmp_path: Path, version: str) -> None:
         "VariableUnits": o.cell(o.char("m/s"), o.char("")),
         "VariableDescriptions": o.cell(o.char("how fast"), o.char("")),
         "Description": o.char("a trip"),
+        "CustomProps": o.struct(author=o.char("Ada"), run=7.0),
+        "VariableCustomProps": o.struct(sensor=o.cell(o.char("s1"), o.char("s2"))),
     }
     made = o.table(1, details=told, v=np.array([[1.0]]), w=np.array([[2.0]]))
     with o.save(tmp_path, version, t=made) as file:
@@ -205,6 +207,8 @@ def test_what_a_table_says_of_itself(tmp_path: Path, version: str) -> None:
         assert about["description"] == "a trip" and about["dimensions"] == ["Row", "Variables"]
         assert about["columns"]["v"]["unit"] == "m/s" and about["columns"]["v"]["description"] == "how fast"
         assert "unit" not in about["columns"]["w"]
+        assert about["custom_properties"] == {"author": "Ada", "run": 7.0}
+        assert about["columns"]["w"]["custom_properties"] == {"sensor": "s2"}
         assert file["t"].value.attrs["units"] == {"v": "m/s", "w": ""}
 
 
