@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from matlens.columns.buffers import items_array, list_array, number_array, string_array, text_array
 from matlens.columns.object_columns import (
-    array_dims,
+    ObjectBatch,
     arrow_column,
+    arrow_columns,
     as_type,
     by_rows,
     joined,
     members_of,
-    object_record,
     row_columns,
     row_header,
     row_times,
-    tabular_of,
 )
 from matlens.columns.plan import ColumnPlan, Plan, column_path, is_numeric
 from matlens.columns.planner import Level, Planner
@@ -46,19 +45,26 @@ def build_column(reader: Reader, elements: Elements, path: str) -> pa.Array:
     """Arrow array of n entries, one for each element, planned from just these."""
     planner = Planner(reader, keep=True)
     planner.survey([(elements, path)])
-    return ColumnBuilder(reader, planner.plan, planner.levels).visit(elements, path)
+    return ColumnBuilder(reader, planner.plan, planner.levels, planner.kept_objects).visit(elements, path)
 
 
 class ColumnBuilder(Visitor):
     """Builds an Arrow array of each level, in the form that a plan has for it; a level is known by its path.
 
-    Where the planner has kept the headers of a column in `levels`, these are used and given up.
+    Where the planner has kept the headers of a column in `levels`, or its `objects`, these are used and given up.
     """
 
-    def __init__(self, reader: Reader, plan: Plan, levels: dict[str, Level] | None = None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        plan: Plan,
+        levels: dict[str, Level] | None = None,
+        objects: dict[str, ObjectBatch] | None = None,
+    ) -> None:
         super().__init__(reader)
         self._plan, self._levels = plan, {} if levels is None else levels
-        self._arrays: dict[tuple[int, int], StoredArray] = {}
+        self._known_objects = {} if objects is None else objects
+        self._of_rows: dict[tuple[int, int], Any] = {}
 
     def visit(self, elements: Elements, where: Any = "", owner: Int64s | None = None) -> pa.Array:
         if where not in self._plan.columns:
@@ -107,19 +113,23 @@ class ColumnBuilder(Visitor):
     # --- objects -------------------------------------------------------------------
 
     def _objects(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
-        """Arrays of single values, and members of enumerations."""
-        arrays = [self._items(headers, i, plan) for i in range(len(headers))]
-        counts = np.array([1 if array is None else len(array) for array in arrays], np.int64)
-        items = joined([pa.nulls(1, plan.item_type) if a is None else a for a in arrays], plan.item_type)
-        return items if plan.objects_alone else list_array(items, counts, None, plan.is_large)
-
-    def _items(self, headers: Headers, i: int, plan: ColumnPlan) -> pa.Array | None:
-        """Items of one object in column-major order; None where none is stored."""
+        """Arrays of single values, and members of enumerations; null where no object is stored."""
         if plan.kind == Kind.OPAQUE:
-            members = members_of(self.reader, headers, i)
-            return None if members is None else text_array(members.ravel(order="F").tolist())
-        record = object_record(self.reader, headers, i)
-        return None if record is None else as_type(arrow_column(headers.class_name(i), record), plan.item_type)
+            members = [members_of(self.reader, headers, i) for i in range(len(headers))]
+            known = [i for i, found in enumerate(members) if found is not None]
+            texts = [found.ravel(order="F").tolist() for found in members if found is not None]
+            items, counts = text_array([text for each in texts for text in each]), np.array(list(map(len, texts)), int)
+        else:
+            batch = self._objects_of(headers, plan)
+            records = [batch.record(i) for i in range(len(headers))]
+            known = [i for i, record in enumerate(records) if record is not None]
+            found = [record for record in records if record is not None]
+            items, counts = arrow_columns(plan.kind.value if plan.kind else "", found, plan.item_type)
+        array = items if plan.objects_alone else list_array(items, counts, None, plan.is_large)
+        return _spread(array, np.array(known, np.int64), len(headers))
+
+    def _objects_of(self, headers: Headers, plan: ColumnPlan) -> ObjectBatch:
+        return self._known_objects.pop(plan.path, None) or ObjectBatch(self.reader, headers)
 
     def _json(self, headers: Headers) -> pa.Array:
         values = decode_values(self.reader, headers.elements)
@@ -130,8 +140,9 @@ class ColumnBuilder(Visitor):
         record, arrays = self._plan.record_type(plan.path), []
         null = np.zeros(len(headers), bool)
         counts = np.zeros(len(headers), np.int64)
+        batch = self._objects_of(headers, plan)
         for i in range(len(headers)):
-            found = tabular_of(self.reader, headers, i)
+            found = batch.tabular(i)
             null[i] = found is None
             if found is not None:
                 counts[i] = found.parts.row_count
@@ -171,7 +182,7 @@ class ColumnBuilder(Visitor):
                 return self._object_rows(headers, plan, count, picked)
             match kinds_of(row)[0]:
                 case Kind.NUMBER:
-                    return self._number_rows(headers, row, plan, picked)
+                    return self._number_rows(headers, row, plan, count, picked)
                 case Kind.CHAR:
                     return self._text_rows(headers, plan, picked)
             return self._container_rows(headers, row, plan, picked)
@@ -186,11 +197,11 @@ class ColumnBuilder(Visitor):
         return text_array([None if value is None else json.dumps(json_safe(value), default=str) for value in values])
 
     def _object_rows(self, headers: Headers, plan: ColumnPlan, count: int, picked: range) -> pa.Array:
-        kind, name, (own,) = self._plan.type_of(plan.path), headers.class_name(0), kinds_of(headers)
+        kind, (own,) = self._plan.type_of(plan.path), kinds_of(headers)
         if own != plan.kind and own != Kind.TABLE:
             return pa.nulls(len(picked), kind)
         if plan.kind == Kind.STRUCT:
-            found = tabular_of(self.reader, headers, 0)
+            found = ObjectBatch(self.reader, headers).tabular(0)
             if found is not None and found.parts.row_count == count:
                 return self.table(found, plan, slice(picked.start, picked.stop))
             return pa.nulls(len(picked), kind)
@@ -200,39 +211,47 @@ class ColumnBuilder(Visitor):
             if headers.shape(0)[0] != count or len(items) != count:
                 return pa.nulls(len(picked), kind)
             return text_array([_json_text(items[i]) for i in picked], kind)
-        if plan.kind == Kind.OPAQUE:
-            members = members_of(self.reader, headers, 0)
-            dims = () if members is None else members.shape
-        else:
-            record = object_record(self.reader, headers, 0)
-            dims = () if record is None else array_dims(self.reader, name, record)
+        flat, dims = self._kept(headers, len(picked) == count, lambda: self._object_items(headers, plan))
         if not dims or dims[0] != count:
             return pa.nulls(len(picked), kind)
         width = math.prod(dims[1:])
-        flat = self._items(headers, 0, plan)
-        items = by_rows(flat, dims).slice(picked.start * width, len(picked) * width)
+        items = flat.slice(picked.start * width, len(picked) * width)
         return items if plan.objects_alone else list_array(items, np.full(len(picked), width, np.int64))
 
-    def _number_rows(self, headers: Headers, row: Headers, plan: ColumnPlan, picked: range) -> pa.Array:
+    def _object_items(self, headers: Headers, plan: ColumnPlan) -> tuple[pa.Array, tuple[int, ...]]:
+        """Items of an object row by row, and its dims; none where it is not decoded."""
+        if plan.kind == Kind.OPAQUE:
+            members = members_of(self.reader, headers, 0)
+            return (None, ()) if members is None else (text_array(members.ravel().tolist()), members.shape)
+        batch = ObjectBatch(self.reader, headers)
+        record, dims = batch.record(0), batch.dims(0)
+        if record is None:
+            return None, ()
+        return by_rows(as_type(arrow_column(batch.class_name(0), record), plan.item_type), dims), dims
+
+    def _number_rows(self, headers: Headers, row: Headers, plan: ColumnPlan, count: int, picked: range) -> pa.Array:
         if headers.cls[0] == MatlabClass.SPARSE:
             if 16 * int(headers.numel[0]) > self.reader.limits.memory:
                 text = "a sparse variable of a table in its full form"
                 raise LimitExceeded.of(self.reader.limits, "memory", text)
             array = sparse_arrays(self.reader, headers)[0].toarray()[picked.start : picked.stop]
         else:
-            array = self._stored(headers, picked).window(0, picked.start, picked.stop)
+            stored = self._kept(headers, len(picked) == count, lambda: StoredArray(self.reader, headers))
+            array = stored.window(0, picked.start, picked.stop)
         values = np.ascontiguousarray(array).ravel().astype(plan.dtype, copy=False)
         if plan.shapes.layout == Layout.SCALAR and row.numel[0] == 1:
             return leaf_array(values)
         rows = row.take(np.zeros(len(picked), np.int64))
         return self._entries(values, rows, plan)
 
-    def _stored(self, headers: Headers, picked: range) -> StoredArray:
-        """An array, which is kept for its other rows if only some are picked."""
-        found = StoredArray(self.reader, headers)
-        if len(picked) == headers.dims[0, 0]:
-            return found
-        return self._arrays.setdefault((headers.elements.segment, int(headers.elements.positions[0])), found)
+    def _kept(self, headers: Headers, is_whole: bool, make: Callable[[], Any]) -> Any:
+        """What `make` gives for a variable, which is kept for its other rows unless all are wanted at once."""
+        if is_whole:
+            return make()
+        key = headers.elements.segment, int(headers.elements.positions[0])
+        if key not in self._of_rows:
+            self._of_rows[key] = make()
+        return self._of_rows[key]
 
     def _text_rows(self, headers: Headers, plan: ColumnPlan, picked: range) -> pa.Array:
         units, _ = self.reader.gather(headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,17 +18,95 @@ from matlens.errors import CorruptFile
 from matlens.formats.mcos import Property, parse_reference
 from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 from matlens.formats.reader import Reader
-from matlens.formats.records import Elements, Headers, MatlabClass
+from matlens.formats.records import Elements, Headers, Int64s, MatlabClass
 from matlens.values.loadmat_form import decode_values
-from matlens.values.table_layout import Record, RowTimes, Tabular, stored_tabular
+from matlens.values.table_layout import RowTimes, Tabular, stored_tabular
 
 CALENDAR = pa.struct({"months": pa.float64(), "days": pa.float64(), "time": pa.duration("us")})
 _SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
 """The property whose dims are those of the array."""
 
 
-def stored_properties(reader: Reader, headers: Headers, i: int) -> Mapping[str, Property] | None:
-    """Properties of a single object; None of one that was deleted, and of what is not decoded."""
+class ObjectBatch:
+    """Objects of one level: each property is decoded for all of them at once, when it is first asked for."""
+
+    def __init__(self, reader: Reader, headers: Headers) -> None:
+        self._reader, self._headers = reader, headers
+        self._stored = [_stored_properties(reader, headers, i) for i in range(len(headers))]
+        self._values: dict[str, list[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def class_name(self, i: int) -> str:
+        return self._headers.class_name(i)
+
+    def record(self, i: int) -> Mapping[str, Any] | None:
+        """Properties of object `i`; None of one that was deleted, and of what is not decoded."""
+        stored = self._stored[i]
+        return None if stored is None else _RecordOfBatch(self, i, stored)
+
+    def tabular(self, i: int) -> Tabular | None:
+        """Parts of the table or timetable `i`; None where it is not decoded."""
+        stored, reader = self._stored[i], self._reader
+        if stored is None:
+            return None
+        return stored_tabular(reader, self.class_name(i), stored, lambda elements: decode_values(reader, elements)[0])
+
+    def values(self, name: str) -> list[Any]:
+        """A property of each object; None where it is not stored."""
+        if name not in self._values:
+            found, places = self._places(name)
+            self._values[name] = [None] * len(self)
+            if found is not None:
+                for i, value in zip(places, decode_values(self._reader, found), strict=True):
+                    self._values[name][i] = value
+        return self._values[name]
+
+    def dims(self, i: int) -> tuple[int, ...]:
+        """Dims of the array of single values that object `i` is, as they are stored."""
+        name, record = self.class_name(i), self.record(i)
+        if record is None:
+            return (1, 1)
+        if name == "string":
+            return _stored_strings(record).dims
+        if name in _SIZED_BY:
+            return tuple(np.shape(record[_SIZED_BY[name]]))
+        return tuple(convert(name, record).shape)
+
+    def _places(self, name: str) -> tuple[Elements | None, list[int]]:
+        """Where a property stands, and of which objects."""
+        places = [i for i, stored in enumerate(self._stored) if stored is not None and name in stored]
+        found = [stored[name] for stored in self._stored if stored is not None and name in stored]
+        elements = [stored for stored in found if isinstance(stored, Elements)]
+        if len(elements) != len(found):
+            raise CorruptFile(f"{name} of an object of class {self.class_name(places[0])} is not stored as a value")
+        if not elements:
+            return None, []
+        return Elements(elements[0].segment, np.concatenate([each.positions for each in elements])), places
+
+
+class _RecordOfBatch(Mapping[str, Any]):
+    def __init__(self, batch: ObjectBatch, i: int, stored: Mapping[str, Property]) -> None:
+        self._batch, self._i, self._stored = batch, i, stored
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._stored:
+            raise KeyError(name)
+        return self._batch.values(name)[self._i]
+
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own would decode the value to know.
+        return name in self._stored
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
+def _stored_properties(reader: Reader, headers: Headers, i: int) -> Mapping[str, Property] | None:
     table, stored = reader.objects(), reader.opaque(headers, i)
     if table is None or not isinstance(stored.reference, np.ndarray):
         return None
@@ -39,33 +117,6 @@ def stored_properties(reader: Reader, headers: Headers, i: int) -> Mapping[str, 
     if number and table.class_of(number) != stored.class_name:
         raise CorruptFile(f"object {number} is a {table.class_of(number)}, referred to as a {stored.class_name}")
     return table.properties(number) if number else None
-
-
-def object_record(reader: Reader, headers: Headers, i: int) -> Record | None:
-    """The properties, each decoded when it is asked for."""
-    stored = stored_properties(reader, headers, i)
-    return None if stored is None else Record(reader, stored, lambda elements: decode_values(reader, elements)[0])
-
-
-def tabular_of(reader: Reader, headers: Headers, i: int) -> Tabular | None:
-    """The parts of a table or timetable; None where it is not decoded."""
-    stored = stored_properties(reader, headers, i)
-    if stored is None:
-        return None
-    name = headers.class_name(i)
-    return stored_tabular(reader, name, stored, lambda elements: decode_values(reader, elements)[0])
-
-
-def array_dims(reader: Reader, class_name: str, record: Record) -> tuple[int, ...]:
-    """Dims of an array of one of `ARRAYS`, as they are stored."""
-    if class_name in _SIZED_BY:
-        elements = record.elements(_SIZED_BY[class_name])
-        if elements is None:
-            raise CorruptFile(f"a {class_name} without {_SIZED_BY[class_name]}")
-        return reader.headers(elements).shape(0)
-    if class_name == "string":
-        return _stored_strings(record).dims
-    return tuple(convert(class_name, record).shape)
 
 
 def _stored_strings(record: Mapping[str, Any]) -> StoredStrings:
@@ -180,7 +231,19 @@ def row_header(headers: Headers, count: int) -> Headers:
     return row
 
 
-def _string_column(strings: StoredStrings) -> pa.Array:
+def _string_column(*arrays: StoredStrings) -> pa.Array:
     """Texts in column-major order; halves of a letter become U+FFFD, as UTF-8 cannot hold them."""
-    data, offsets = units_to_utf8(strings.units, counts_to_offsets(np.diff(strings.ends, prepend=0)))
-    return string_array(data, offsets, len(data) > MAX_OFFSET, strings.is_missing)
+    units = np.concatenate([strings.units for strings in arrays])
+    lengths = np.concatenate([np.diff(strings.ends, prepend=0) for strings in arrays])
+    missing = np.concatenate([strings.is_missing for strings in arrays])
+    data, offsets = units_to_utf8(units, counts_to_offsets(lengths))
+    return string_array(data, offsets, len(data) > MAX_OFFSET, missing)
+
+
+def arrow_columns(class_name: str, records: Sequence[Mapping[str, Any]], kind: pa.DataType) -> tuple[pa.Array, Int64s]:
+    """The elements of several arrays of one class, one after another in the type `kind`, and how many each has."""
+    if class_name == "string" and records:
+        arrays = [_stored_strings(record) for record in records]
+        return as_type(_string_column(*arrays), kind), np.array([len(array.ends) for array in arrays], np.int64)
+    columns = [arrow_column(class_name, record) for record in records]
+    return joined(columns, kind), np.array([len(column) for column in columns], np.int64)

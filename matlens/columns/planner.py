@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from matlens.columns.object_columns import (
-    array_dims,
-    category_order,
-    members_of,
-    object_record,
-    row_columns,
-    row_header,
-    tabular_of,
-    time_zone,
-)
+from matlens.columns.object_columns import ObjectBatch, category_order, members_of, row_columns, row_header, time_zone
 from matlens.columns.plan import ITEMSIZE, ColumnPlan, Plan, column_path, is_numeric
 from matlens.columns.unify import ITEM_KINDS, Kind, kinds_of
 from matlens.formats.reader import Reader
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.visit import Visitor, Walk, field_of_records
-from matlens.values.table_layout import Record, RowTimes, Tabular
+from matlens.values.table_layout import RowTimes, Tabular
 
 Sizes = TypeVar("Sizes", Int64s, int)
 Level = tuple[Headers, list[Children]]
@@ -34,7 +25,7 @@ Level = tuple[Headers, list[Children]]
 class Planner(Visitor):
     """Plans the columns below one or several paths, window by window.
 
-    `keep` has headers and children kept in `levels`, to build the only window from.
+    `keep` has headers and children kept in `levels`, and objects in `kept_objects`, to build the only window from.
     """
 
     def __init__(self, reader: Reader, *, keep: bool = False) -> None:
@@ -43,6 +34,7 @@ class Planner(Visitor):
         self._values_of: set[str] | None = None
         self.plan = Plan()
         self.levels: dict[str, Level] = {}
+        self.kept_objects: dict[str, ObjectBatch] = {}
 
     def level(self, headers: Headers, where: str) -> Int64s:
         """Plan with some elements of the column at the path `where`; about how many bytes each will take in Arrow."""
@@ -76,18 +68,27 @@ class Planner(Visitor):
         """What decides the form of objects and is not in their headers."""
         if kind not in ITEM_KINDS | {Kind.OPAQUE}:
             return
-        for i in range(len(headers)):
-            if kind == Kind.OPAQUE:
+        if kind == Kind.OPAQUE:
+            for i in range(len(headers)):
                 members = members_of(self.reader, headers, i)
                 plan.members_only &= members is not None
                 plan.objects_alone &= members is None or members.size == 1
-            elif (record := object_record(self.reader, headers, i)) is not None:
-                dims = array_dims(self.reader, headers.class_name(i), record)
-                self._add_items(plan, record, math.prod(dims))
+            return
+        batch = self._objects_of(plan, headers)
+        for i in range(len(batch)):
+            record = batch.record(i)
+            if record is not None:
+                self._add_items(plan, record, math.prod(batch.dims(i)))
             else:
                 plan.objects_known &= self.reader.objects() is not None
 
-    def _add_items(self, plan: ColumnPlan, record: Record, count: int) -> None:
+    def _objects_of(self, plan: ColumnPlan, headers: Headers) -> ObjectBatch:
+        batch = ObjectBatch(self.reader, headers)
+        if self._keep:
+            self.kept_objects[plan.path] = batch
+        return batch
+
+    def _add_items(self, plan: ColumnPlan, record: Mapping[str, Any], count: int) -> None:
         """Take notice of an array of single values of which `count` make one entry."""
         plan.objects_alone &= count == 1
         if plan.kinds == [Kind.DATETIME]:
@@ -134,8 +135,9 @@ class Planner(Visitor):
     def _tables(self, plan: ColumnPlan, headers: Headers) -> Int64s:
         """Plan with tables that stand in cells and structs, of which each becomes a list of rows."""
         sizes = np.zeros(len(headers), np.int64)
+        batch = self._objects_of(plan, headers)
         for i in range(len(headers)):
-            found = tabular_of(self.reader, headers, i)
+            found = batch.tabular(i)
             if found is None:
                 plan.objects_known &= self.reader.objects() is not None
                 continue
@@ -190,13 +192,13 @@ class Planner(Visitor):
         name = headers.class_name(0)
         (kind,) = kinds_of(headers)
         if kind == Kind.TABLE:
-            found = tabular_of(self.reader, headers, 0)
+            found = ObjectBatch(self.reader, headers).tabular(0)
             if found is not None and found.parts.row_count == count:
                 plan.add_records(name)
                 return self.table(plan, found)
         elif kind in ITEM_KINDS:
-            record = object_record(self.reader, headers, 0)
-            dims = () if record is None else array_dims(self.reader, name, record)
+            batch = ObjectBatch(self.reader, headers)
+            record, dims = batch.record(0), batch.dims(0)
             if record is not None and dims[0] == count:
                 plan.add(headers)
                 self._add_items(plan, record, math.prod(dims[1:]))

@@ -149,6 +149,7 @@ class ElementsTable(StoredTable):
         if window is None and int(sizes.sum()) <= windows.WINDOW_BYTES:
             return planner, [0, total]
         planner.levels.clear()
+        planner.kept_objects.clear()
         return planner, window_bounds(sizes, total, limits=self._reader.limits)
 
     @property
@@ -188,7 +189,7 @@ class ElementsTable(StoredTable):
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
         planner = self._planned[0]
-        builder = ColumnBuilder(self._reader, planner.plan, planner.levels)
+        builder = ColumnBuilder(self._reader, planner.plan, planner.levels, planner.kept_objects)
         rows = slice(start, stop)
         arrays = [
             builder.visit(column.take(rows), name) for column, name in zip(self._columns, self._names, strict=True)

@@ -5,7 +5,7 @@ Nothing is decoded but what a table says of itself: a variable that cannot be de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,13 +28,16 @@ Decode = Callable[[Elements], Any]
 class Record(Mapping[str, Any]):
     """Properties of an object or fields of a 1x1 struct by name, each decoded when it is asked for."""
 
-    def __init__(self, reader: Reader, stored: Mapping[str, Property], decode: Decode) -> None:
-        self._reader, self._stored, self._decode = reader, stored, decode
+    def __init__(
+        self, reader: Reader, stored: Mapping[str, Property], decode: Decode, empty: Container[str] = ()
+    ) -> None:
+        self._reader, self._stored, self._decode, self._empty = reader, stored, decode, empty
 
     def __getitem__(self, name: str) -> Any:
         stored = self._stored[name]
         if isinstance(stored, Elements):
-            return self._decode(stored)
+            # Most of what a table may say is empty.
+            return np.empty((0, 0), object) if name in self._empty else self._decode(stored)
         return stored if isinstance(stored, str) else np.array([[stored != 0]])
 
     def __contains__(self, name: object) -> bool:
@@ -54,14 +57,15 @@ class Record(Mapping[str, Any]):
 
     def record(self, name: str) -> Record:
         """The fields of a property that is a 1x1 struct; none of anything else."""
-        found: dict[str, Property] = {}
         elements = self.elements(name)
-        if elements is not None:
-            headers = self._reader.headers(elements)
-            if headers.ok[0] and headers.cls[0] == MatlabClass.STRUCT and headers.numel[0] == 1:
-                for children in self._reader.children(headers):
-                    found |= {field: children.column(k) for k, field in enumerate(children.fields or ())}
-        return Record(self._reader, found, self._decode)
+        headers = None if elements is None else self._reader.headers(elements)
+        if headers is None or not headers.ok[0] or headers.cls[0] != MatlabClass.STRUCT or headers.numel[0] != 1:
+            return Record(self._reader, {}, self._decode)
+        (group,) = self._reader.children(headers)
+        fields = group.fields or ()
+        inner = self._reader.headers(group.elements)
+        empty = {name for k, name in enumerate(fields) if inner.ok[k] and inner.numel[k] == 0}
+        return Record(self._reader, {name: group.column(k) for k, name in enumerate(fields)}, self._decode, empty)
 
     def object(self, name: str) -> tuple[str, Record]:
         """Class and properties of a property that is a single object; none of anything else."""
