@@ -34,6 +34,7 @@ class ObjectBatch:
         self._reader, self._headers = reader, headers
         self._stored = [_stored_properties(reader, headers, i) for i in range(len(headers))]
         self._values: dict[str, list[Any]] = {}
+        self._tabular: dict[int, Tabular] = {}
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -49,9 +50,10 @@ class ObjectBatch:
     def tabular(self, i: int) -> Tabular | None:
         """Parts of the table or timetable `i`; None where it is not decoded."""
         stored, reader = self._stored[i], self._reader
-        if stored is None:
-            return None
-        return stored_tabular(reader, self.class_name(i), stored, lambda elements: decode_values(reader, elements)[0])
+        if stored is not None and i not in self._tabular:
+            name = self.class_name(i)
+            self._tabular[i] = stored_tabular(reader, name, stored, lambda found: decode_values(reader, found)[0])
+        return self._tabular.get(i)
 
     def values(self, name: str) -> list[Any]:
         """A property of each object; None where it is not stored."""
