@@ -18,7 +18,7 @@ import matlens
 Millis = Sequence[complex] | np.ndarray
 
 
-def _matio() -> Any:
+def matio() -> Any:
     """mat-io, which warns as it is imported."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -29,13 +29,13 @@ def save(path: Path, version: str = "v7", **variables: Any) -> matlens.MatFile:
     """A file of these variables, opened."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _matio().save_to_mat(str(path / f"{version}.mat"), variables, version=version)
+        matio().save_to_mat(str(path / f"{version}.mat"), variables, version=version)
     return matlens.open(path / f"{version}.mat")
 
 
 def made(class_name: str, **properties: Any) -> Any:
     """An object of any class."""
-    _matio()
+    matio()
     from matio.utils.matclass import MatlabOpaque
 
     return MatlabOpaque(properties=properties, classname=class_name)
@@ -43,7 +43,7 @@ def made(class_name: str, **properties: Any) -> Any:
 
 def made_array(*objects: Any, shape: tuple[int, int] | None = None) -> Any:
     """An array of objects of one class."""
-    _matio()
+    matio()
     from matio.utils.matclass import MatlabOpaqueArray
 
     array = np.empty(len(objects), object)
@@ -117,7 +117,7 @@ def struct_array(records: Sequence[dict[str, Any]], shape: tuple[int, int] | Non
 
 def table(count: int, rows: Sequence[str] = (), details: dict[str, Any] | None = None, **variables: Any) -> Any:
     """A table of `count` rows; `details` are fields of its properties, such as ``VariableUnits``."""
-    _matio()
+    matio()
     from matio.utils.converters.mattables import make_table_props
 
     defaults = make_table_props()
@@ -136,7 +136,7 @@ def table(count: int, rows: Sequence[str] = (), details: dict[str, Any] | None =
 
 def timetable(count: int, row_times: Any, details: dict[str, Any] | None = None, **variables: Any) -> Any:
     """A timetable of `count` rows, whose times are stored or `regular`."""
-    _matio()
+    matio()
     from matio.utils.converters.mattables import make_timetable_props
 
     record = {

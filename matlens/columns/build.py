@@ -19,6 +19,7 @@ from matlens.columns.object_columns import (
     as_type,
     by_rows,
     joined,
+    mark_enumerations,
     members_of,
     row_columns,
     row_header,
@@ -80,6 +81,7 @@ class ColumnBuilder(Visitor):
 
     def level(self, headers: Headers, where: str) -> pa.Array:
         self.refuse_damaged(headers, None)
+        headers = mark_enumerations(self.reader, headers)
         return self._column(headers, None, self._plan.columns[where])
 
     def _column(self, headers: Headers, groups: list[Children] | None, plan: ColumnPlan) -> pa.Array:
@@ -175,6 +177,7 @@ class ColumnBuilder(Visitor):
         headers = self.walk.enter(stored)
         try:
             self.refuse_damaged(headers, None)
+            headers = mark_enumerations(self.reader, headers)
             row = row_header(headers, count) if headers.cls[0] != MatlabClass.OPAQUE else headers
             if plan.kind is None and (headers.cls[0] != MatlabClass.CELL or row.numel[0] != 1):
                 return self._rows_as_json(stored, count, picked)

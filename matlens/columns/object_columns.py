@@ -20,9 +20,12 @@ from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Headers, Int64s, MatlabClass
 from matlens.values.loadmat_form import decode_values
+from matlens.values.objects import ENUMERATION_TAG
 from matlens.values.table_layout import RowTimes, Tabular, stored_tabular
 
 CALENDAR = pa.struct({"months": pa.float64(), "days": pa.float64(), "time": pa.duration("us")})
+_ENUMERATION = 255
+"""How members of an enumeration are stored that stand as a struct."""
 _SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
 """The property whose dims are those of the array."""
 
@@ -207,9 +210,33 @@ def by_rows(array: pa.Array, dims: tuple[int, ...]) -> pa.Array:
     return array.take(number_array(order))
 
 
+def mark_enumerations(reader: Reader, headers: Headers) -> Headers:
+    """Headers in which members of enumerations are objects: inside of objects they stand as structs."""
+    index = np.flatnonzero((headers.cls == MatlabClass.STRUCT) & (headers.numel == 1))
+    if not len(index) or not reader.may_hold_objects:
+        return headers
+    found = [
+        (group, index[group.parents])
+        for group in reader.children(headers.take(index))
+        if (group.fields or ("",))[0] == ENUMERATION_TAG
+    ]
+    if not found:
+        return headers
+    marked = replace(
+        headers, cls=headers.cls.copy(), storage=headers.storage.copy(), class_names=dict(headers.class_names)
+    )
+    for group, places in found:
+        marked.cls[places], marked.storage[places] = MatlabClass.OPAQUE, _ENUMERATION
+        numbers = decode_values(reader, group.column((group.fields or ()).index("ClassName")))
+        for place, number in zip(places.tolist(), numbers, strict=True):
+            table = reader.objects()
+            marked.class_names[place] = table.class_name(int(number.ravel()[0])) if table else "enumeration"
+    return marked
+
+
 def members_of(reader: Reader, headers: Headers, i: int) -> NDArray[np.object_] | None:
     """Members of an enumeration by name, with MATLAB's dims; None of what is not an enumeration."""
-    if not isinstance(reader.opaque(headers, i).reference, Elements):
+    if headers.storage[i] != _ENUMERATION and not isinstance(reader.opaque(headers, i).reference, Elements):
         return None
     value = decode_values(reader, headers.elements.take([i]))[0]
     return np.array([[value]], object) if isinstance(value, str) else np.asarray(value, object)

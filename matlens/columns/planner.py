@@ -9,7 +9,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from matlens.columns.object_columns import ObjectBatch, category_order, members_of, row_columns, row_header, time_zone
+from matlens.columns.object_columns import (
+    ObjectBatch,
+    category_order,
+    mark_enumerations,
+    members_of,
+    row_columns,
+    row_header,
+    time_zone,
+)
 from matlens.columns.plan import ITEMSIZE, ColumnPlan, Plan, column_path, is_numeric
 from matlens.columns.unify import ITEM_KINDS, Kind, kinds_of
 from matlens.formats.reader import Reader
@@ -39,6 +47,7 @@ class Planner(Visitor):
     def level(self, headers: Headers, where: str) -> Int64s:
         """Plan with some elements of the column at the path `where`; about how many bytes each will take in Arrow."""
         self.refuse_damaged(headers, None)
+        headers = mark_enumerations(self.reader, headers)
         plan = self.plan.columns.setdefault(where, ColumnPlan(where))
         if self._values_of is None:
             index = plan.add(headers)
@@ -165,6 +174,7 @@ class Planner(Visitor):
         keep, self._keep = self._keep, False
         try:
             self.refuse_damaged(headers, None)
+            headers = mark_enumerations(self.reader, headers)
             if headers.cls[0] == MatlabClass.OPAQUE:
                 return self._object_rows(headers, plan, count)
             return self._array_rows(headers, plan, count)

@@ -3,7 +3,7 @@
 Every object of a MATLAB class is stored as a reference to a table that stands once in the file: the
 ``FileWrapper__`` cell. Its first cell are bytes with six regions: names, classes, properties of objects that
 save themselves in their own way, objects, properties of all others, and dynamic properties. Layout after the
-public descriptions of M. Alkhatib (mat-io) and A. Shaikin (MatFileHandler), checked on files of versions 2 to 4.
+public descriptions of M. Alkhatib (mat-io) and A. Shaikin (MatFileHandler), checked on files of versions 1 to 5.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import CorruptFile
+from matlens.errors import CorruptFile, UnsupportedValue
 from matlens.formats.records import OPAQUE_MARK, Children, Elements, Headers, Int64s, MatlabClass
 
 Words = NDArray[np.int64]
@@ -27,8 +27,9 @@ Property = Elements | str | int
 _NAMES = 40
 """Where the names begin: behind version, count and eight offsets."""
 _MEMBER, _STORED, _LOGICAL = 0, 1, 2
-_CELLS_BEHIND = {2: 1, 3: 2, 4: 3}
-"""Cells behind the values of properties, by version: defaults last."""
+_VERSIONS = range(1, 6)
+"""Versions of the metadata that are known: the low byte counts. Behind the values of properties stand as many cells as
+the version before, those with the defaults of classes last."""
 _DYNAMIC_NAME, _DYNAMIC_VALUE = "DynamicName_", "DynamicValue_"
 
 
@@ -111,10 +112,11 @@ class ObjectTable:
         if len(self._bytes) < _NAMES:
             raise CorruptFile(f"the metadata of objects have {len(self._bytes)} bytes")
         head = self._bytes[:_NAMES].view(np.dtype(np.uint32).newbyteorder(byte_order)).astype(np.int64).tolist()
-        self.version = head[0]
-        if self.version not in _CELLS_BEHIND:
-            raise CorruptFile(f"metadata of objects of version {self.version}; 2 to 4 are known")
-        self._value_count = len(cells) - 2 - _CELLS_BEHIND[self.version]
+        self.version = head[0] & 0xFF
+        if self.version not in _VERSIONS:
+            known = f"{_VERSIONS[0]} to {_VERSIONS[-1]}"
+            raise UnsupportedValue(f"objects are stored in version {self.version}; {known} are known")
+        self._value_count = len(cells) - 2 - (self.version - 1)
         ends = head[2:8]
         if not all(a <= b for a, b in zip([_NAMES, *ends], [*ends, len(self._bytes)], strict=True)):
             raise CorruptFile(f"the regions of the metadata of objects do not lie one behind another: {ends}")
@@ -228,6 +230,8 @@ class ObjectTable:
 
     @cached_property
     def _default_cells(self) -> Elements | None:
+        if self._value_count == len(self.cells) - 2:
+            return None
         headers = self._reader.headers(self.cells.take(np.array([len(self.cells) - 1])))
         if not headers.ok[0] or headers.cls[0] != MatlabClass.CELL:
             return None

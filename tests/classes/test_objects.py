@@ -25,7 +25,7 @@ from matlens.classes.strings import category_array, stored_strings
 from matlens.classes.tabular import frame, table_parts, timetable_parts
 from matlens.classes.times import calendar_durations, datetimes, durations
 from matlens.columns.object_columns import arrow_column
-from matlens.errors import CorruptFile, MatlensError, PathError
+from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.formats.mcos import ObjectTable, parse_reference
 from matlens.operations.diff import diff
 from tests.support import CORPUS, FIXTURES, run
@@ -545,3 +545,40 @@ def test_boxes_of_a_plain_table() -> None:
     assert found.values.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 1, 2, 3]]
     assert found.level.column("image").take(pa.array(found.record)).to_pylist() == ["a.jpg", "c.jpg", "c.jpg"]
     assert labels._holds_boxes(pa.list_(pa.float64(), 4)) and not labels._holds_boxes(pa.list_(pa.float64(), 3))
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 257, 0x1_0005])
+def test_metadata_of_every_version(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The low byte counts; as many cells as the version before stand behind the values."""
+    with matlens.open(FIXTURES / "objects_v7.mat") as file:
+        reader = file._reader
+        known = reader.objects()
+        assert known is not None
+        stored = bytes(known._metadata())
+        count = len(known.cells) - (known.version - 1)
+        behind = [count + k % (known.version - 1) for k in range((version & 0xFF) - 1)]
+        cells = known.cells.take(np.array([*range(count), *behind]))
+        words = np.frombuffer(np.uint32(version).tobytes() + stored[4:], np.uint8)
+        monkeypatch.setattr(ObjectTable, "_metadata", lambda self: words)
+        table = ObjectTable(reader, cells, "<")
+        assert [table.class_of(k + 1) for k in range(len(table))] == [known.class_of(k + 1) for k in range(len(known))]
+        assert [list(table.properties(k + 1)) for k in range(len(table))] == [
+            list(known.properties(k + 1)) for k in range(len(known))
+        ]
+
+
+@pytest.mark.parametrize("version", [0, 6, 255])
+def test_metadata_of_a_version_that_was_never_seen(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with matlens.open(FIXTURES / "objects_v7.mat") as file:
+        known = file._reader.objects()
+        assert known is not None
+        words = np.frombuffer(np.uint32(version).tobytes() + bytes(known._metadata())[4:], np.uint8)
+        monkeypatch.setattr(ObjectTable, "_metadata", lambda self: words)
+        with pytest.raises(UnsupportedValue, match=f"version {version}; 1 to 5 are known"):
+            ObjectTable(file._reader, known.cells, "<")
+
+
+def test_object_data_of_version_5(corpus: Any) -> None:
+    with matlens.open(corpus("thirasit+MATLAB/pendulumDisturbanceGS.mat")) as file:
+        (node,) = file.values()
+        assert node.matlab_class == "Simulink.SimulationData.Dataset" and node.at("any.Name").value == "Group 1"

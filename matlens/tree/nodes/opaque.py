@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matlens.classes.instances import ARRAYS, KNOWN_CLASSES, Instance
 from matlens.classes.strings import stored_strings
@@ -63,7 +64,7 @@ class OpaqueNode(Node):
         name, reader = self.matlab_class, self._owner._reader
         properties = self._properties() if name in KNOWN_CLASSES else None
         if properties is None:
-            return self._headers.shape(0)
+            return np.shape(self._members()) if self._is_enumeration else self._headers.shape(0)
         sized = properties.get(_SIZED_BY.get(name, ""))
         if isinstance(sized, Elements):
             return reader.headers(sized).shape(0)
@@ -73,6 +74,17 @@ class OpaqueNode(Node):
         if isinstance(value, dict | list):
             return len(value), 1
         return tuple(value.shape) if hasattr(value, "shape") else (1, 1)
+
+    @property
+    def _is_enumeration(self) -> bool:
+        """Whether it is an array of members of an enumeration, which are known by name."""
+        if self.matlab_class in KNOWN_CLASSES or self._owner._reader.objects() is None:
+            return False
+        return isinstance(self._owner._reader.opaque(self._headers, 0).reference, Elements)
+
+    def _members(self) -> NDArray[Any]:
+        value = self._whole_value()
+        return np.array([[value]], object) if isinstance(value, str) else np.asarray(value)
 
     # --- the object ----------------------------------------------------------------
 
@@ -154,7 +166,7 @@ class OpaqueNode(Node):
             return self.numel if self._is_array() else len(self._parts())
 
     def _is_array(self) -> bool:
-        return self.matlab_class not in KNOWN_CLASSES and self.numel != 1
+        return self.matlab_class not in KNOWN_CLASSES and self.numel != 1 and not self._is_enumeration
 
     def children(self, start: int = 0, stop: int | None = None) -> list[Node]:
         with self._guarded():
@@ -213,7 +225,7 @@ class OpaqueNode(Node):
 
     def _preview(self, depth: int, width: int) -> str:
         name = self.matlab_class
-        if name not in KNOWN_CLASSES and self.numel == 1:
+        if name not in KNOWN_CLASSES and self.numel == 1 and not self._is_enumeration:
             return fields_preview(self.children(0, 8), depth, width)
         if self.numel > 10_000:
             return ""
@@ -231,6 +243,8 @@ class OpaqueNode(Node):
 
 class EnumerationNode(OpaqueNode):
     """Members of an enumeration inside an object, where they are stored as a struct; `value` has their names."""
+
+    _is_enumeration = True
 
     @cached_property
     def _fields(self) -> dict[str, Elements]:
