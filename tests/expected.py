@@ -20,7 +20,6 @@ SCIPY_REFUSES = {
 }
 """Files of v4 to v7 that `scipy.io.loadmat` does not read."""
 
-CYCLE = "function handles whose workspace leads back to them"
 OCTAVE_HDF5 = "Octave's HDF5: groups of type and value"
 OCTAVE = "a format of Octave"
 PLAIN_HDF5 = "HDF5 by other programs: types and spaces that MATLAB does not write"
@@ -28,13 +27,9 @@ PLAIN_HDF5 = "HDF5 by other programs: types and spaces that MATLAB does not writ
 _VALUES = {"made/o_hdf5.mat": OCTAVE_HDF5, "made/o_map_h5.mat": OCTAVE_HDF5, "made/plain.mat": PLAIN_HDF5}
 
 FAILURES: dict[str, dict[str, str]] = {
-    "tests/columns/test_tables.py::test_windows_give_the_rows_and_types_of_the_whole": {
-        "HebiRobotics+MFL/figures/plot-simple.fig": CYCLE
-    },
     "tests/export/test_consumers.py::test_values_shapes_and_nulls": {
         "o_hdf5.mat": OCTAVE_HDF5,
         "o_map_h5.mat": OCTAVE_HDF5,
-        "plot-simple.fig-hgM_070000": CYCLE,
     },
     "tests/formats/test_readers.py::test_both_engines_give_equal_trees": {
         "made/o_append.mat": "a variable saved twice, of which the last counts",

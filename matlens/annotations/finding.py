@@ -11,9 +11,10 @@ from matlens.annotations.labels import labelled_level
 from matlens.annotations.levels import Level, Paths, numbered, record_paths, struct_columns
 from matlens.columns.buffers import number_array, scalar, text_array
 from matlens.columns.build import build_column
+from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
-from matlens.tree.access import elements_below, guarded, reader_of
+from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
 from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, OpaqueNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
 from matlens.values.plain import printable
@@ -38,14 +39,21 @@ class _Siblings:
 
 
 def levels_of(
-    nodes: Sequence[Node], problems: list[MatlensError], base: str = "", parent: Level | None = None, depth: int = 0
+    nodes: Sequence[Node],
+    problems: list[MatlensError],
+    base: str = "",
+    parent: Level | None = None,
+    depth: int = 0,
+    seen: set[int] | None = None,
 ) -> Iterator[Level]:
     """Levels of sibling nodes: of each struct array, and of siblings of equal length together.
 
     Texts that stand alone beside them, such as a file name, are found through the level
-    above. What cannot be read is left out and goes to `problems`.
+    above. What cannot be read is left out and goes to `problems`. Objects that were `seen` are not gone into again.
     """
     beside, found = _Siblings(), []
+    seen = set() if seen is None else seen
+    nodes = [node for node in nodes if not (isinstance(node, OpaqueNode) and _was_seen(node, seen))]
     for node in nodes:
         try:
             if node.error is not None:
@@ -70,7 +78,18 @@ def levels_of(
         yield _below(Level(size, struct_columns(columns), paths), parent if size == 1 else above)
     for node in nodes if depth < MAX_DEPTH else ():
         if isinstance(node, StructNode | OpaqueNode):
-            yield from levels_of(node.children(), problems, node.path, above, depth + 1)
+            yield from levels_of(node.children(), problems, node.path, above, depth + 1, seen)
+
+
+def _was_seen(node: OpaqueNode, seen: set[int]) -> bool:
+    """Whether all of an array of objects were met before; they are from now on."""
+    try:
+        numbers = set(object_numbers(node))
+    except MatlensError:
+        return False
+    was_seen = bool(numbers) and numbers <= seen
+    seen |= numbers
+    return was_seen
 
 
 def _below(level: Level, parent: Level | None) -> Level:
@@ -102,7 +121,11 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
         return
     name = node.name or "value"
     with guarded(node):
-        array = build_column(reader_of(node), elements_below(node), name)
+        elements, reader = elements_below(node), reader_of(node)
+        if kinds_of(reader.headers(elements)) == [Kind.OPAQUE]:
+            # Their form is text, and each is gone into where it stands alone.
+            return
+        array = build_column(reader, elements, name)
     if pa.types.is_struct(array.type):
         inner = dict(zip([f.name for f in array.type], array.flatten(), strict=True))
         yield Level(len(array), struct_columns(inner), record_paths(node.path, "{}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,11 @@ from matlens.formats.reader import Reader
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.visit import Visitor, field_of_records
 from matlens.names import safe_column_names
+from matlens.values.handles import function_texts
 from matlens.values.kinds import char_values, sparse_arrays
-from matlens.values.loadmat_form import decode_values, function_texts
-from matlens.values.plain import json_safe, plain, printable
+from matlens.values.loadmat_form import decode_values, objects_of
+from matlens.values.objects import Objects
+from matlens.values.plain import PlainValues, json_safe, printable
 from matlens.values.table_layout import RowTimes, Tabular
 from matlens.values.windows import StoredArray
 
@@ -66,6 +69,7 @@ class ColumnBuilder(Visitor):
         self._plan, self._levels = plan, {} if levels is None else levels
         self._known_objects = {} if objects is None else objects
         self._of_rows: dict[tuple[int, int], Any] = {}
+        self._plain = PlainValues(reader.limits)
 
     def visit(self, elements: Elements, where: Any = "", owner: Int64s | None = None) -> pa.Array:
         if where not in self._plan.columns:
@@ -134,8 +138,16 @@ class ColumnBuilder(Visitor):
         return self._known_objects.pop(plan.path, None) or ObjectBatch(self.reader, headers)
 
     def _json(self, headers: Headers) -> pa.Array:
-        values = decode_values(self.reader, headers.elements)
-        return text_array([None if is_undecoded(v) or _is_empty(v) else _json_text(v) for v in values])
+        values = decode_values(self.reader, headers.elements, objects=self._objects_once)
+        return text_array([None if is_undecoded(v) or _is_empty(v) else self._json_text(v) for v in values])
+
+    def _json_text(self, value: Any) -> str:
+        """A value as JSON; an object that stands in an entry before is told by its class."""
+        return json.dumps(json_safe(self._plain.all_of(value)), ensure_ascii=False)
+
+    @cached_property
+    def _objects_once(self) -> Objects | None:
+        return objects_of(self.reader)
 
     def _tables(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
         """Tables that stand in cells and structs, each a list of rows."""
@@ -209,11 +221,11 @@ class ColumnBuilder(Visitor):
                 return self.table(found, plan, slice(picked.start, picked.stop))
             return pa.nulls(len(picked), kind)
         if plan.kind == Kind.OPAQUE and not plan.members_only:
-            value = decode_values(self.reader, headers.elements)[0]
+            value = decode_values(self.reader, headers.elements, objects=self._objects_once)[0]
             items = list(value.ravel(order="F")) if isinstance(value, np.ndarray) else [value]
             if headers.shape(0)[0] != count or len(items) != count:
                 return pa.nulls(len(picked), kind)
-            return text_array([_json_text(items[i]) for i in picked], kind)
+            return text_array([self._json_text(items[i]) for i in picked], kind)
         flat, dims = self._kept(headers, len(picked) == count, lambda: self._object_items(headers, plan))
         if not dims or dims[0] != count:
             return pa.nulls(len(picked), kind)
@@ -427,7 +439,3 @@ def _spread(array: pa.Array, index: Int64s, total: int) -> pa.Array:
 def _is_empty(value: Any) -> bool:
     """Whether a value is null as JSON: an empty array of anything but text."""
     return value is None or (np.size(value) == 0 and getattr(value, "dtype", np.dtype("U")).kind != "U")
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(json_safe(plain(value)), ensure_ascii=False)

@@ -91,6 +91,34 @@ def mark_references(
         headers.set_dims(i, reference.dims)
 
 
+HANDLE = 255
+"""How function handles inside objects are stored: as cells of the mark of references and a struct."""
+
+
+def mark_handles(headers: Headers, reader: PlainCells) -> None:
+    """Make function handles of cells that stand for such, in place; `payload` is then the position of their struct."""
+    index = np.flatnonzero((headers.cls == MatlabClass.CELL) & (headers.numel == 2) & headers.ok)
+    if not len(index):
+        return
+    try:
+        (cells,) = reader.children(headers.take(index))
+        mark, told = cells.elements.take(slice(0, None, 2)), cells.elements.take(slice(1, None, 2))
+        first, second = reader.plain_headers(mark), reader.plain_headers(told)
+        may = (first.cls == MatlabClass.UINT32) & (first.numel == 1) & first.ok
+        may &= (second.cls == MatlabClass.STRUCT) & (second.numel == 1) & second.ok
+        for k in np.flatnonzero(may).tolist():
+            some = np.array([k])
+            fields = reader.children(second.take(some))[0].fields or ()
+            if "function_handle" in fields and reader.gather(first.take(some))[0][0] == OPAQUE_MARK:
+                i, place = int(index[k]), int(told.positions[k])
+                headers.nbytes[i] += headers.payload[i] - place
+                headers.cls[i], headers.storage[i], headers.payload[i] = MatlabClass.FUNCTION, HANDLE, place
+                headers.set_dims(i, (1, 1))
+    except CorruptFile:
+        # They are cells then, whose damage is told when they are read.
+        return
+
+
 class Cells(Protocol):
     """What the table of objects needs of the reader of its cells."""
 
@@ -99,6 +127,12 @@ class Cells(Protocol):
     def children(self, headers: Headers) -> list[Children]: ...
 
     def gather(self, headers: Headers) -> tuple[NDArray[Any], Int64s]: ...
+
+
+class PlainCells(Cells, Protocol):
+    """What `mark_handles` needs of a reader besides."""
+
+    def plain_headers(self, elements: Elements) -> Headers: ...
 
 
 class ObjectTable:

@@ -26,8 +26,9 @@ from matlens.helpers import explain_mismatch
 from matlens.tree.access import elements_of, is_part, reader_of
 from matlens.tree.file import ReadingOptions, Source, from_loadmat, opened
 from matlens.tree.nodes.node import Node
+from matlens.values.handles import function_texts
 from matlens.values.kinds import sparse_arrays
-from matlens.values.loadmat_form import decode_values, function_texts
+from matlens.values.loadmat_form import decode_values
 from matlens.values.plain import json_safe, plain
 from matlens.values.windows import StoredArray, pieces
 

@@ -50,6 +50,13 @@ def pieces_of(node: NumericNode) -> Iterator[Any]:
     return node._pieces()
 
 
+def object_numbers(node: OpaqueNode) -> tuple[int, ...]:
+    """Numbers of the objects that a node stands for, by which a file tells them apart; none of other systems."""
+    with guarded(node):
+        reference = node._reference()
+    return () if reference is None else tuple(number for number in reference.object_ids if number)
+
+
 def has_rows(node: OpaqueNode) -> bool:
     """Whether an object is a table, a map, or an array of strings, dates and the like."""
     return node._is_tabular

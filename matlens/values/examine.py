@@ -12,7 +12,9 @@ from matlens.formats.places import OnePlace, Places
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Headers, Variable
 from matlens.formats.visit import Batch, Visitor, blocks
-from matlens.values.loadmat_form import decode_values, function_texts
+from matlens.values.handles import function_texts
+from matlens.values.loadmat_form import decode_values, objects_of
+from matlens.values.objects import Objects
 from matlens.values.windows import StoredArray, pieces
 
 MAX_DAMAGES = 1000
@@ -45,6 +47,7 @@ class Examiner(Visitor):
         self._on_damage = on_damage
         self.damages: list[MatlensError] = []
         self.elements = 0
+        self._objects: Objects | None = None
 
     def examine(self, elements: Elements, path: str) -> None:
         """Read the one element of `elements`, whose path is given, and all below it."""
@@ -96,7 +99,12 @@ class Examiner(Visitor):
         # One by one: what makes one fail is known to the objects that were decoded before.
         for i in range(len(batch)):
             one = batch.take(np.array([i]))
-            self.attempt(lambda part: decode_values(self.reader, part.headers.elements), one, self._failed)
+            self.attempt(self._decode, one, self._failed)
+
+    def _decode(self, batch: Batch) -> None:
+        if self._objects is None:
+            self._objects = objects_of(self.reader)
+        decode_values(self.reader, batch.headers.elements, objects=self._objects)
 
     def structs(self, batch: Batch) -> None:
         for part, groups in self.attempt(lambda part: list(self.below(part)), batch, self._failed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,10 @@ from matlens.formats.places import Places, child_path
 from matlens.formats.ragged import decode_rows
 from matlens.formats.reader import Reader
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass, OpaqueValue
-from matlens.formats.visit import Batch, Visitor, Walk
+from matlens.formats.visit import Batch, Visitor
+from matlens.values.handles import function_texts
 from matlens.values.kinds import number_arrays, sparse_arrays
 from matlens.values.objects import Objects, is_enumeration
-from matlens.values.plain import decode
 
 SINGLES = 16
 """Fewer values than this are decoded one by one where the reader can."""
@@ -36,15 +35,35 @@ class LoadmatOptions:
     squeeze_me: bool = False
     chars_as_strings: bool = True
     struct_as_record: bool = True
+    functions_as_text: bool = False
+    """Function handles as their text: their workspace may lead back to them."""
 
 
 def decode_values(
-    reader: Reader, elements: Elements, options: LoadmatOptions | None = None, places: Places | None = None
+    reader: Reader,
+    elements: Elements,
+    options: LoadmatOptions | None = None,
+    places: Places | None = None,
+    objects: Objects | None = None,
 ) -> NDArray[np.object_]:
-    """Decode all `elements`, nested values included, to an object array of n values."""
+    """Decode all `elements`, nested values included, to an object array of n values.
+
+    With `objects` that several calls share, an object is decoded once for all of them, and is one in Python.
+    """
     reader.check()
-    found: NDArray[np.object_] = _Decoder(reader, options or LoadmatOptions()).visit(elements, places)
+    found: NDArray[np.object_] = _Decoder(reader, options or LoadmatOptions(), objects).visit(elements, places)
     return found
+
+
+def objects_of(reader: Reader) -> Objects | None:
+    """The objects of a file, for calls of `decode_values` to share; None where there are none."""
+    table = reader.objects()
+    if table is None:
+        return None
+    # Properties keep all their dims whatever the options.
+    decoder = _Decoder(reader, LoadmatOptions(functions_as_text=True))
+    decoder.objects_known = Objects(reader, table, lambda elements: decoder.visit(elements)[0])
+    return decoder.objects_known
 
 
 class _Inside:
@@ -60,12 +79,12 @@ class _Inside:
 class _Decoder(Visitor):
     """Each method gives the values of its batch; a level is an object array."""
 
-    def __init__(self, reader: Reader, options: LoadmatOptions, walk: Walk | None = None) -> None:
-        super().__init__(reader, most="elements", walk=walk)
+    def __init__(self, reader: Reader, options: LoadmatOptions, objects: Objects | None = None) -> None:
+        super().__init__(reader, most="elements")
         self._one_by_one = reader if isinstance(reader, OneByOne) else None
         self._options = options
         self.as_stored = not options.mat_dtype
-        self._objects: Objects | None = None
+        self.objects_known = objects
 
     def visit(self, elements: Elements, where: Any = None, owner: Int64s | None = None) -> NDArray[np.object_]:
         if len(elements) >= SINGLES or self._one_by_one is None:
@@ -113,9 +132,11 @@ class _Decoder(Visitor):
         return sparse_arrays(self.reader, batch.headers)
 
     def objects(self, batch: Batch) -> list[Any]:
-        return [self._opaque(batch.headers, i, int(place)) for i, place in enumerate(batch.index)]
+        return [self._opaque(batch.headers, i) for i in range(len(batch))]
 
     def functions(self, batch: Batch) -> list[Any]:
+        if self._options.functions_as_text:
+            return function_texts(self.reader, batch.headers)
         from scipy.io.matlab import MatlabFunction
 
         return self._containers(batch, lambda i, group, items: MatlabFunction(items[0]))
@@ -183,28 +204,22 @@ class _Decoder(Visitor):
             return np.zeros(0, "U1")
         return np.ascontiguousarray(letters).view(f"U{dims[-1]}").reshape(dims[:-1])
 
-    def _opaque(self, headers: Headers, i: int, place: int) -> Any:
+    def _opaque(self, headers: Headers, i: int) -> Any:
         stored = self.reader.opaque(headers, i)
         objects = self._find_objects() if stored.type_system == "MCOS" else None
-        return self._undecoded(stored, place) if objects is None else objects.value(stored, place)
+        return self._undecoded(stored) if objects is None else objects.value(stored)
 
     def _find_objects(self) -> Objects | None:
-        table = self.reader.objects() if self._objects is None else None
-        if table is not None:
-            self._objects = Objects(self.reader, table, self._property)
-        return self._objects
+        if self.objects_known is None:
+            self.objects_known = objects_of(self.reader)
+        return self.objects_known
 
-    def _property(self, found: Elements, place: int) -> Any:
-        """A property of an object, decoded with all its dims whatever the options."""
-        inner = self if self._options == LoadmatOptions() else _Decoder(self.reader, LoadmatOptions(), self.walk)
-        return inner.visit(found, None, np.array([place]))[0]
-
-    def _undecoded(self, stored: OpaqueValue, place: int) -> Any:
+    def _undecoded(self, stored: OpaqueValue) -> Any:
         from scipy.io.matlab import MatlabOpaque
 
         reference = stored.reference
         if isinstance(reference, Elements):
-            reference = self.visit(reference, None, np.full(len(reference), place))[0]
+            reference = self.visit(reference)[0]
         reference = self._squeeze(reference)
         dtype = [("s0", object), ("s1", object), ("s2", object), ("arr", object)]
         record = np.empty(1, dtype)
@@ -227,18 +242,3 @@ class _Decoder(Visitor):
 def _writeable(array: NDArray[Any]) -> NDArray[Any]:
     """The array, or a copy of one that views the file."""
     return array if array.flags.writeable else array.copy(order="F")
-
-
-def function_texts(reader: Reader, headers: Headers) -> list[str]:
-    """Text of each function handle, such as ``@(x)x.^2`` or ``sin``."""
-    return [_function_text(value) for value in decode_values(reader, headers.elements)]
-
-
-def _function_text(value: Any) -> str:
-    stored = decode(value)
-    while isinstance(stored, dict):
-        if isinstance(stored.get("function"), str):
-            # Anonymous functions are stored behind a mark such as "sf%0".
-            return re.sub(r"^sf%\d+(?=@)", "", stored["function"])
-        stored = stored.get("function_handle")
-    return str(stored) if isinstance(stored, str) else ""

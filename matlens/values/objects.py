@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +15,10 @@ from matlens.errors import CorruptFile, LimitExceeded, UnsupportedValue
 from matlens.formats.mcos import ObjectTable, Property, parse_reference
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, MatlabClass, OpaqueValue
-from matlens.values.table_layout import Record, RowTimes, stored_tabular
+from matlens.values.table_layout import Decode, Record, RowTimes, stored_tabular
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Decode = Callable[[Elements, int], Any]
-"""Gives the value of one element; the number says which element of the level above holds it."""
 
 ENUMERATION_TAG = "EnumerationInstanceTag"
 """First field of the struct that stands for members of an enumeration."""
@@ -40,15 +38,38 @@ class Objects:
         self._reader, self._table, self._decode, self._limits = reader, table, decode, reader.limits
         self._known: dict[int, Any] = {}
         self._open: list[int] = []
+        self._waiting: deque[tuple[Instance, Mapping[str, Property]]] = deque()
+        self._met: list[int] = []
+        self._is_filling = False
 
-    def value(self, stored: OpaqueValue, place: int) -> Any:
+    def value(self, stored: OpaqueValue) -> Any:
         """The value of an object, of an array of objects, or of an enumeration, as it stands by itself."""
-        return natural(self.array(stored, place))
+        found = natural(self.array(stored))
+        self._fill()
+        return found
 
-    def array(self, stored: OpaqueValue, place: int) -> Any:
+    def _fill(self) -> None:
+        """Give their properties to the objects that were met, one after another: they may be a chain of any length."""
+        if self._is_filling:
+            return
+        self._is_filling = True
+        try:
+            while self._waiting:
+                instance, stored = self._waiting.popleft()
+                instance.update(self._record(stored))
+            self._met.clear()
+        finally:
+            self._is_filling = False
+            self._waiting.clear()
+            # Of those that led to an error, none is known: it is told again to whoever asks.
+            for number in self._met:
+                self._known.pop(number, None)
+            self._met.clear()
+
+    def array(self, stored: OpaqueValue) -> Any:
         """The value with MATLAB's dims: an array, a `CategoryArray`, or what stands for a table or a map."""
         if isinstance(stored.reference, Elements):
-            found = self._decode(stored.reference, place)
+            found = self._decode(stored.reference)
             return self.members(found) if is_enumeration(found) else found
         if not isinstance(stored.reference, np.ndarray):
             raise UnsupportedValue(f"an object of class {stored.class_name} without a reference")
@@ -56,7 +77,7 @@ class Objects:
         name = self._table.class_name(reference.class_id)
         if name != stored.class_name and (name in KNOWN_CLASSES or stored.class_name in KNOWN_CLASSES):
             raise CorruptFile(f"a {stored.class_name} is stored as a {name}")
-        found = [self._object(number, reference.class_id, place) for number in reference.object_ids]
+        found = [self._object(number, reference.class_id) for number in reference.object_ids]
         if name in KNOWN_CLASSES:
             if len(found) > 1:
                 raise CorruptFile(f"{len(found)} objects of class {name}, which is an array itself")
@@ -66,7 +87,7 @@ class Objects:
             array[i] = item
         return array.reshape(reference.dims, order="F")
 
-    def _object(self, number: int, class_id: int, place: int) -> Any:
+    def _object(self, number: int, class_id: int) -> Any:
         declared = self._table.class_name(class_id)
         if number == 0:
             # No object is stored: one that was deleted, or that has nothing but its class.
@@ -76,43 +97,43 @@ class Objects:
             raise CorruptFile(f"object {number} is a {name}, referred to as a {declared}")
         if number in self._known:
             return self._known[number]
+        stored = self._table.properties(number)
+        if name not in KNOWN_CLASSES:
+            self._known[number] = instance = Instance(name)
+            self._met.append(number)
+            self._waiting.append((instance, stored))
+            return instance
         if number in self._open:
             raise CorruptFile(f"object {number}, a {name}, contains itself")
         if len(self._open) >= self._limits.depth:
             raise LimitExceeded.of(self._limits, "depth", f"objects are nested deeper than {self._limits.depth} levels")
         self._open.append(number)
         try:
-            stored = self._table.properties(number)
-            if name in KNOWN_CLASSES:
-                self._known[number] = self._known_class(name, stored, place)
-            else:
-                # Known before its properties are: one of them may be the object again.
-                self._known[number] = instance = Instance(name)
-                instance.update(self._record(stored, place))
+            self._known[number] = self._known_class(name, stored)
         finally:
             self._open.pop()
         return self._known[number]
 
-    def _record(self, stored: Mapping[str, Property], place: int) -> Record:
-        return Record(self._reader, stored, lambda elements: self._decode(elements, place))
+    def _record(self, stored: Mapping[str, Property]) -> Record:
+        return Record(self._reader, stored, self._decode)
 
-    def _known_class(self, name: str, stored: Mapping[str, Property], place: int) -> Any:
+    def _known_class(self, name: str, stored: Mapping[str, Property]) -> Any:
         if name in TABULAR_CLASSES:
-            return self._frame(name, stored, place)
-        return convert(name, self._record(stored, place))
+            return self._frame(name, stored)
+        return convert(name, self._record(stored))
 
-    def _frame(self, name: str, stored: Mapping[str, Property], place: int) -> pd.DataFrame:
-        found = stored_tabular(self._reader, name, stored, lambda elements: self._decode(elements, place))
+    def _frame(self, name: str, stored: Mapping[str, Property]) -> pd.DataFrame:
+        found = stored_tabular(self._reader, name, stored, self._decode)
         count = found.parts.row_count
-        variables = [self._variable(elements, count, place) for elements in found.variables]
+        variables = [self._variable(elements, count) for elements in found.variables]
         rows: Any = found.rows.values if isinstance(found.rows, RowTimes) else None
         if isinstance(found.rows, Elements):
-            rows = self._decode(found.rows, place)
+            rows = self._decode(found.rows)
             rows = texts_of(rows) if name == "table" else np.asarray(rows).ravel(order="F")
         made: pd.DataFrame = convert(name, {}, lambda _: frame(found.parts, variables, rows))
         return made
 
-    def _variable(self, elements: Elements, count: int, place: int) -> Any:
+    def _variable(self, elements: Elements, count: int) -> Any:
         """A variable of a table with its dims; None if an object has no value for each row."""
         headers = self._reader.headers(elements)
         headers.raise_first_error()
@@ -120,13 +141,13 @@ class Objects:
             raise LimitExceeded.of(self._limits, "memory", "a sparse variable of a table in its full form")
         if headers.cls[0] == MatlabClass.OPAQUE:
             try:
-                found = self.array(self._reader.opaque(headers, 0), place)
+                found = self.array(self._reader.opaque(headers, 0))
             except UnsupportedValue:
                 return None
         elif headers.cls[0] == MatlabClass.CHAR and not headers.numel[0]:
             found = np.full((headers.shape(0)[0], 1), "", object)
         else:
-            found = self._decode(elements, place)
+            found = self._decode(elements)
         if hasattr(found, "toarray"):
             return found.toarray()
         if isinstance(found, np.ndarray) and found.dtype.kind == "U":

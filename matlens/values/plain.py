@@ -49,7 +49,7 @@ def decode(value: Any) -> Any:
     >>> [student["name"] for student in decode(marks)]
     ['Sarah', 'John']
     """
-    if _is_pandas(value):
+    if _is_pandas(value) or hasattr(value, "class_name"):
         return value
     kind = kind_of(value)
     if isinstance(value, Mapping):
@@ -67,85 +67,152 @@ def decode(value: Any) -> Any:
 def plain(value: Any, limits: Limits | None = None) -> Any:
     """Builtin Python objects only, by the rules of MATLAB's ``jsonencode``.
 
-    1x1 numbers become scalars, vectors flat lists, matrices lists of rows, complex
-    numbers ``complex``, sparse matrices what their full form gives, if `limits` allow as many elements.
+    1x1 numbers become scalars; vectors of any class flat lists, matrices lists of rows; complex numbers ``complex``,
+    sparse matrices what their full form gives, if `limits` allow as many elements, function handles their text. An
+    object that was met before is told by its class.
 
     Examples
     --------
     >>> plain(np.array([[5.0]])), plain(np.array([[1, 2]])), plain(np.array([[1, 2], [3, 4]]))
     (5.0, [1, 2], [[1, 2], [3, 4]])
+    >>> plain(np.array([["a", "b"], ["c", "d"]], object))
+    [['a', 'b'], ['c', 'd']]
     """
-    return _plain(value, (), limits or Limits())
+    return PlainValues(limits or Limits()).all_of(value)
 
 
-def _plain(value: Any, above: tuple[int, ...], limits: Limits) -> Any:
-    """`plain`, below the objects of these identities: handles may lead back to what holds them."""
-    if hasattr(value, "class_name"):
-        if id(value) in above:
+class PlainValues:
+    """One answer, in which each object is told once: handles may be shared, and lead back to what holds them."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._met: set[int] = set()
+        self._waiting: list[tuple[Any, dict[str, Any]]] = []
+
+    def all_of(self, value: Any) -> Any:
+        """The answer; its objects are gone into level by level, so that each is told where it is nearest."""
+        found = self.of(value)
+        level = 0
+        while self._waiting:
+            level += 1
+            if level > self._limits.depth:
+                text = f"objects are nested deeper than {self._limits.depth} levels"
+                raise LimitExceeded.of(self._limits, "depth", text)
+            waiting, self._waiting = self._waiting, []
+            for instance, told in waiting:
+                told.update((name, self.of(item)) for name, item in instance.items())
+        return found
+
+    def of(self, value: Any) -> Any:
+        if hasattr(value, "class_name"):
+            return self._object(value)
+        if _is_pandas(value):
+            return self._pandas(value)
+        if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
+            return _rows([_plain_time(time) for time in value.ravel(order="F")], value.shape, is_single=True)
+        match kind_of(value):
+            case "struct":
+                return self._records(value)
+            case "object" | "opaque":
+                return self._records(np.asarray(value))
+            case "function":
+                return function_text(value)
+            case "cell" if isinstance(value, np.ndarray):
+                return _rows([self.of(item) for item in value.ravel(order="F").tolist()], value.shape)
+            case "cell":
+                return [self.of(item) for item in value]
+            case "char":
+                return _decode_text(value)
+        return self._numbers(value)
+
+    def _object(self, value: Any) -> Any:
+        if id(value) in self._met:
             return f"<the {value.class_name} above>"
-        return {name: _plain(item, (*above, id(value)), limits) for name, item in value.items()}
-    if _is_pandas(value):
-        return _plain_pandas(value)
-    if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
-        return _plain_times(value)
-    if isinstance(value, Mapping):
-        return {name: _plain(item, above, limits) for name, item in value.items()}
-    if isinstance(value, np.ndarray) and value.dtype == object and kind_of(value) == "cell":
-        return [_plain(item, above, limits) for item in value.ravel(order="F").tolist()]
-    value = decode(value)
-    if isinstance(value, dict):
-        return {name: _plain(item, above, limits) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item, above, limits) for item in value]
-    if hasattr(value, "toarray"):
-        if math.prod(value.shape) > limits.elements:
-            dims = "x".join(map(str, value.shape))
-            raise LimitExceeded.of(limits, "elements", f"a sparse matrix of {dims} in its full form")
-        value = value.toarray()
-    if not isinstance(value, np.ndarray):
-        return value.item() if isinstance(value, np.generic) else value
-    if value.size == 1:
-        return value.item()
-    if value.ndim == 2 and 1 in value.shape:
-        value = value.ravel()
-    return value.tolist() if value.size else []
+        self._met.add(id(value))
+        told: dict[str, Any] = {}
+        self._waiting.append((value, told))
+        return told
+
+    def _records(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: self.of(item) for name, item in value.items()}
+        fields = fields_of(value)
+        if is_record(value):
+            return {name: self.of(field_of(value, name)) for name in fields}
+        array = np.asarray(value, None if isinstance(value, np.ndarray) else object)
+        items = [{name: self.of(field_of(record, name)) for name in fields} for record in array.ravel(order="F")]
+        return _rows(items, array.shape, is_single=True)
+
+    def _pandas(self, value: Any) -> Any:
+        """A categorical as a list, a frame as lists of its columns, those of its index first if they have a name."""
+        if not hasattr(value, "iloc"):
+            return [None if code < 0 else str(value.categories[code]) for code in value.codes.tolist()]
+        index = {value.index.name: value.index} if value.index.name else {}
+        columns = {str(name): value[name].array if name in value else part for name, part in index.items()}
+        columns |= {str(name): value[name].array for name in value.columns}
+        return {name: self._column(column) for name, column in columns.items()}
+
+    def _column(self, column: Any) -> list[Any]:
+        if _is_pandas(column):
+            return list(self._pandas(column))
+        array = np.asarray(column)
+        if array.dtype.kind in "mM":
+            return [_plain_time(time) for time in array]
+        return [item if isinstance(item, str) or item is None else self.of(item) for item in array.tolist()]
+
+    def _numbers(self, value: Any) -> Any:
+        if hasattr(value, "toarray"):
+            if math.prod(value.shape) > self._limits.elements:
+                dims = "x".join(map(str, value.shape))
+                raise LimitExceeded.of(self._limits, "elements", f"a sparse matrix of {dims} in its full form")
+            value = value.toarray()
+        if not isinstance(value, np.ndarray):
+            return value.item() if isinstance(value, np.generic) else value
+        if value.size == 1:
+            return value.item()
+        if value.ndim == 2 and 1 in value.shape:
+            value = value.ravel()
+        return value.tolist() if value.size else []
+
+
+def _rows(items: list[Any], dims: tuple[int, ...], *, is_single: bool = False) -> Any:
+    """Items in column-major order as a list, or as a list of rows if they are a matrix; one alone with `is_single`."""
+    if is_single and len(items) == 1:
+        return items[0]
+    if len(dims) < 2 or (len(dims) == 2 and 1 in dims) or not items:
+        return items
+    array = np.empty(len(items), object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array.reshape(dims, order="F").tolist()
+
+
+def function_text(value: Any) -> str:
+    """Text of a function handle in the form of `scipy.io.loadmat`; its workspace is not looked at."""
+    stored: Any = np.asarray(value)
+    for _ in range(4):
+        while isinstance(stored, np.ndarray) and stored.size == 1 and stored.dtype == object:
+            stored = stored.ravel()[0]
+        if kind_of(stored) != "struct" or not is_record(stored):
+            break
+        name = "function" if "function" in fields_of(stored) else "function_handle"
+        if name not in fields_of(stored):
+            return ""
+        stored = field_of(stored, name)
+    text = _decode_text(stored) if kind_of(stored) == "char" else ""
+    return text if isinstance(text, str) else ""
 
 
 def _is_pandas(value: Any) -> bool:
     return hasattr(value, "iloc") or (hasattr(value, "codes") and hasattr(value, "categories"))
 
 
-def _plain_pandas(value: Any) -> Any:
-    """A categorical as a list, a frame as lists of its columns, those of its index first if they have a name."""
-    if not hasattr(value, "iloc"):
-        return [None if code < 0 else str(value.categories[code]) for code in value.codes.tolist()]
-    index = {value.index.name: value.index} if value.index.name else {}
-    columns = {str(name): value[name].array if name in value else part for name, part in index.items()}
-    columns |= {str(name): value[name].array for name in value.columns}
-    return {name: _plain_column(column) for name, column in columns.items()}
-
-
-def _plain_column(column: Any) -> list[Any]:
-    if _is_pandas(column):
-        return list(_plain_pandas(column))
-    array = np.asarray(column)
-    if array.dtype.kind in "mM":
-        found = _plain_times(array)
-        return found if isinstance(found, list) else [found]
-    return [plain(item) if isinstance(item, np.ndarray | dict) else item for item in array.tolist()]
-
-
-def _plain_times(value: Any) -> Any:
-    """Times as datetime's, those beyond its years as ISO texts, missing ones as None."""
-    items = []
-    for time in value.ravel(order="F"):
-        plain_time = None if np.isnat(time) else time.item()
-        items.append(str(time) if isinstance(plain_time, int) else plain_time)
-    if len(items) == 1:
-        return items[0]
-    if value.ndim == 2 and 1 not in value.shape:
-        return np.array([*items, None], object)[:-1].reshape(value.shape, order="F").tolist()
-    return items
+def _plain_time(time: Any) -> Any:
+    """A time as datetime's, one beyond its years as an ISO text, a missing one as None."""
+    if np.isnat(time):
+        return None
+    plain_time = time.item()
+    return str(time) if isinstance(plain_time, int) else plain_time
 
 
 def _decode_records(value: Any) -> Any:

@@ -125,7 +125,10 @@ def test_a_complex_number_of_rows_is_refused() -> None:
 def test_function_handles_that_capture(opened: Any) -> None:
     file = opened("function_handles")
     assert file["anonymous"].value == "@(x)x" and file["sin"].value == "sin"
-    assert "workspace" in file["anonymous"].to_python()["function_handle"]
+    assert file["anonymous"].to_python() == "@(x)x" and file["anonymous"].preview() == "@(x)x"
+    assert file["sin"].preview() == "@sin" and not file["sin"].children()
+    (workspace,) = file["anonymous"].children()
+    assert file.at(workspace.path).path == "anonymous.workspace" and file["anonymous"].child_count == 1
 
 
 def test_figures_open_as_a_tree(corpus: Any) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.children import FieldNames, collect_children, unique_names
 from matlens.formats.dtypes import target_dtype, value_dtype
-from matlens.formats.mcos import ObjectTable, mark_references, reference_dims
+from matlens.formats.mcos import ObjectTable, mark_handles, mark_references, reference_dims
 from matlens.formats.one_by_one import OneByOne, Single
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import Reader
@@ -197,6 +197,14 @@ class Mat5Reader(Reader, OneByOne):
     # --- the contract --------------------------------------------------------------
 
     def headers(self, elements: Elements) -> Headers:
+        headers = self.plain_headers(elements)
+        if elements.segment == self._object_segment and self._objects is not None:
+            mark_references(headers, self._objects, self._may_refer(headers), self.gather)
+            mark_handles(headers, self)
+        return headers
+
+    def plain_headers(self, elements: Elements) -> Headers:
+        """Headers in which nothing stands for a part of an object."""
         try:
             buffer = self._segments.buffer(elements.segment)
         except MatlensError as error:
@@ -212,8 +220,6 @@ class Mat5Reader(Reader, OneByOne):
             headers = headers.put(left, self._single_headers(buffer, elements.take(left)))
             self.stats["unusual"] += len(left)
             self.stats["batch"] += len(elements) - len(left)
-        if elements.segment == self._object_segment and self._objects is not None:
-            mark_references(headers, self._objects, self._may_refer(headers), self.gather)
         return headers
 
     def _single_headers(self, buffer: Buffer, elements: Elements) -> Headers:

@@ -18,7 +18,7 @@ from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.children import FieldNames, collect_children, unique_names
 from matlens.formats.dtypes import combine_complex, target_dtype
 from matlens.formats.hdf5.object import REFERENCES, H5Object
-from matlens.formats.mcos import ObjectTable, mark_references, reference_dims
+from matlens.formats.mcos import HANDLE, ObjectTable, mark_handles, mark_references, reference_dims
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import Reader
 from matlens.formats.records import (
@@ -136,10 +136,15 @@ class Mat73Common(Reader):
         return bool(stored.filters), stored.nbytes
 
     def headers(self, elements: Elements) -> Headers:
-        headers = self._all_headers(elements)
+        headers = self.plain_headers(elements)
         if self._objects is not None:
             mark_references(headers, self._objects, self._may_refer(headers), self.gather)
+            mark_handles(headers, self)
         return headers
+
+    def plain_headers(self, elements: Elements) -> Headers:
+        """Headers in which nothing stands for a part of an object."""
+        return self._all_headers(elements)
 
     def _all_headers(self, elements: Elements) -> Headers:
         return self._single_headers(elements)
@@ -247,9 +252,7 @@ class Mat73Common(Reader):
     def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
         if (headers.cls == MatlabClass.FUNCTION).all():
-            # The struct that tells of the function is stored under the address of the handle.
-            elements = Elements(AS_STRUCT, headers.elements.positions)
-            return [Children(np.arange(len(headers)), None, elements, np.arange(len(headers) + 1))]
+            return list(_structs_of_handles(headers))
         return self._all_children(headers)
 
     def _all_children(self, headers: Headers) -> list[Children]:
@@ -369,6 +372,17 @@ class Mat73Common(Reader):
                 values = found.values()
                 reference = values.transpose() if values.dtype.kind in "iu" else None
         return OpaqueValue("", "MCOS", headers.class_names.get(i, ""), reference)
+
+
+def _structs_of_handles(headers: Headers) -> Iterator[Children]:
+    """The struct that tells of each function: stored under the address of the handle, or inside objects beside it."""
+    inside = headers.storage == HANDLE
+    for index, segment, places in (
+        (np.flatnonzero(~inside), AS_STRUCT, headers.elements.positions),
+        (np.flatnonzero(inside), 0, headers.payload),
+    ):
+        if len(index):
+            yield Children(index, None, Elements(segment, places[index]), np.arange(len(index) + 1))
 
 
 def _dims(found: H5Object) -> tuple[int, ...]:

@@ -5,7 +5,8 @@ A node answers `name`, `path`, `matlab_class`, `dims` at once; `children`, `valu
 """
 
 from matlens.tree.nodes.containers import CellNode
-from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
+from matlens.tree.nodes.functions import FunctionNode
+from matlens.tree.nodes.leaves import CharNode, DamagedNode, NumericNode, SparseNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import FieldNode, ObjectNode, StructArrayNode, StructNode

@@ -13,7 +13,7 @@ from matlens.formats.ragged import decode_rows
 from matlens.tree.nodes.node import Node
 from matlens.tree.paths import is_vector
 from matlens.values.kinds import char_values, number_arrays, sparse_arrays
-from matlens.values.loadmat_form import function_texts
+from matlens.values.loadmat_form import LoadmatOptions
 
 if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
@@ -36,8 +36,8 @@ class NumericNode(Node):
     def _as_array(self) -> Any:
         return self.value
 
-    def to_numpy(self) -> Any:
-        return self.value if self._selection else super().to_numpy()
+    def _decoded(self, options: LoadmatOptions) -> Any:
+        return self._value() if self._selection else super()._decoded(options)
 
     def _scalar(self, wanted: str) -> Any:
         """The only number."""
@@ -125,10 +125,8 @@ class CharNode(Node):
         rows = decode_rows(picked, self.dims) if len(picked) else [""]
         return rows[0] if len(rows) == 1 else np.array(rows)
 
-    def to_numpy(self) -> Any:
-        if self._selection is None:
-            return super().to_numpy()
-        return np.atleast_1d(self.value)
+    def _decoded(self, options: LoadmatOptions) -> Any:
+        return super()._decoded(options) if self._selection is None else np.atleast_1d(self._value())
 
     @property
     def _column_length(self) -> int | None:
@@ -185,21 +183,6 @@ class SparseNode(Node):
         hits = np.flatnonzero(places[found] == chosen)
         height = max(self.dims[0], 1)
         return coo_array((coo.data[found[hits]], (hits % height, hits // height)), shape=self.dims).tocsc()
-
-
-class FunctionNode(Node):
-    """A function handle: `value` is its text."""
-
-    kind = "function"
-
-    def _value(self) -> str:
-        return function_texts(self._owner._reader, self._headers)[0]
-
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
-        return _text_table(self._value())
-
-    def _preview(self, depth: int, width: int) -> str:
-        return self._value()
 
 
 class DamagedNode(Node):

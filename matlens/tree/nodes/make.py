@@ -6,7 +6,8 @@ from matlens.classes.instances import TABULAR_CLASSES
 from matlens.errors import MatlensError
 from matlens.formats.records import Headers, MatlabClass
 from matlens.tree.nodes.containers import CellNode
-from matlens.tree.nodes.leaves import CharNode, DamagedNode, FunctionNode, NumericNode, SparseNode
+from matlens.tree.nodes.functions import FunctionNode
+from matlens.tree.nodes.leaves import CharNode, DamagedNode, NumericNode, SparseNode
 from matlens.tree.nodes.node import Label, Node, Owner
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import ObjectNode, StructArrayNode, StructNode

@@ -19,7 +19,7 @@ from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
 from matlens.tree.nodes.html import node_html
 from matlens.tree.nodes.texts import index_text, last_step, node_text
 from matlens.tree.paths import Field, Index, Selection, is_vector, parse_path, select
-from matlens.values.loadmat_form import decode_values
+from matlens.values.loadmat_form import LoadmatOptions, decode_values
 from matlens.values.plain import plain
 
 if TYPE_CHECKING:
@@ -191,7 +191,10 @@ class Node(ABC):
     def to_numpy(self) -> Any:
         """The value in the form of `scipy.io.loadmat`: arrays, structured arrays, object arrays."""
         with self._guarded():
-            return self._pick(decode_values(self._owner._reader, self._elements)[0])
+            return self._decoded(LoadmatOptions())
+
+    def _decoded(self, options: LoadmatOptions) -> Any:
+        return self._pick(decode_values(self._owner._reader, self._elements, options)[0])
 
     def _pick(self, value: Any) -> Any:
         if self._selection is None:
@@ -199,10 +202,13 @@ class Node(ABC):
         return value.ravel(order="F")[self._selection.linear].reshape(self.dims, order="F")
 
     def to_python(self) -> Any:
-        """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``."""
-        value = self.to_numpy()
+        """Builtin objects only: dict, list, str, numbers, by the rules of MATLAB's ``jsonencode``.
+
+        A matrix of any class is a list of its rows. Function handles are their text; an object that was met before is
+        told by its class.
+        """
         with self._guarded():
-            return plain(value, self._owner._reader.limits)
+            return plain(self._decoded(LoadmatOptions(functions_as_text=True)), self._owner._reader.limits)
 
     def _guarded(self) -> AbstractContextManager[None]:
         return self._owner._guard(self)

@@ -19,7 +19,7 @@ from matlens.formats.records import Elements, OpaqueValue
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, Selection
-from matlens.values.loadmat_form import decode_values
+from matlens.values.loadmat_form import LoadmatOptions, decode_values
 from matlens.values.plain import plain
 from matlens.values.table_layout import Record
 
@@ -139,16 +139,15 @@ class OpaqueNode(Node):
         picked = flat[self._selection.linear].reshape(self._selection.dims, order="F")
         return picked.item() if picked.dtype == object and picked.size == 1 else picked
 
-    def to_numpy(self) -> Any:
-        with self._guarded():
-            return self._picked(decode_values(self._owner._reader, self._elements)[0])
+    def _decoded(self, options: LoadmatOptions) -> Any:
+        return self._picked(decode_values(self._owner._reader, self._elements)[0])
 
     def to_python(self) -> Any:
-        value = self.value
-        if isinstance(value, OpaqueValue):
-            with self._guarded():
+        with self._guarded():
+            value = self._value()
+            if isinstance(value, OpaqueValue):
                 raise self._undecoded()
-        return plain(value)
+            return plain(value)
 
     # --- going down ----------------------------------------------------------------
 
@@ -212,6 +211,10 @@ class OpaqueNode(Node):
         if isinstance(value, Instance) and self._parts():
             keys, elements = zip(*self._parts(), strict=True)
             return ElementsTable(self._owner._reader, list(keys), list(elements))
+        if isinstance(value, Instance):
+            # Parquet has no struct without fields.
+            none = pa.StructArray.from_arrays([pa.nulls(1, pa.bool_())], ["_"])
+            return ArrowTable(pa.table({self.name or "value": none}))
         if isinstance(value, OpaqueValue):
             raise self._undecoded()
         return ArrowTable(_table_of(self.name or "value", value))

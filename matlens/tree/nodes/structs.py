@@ -14,7 +14,7 @@ from matlens.tree.nodes.leaves import NumericNode
 from matlens.tree.nodes.node import Node, Owner
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, Selection
-from matlens.values.loadmat_form import decode_values
+from matlens.values.loadmat_form import LoadmatOptions, decode_values
 
 if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
@@ -72,9 +72,8 @@ class FieldNode(CellNode):
         stored = self._parent._stored_bytes
         return ElementsTable(self._owner._reader, [self.name], [self._records_elements], stored_bytes=stored)
 
-    def to_numpy(self) -> Any:
-        with self._guarded():
-            return decode_values(self._owner._reader, self._records_elements).reshape(self.dims, order="F")
+    def _decoded(self, options: LoadmatOptions) -> Any:
+        return decode_values(self._owner._reader, self._records_elements, options).reshape(self.dims, order="F")
 
 
 class StructNode(Node, Mapping[str, Node]):
@@ -166,12 +165,11 @@ class StructNode(Node, Mapping[str, Node]):
     def _value(self) -> StructNode:
         return self
 
-    def to_numpy(self) -> Any:
+    def _decoded(self, options: LoadmatOptions) -> Any:
         if not self._is_record:
-            return super().to_numpy()
+            return super()._decoded(options)
         fields, elements = self._fields_and_elements()
-        with self._guarded():
-            values = decode_values(self._owner._reader, elements)
+        values = decode_values(self._owner._reader, elements, options)
         record = np.empty((1, 1), [(name, object) for name in fields])
         for name, value in zip(fields, values, strict=True):
             record[name][0, 0] = value
