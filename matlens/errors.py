@@ -16,6 +16,7 @@ __all__ = [
     "CorruptFile",
     "FileChanged",
     "FileClosed",
+    "FormMismatch",
     "LimitExceeded",
     "LossyConversion",
     "MatlensError",
@@ -150,6 +151,10 @@ class PathError(MatlensError, KeyError, IndexError):
 
 class ShapeMismatch(MatlensError, ValueError):
     """Arrays whose shapes do not go together."""
+
+
+class FormMismatch(MatlensError, ValueError):
+    """A value does not fit into the form that is given for its table."""
 
 
 class TypeMismatch(MatlensError, TypeError):

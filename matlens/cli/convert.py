@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -48,6 +49,13 @@ if TYPE_CHECKING:
 @click.option(
     "--for", "consumer", type=click.Choice(get_args(Consumer)), help="Write what this program reads, and warn."
 )
+@click.option(
+    "--form",
+    type=click.Choice(["common", "own"]),
+    default="common",
+    show_default=True,
+    help="Of several files: one form for each variable, or that of each file.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the columns and what would be lost; write nothing.")
 @click.option("--strict", is_flag=True, help="Write nothing and exit with 4 if something would be lost.")
 @click.option("--force", is_flag=True, help="Overwrite existing outputs.")
@@ -63,6 +71,7 @@ def command(
     safe_csv: bool,
     nan: Any,
     consumer: Any,
+    form: str,
     dry_run: bool,
     strict: bool,
     force: bool,
@@ -73,7 +82,8 @@ def command(
     A struct array gives a row for each element, a matrix a column for each of its columns,
     a cell a row for each element. Several variables go to a folder (-o DIR/), one file
     each, or together into .npz, .sqlite, .duckdb or .mat. Everything that would be lost is
-    said on stderr. Rows are read in windows, so that memory stays bounded.
+    said on stderr. Rows are read in windows, so that memory stays bounded. Several files are
+    surveyed first, so that the outputs of one variable have one form and read as one table.
     """
     if output is None and not dry_run:
         raise click.UsageError("name the output with -o FILE or -o DIR/, or look first with --dry-run")
@@ -85,6 +95,8 @@ def command(
     if len(names) > 1 and output is not None and _is_one_file(output):
         raise click.UsageError(f"{len(names)} files for one output: give a folder, -o DIR/")
     stems = unique_names([safe_file_name(Path(name).stem) for name in names], fold=True)
+    if len(names) > 1 and form == "common":
+        job.survey(names)
     for name, stem in zip(names, stems, strict=True):
         with job.outcome.each(), open_input(name) as file:
             job.convert(file, stem if len(names) > 1 else None)
@@ -110,6 +122,20 @@ class _Job:
     dry_run: bool
     outcome: Outcome = field(default_factory=Outcome)
     described: list[dict[str, Any]] = field(default_factory=list)
+    forms: dict[str, Any] = field(default_factory=dict)
+
+    def survey(self, names: Sequence[str]) -> None:
+        """Find one form for each variable of the files, unless the format holds MATLAB's values themselves."""
+        from matlens.operations.convert import takes_values
+        from matlens.operations.survey import Survey
+
+        if takes_values(self.output, self.format):
+            return
+        survey = Survey(open_input, self.var, self.dim, self.header)
+        survey.look(names)
+        self.forms = survey.forms
+        for name in survey.differing:
+            message(f"{name}: its form differs between files, all are written in one; --form own keeps each file's own")
 
     def convert(self, file: MatFile, folder: str | None) -> None:
         """Convert the values of one file."""
@@ -123,6 +149,7 @@ class _Job:
             options=self.options,
             problems=self.outcome.note,
             as_values=takes_values(self.output, self.format),
+            forms=self.forms,
         )
         items = list(found)
         self.outcome.note(*file.problems)

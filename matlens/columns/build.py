@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns.buffers import items_array, list_array, number_array, string_array, text_array
+from matlens.columns.column_plan import ColumnPlan, column_path, is_numeric
+from matlens.columns.number_entries import exactly, fixed_list, fixed_row_major, leaf_array, number_entries
 from matlens.columns.object_columns import (
     ObjectBatch,
     arrow_column,
@@ -26,7 +28,7 @@ from matlens.columns.object_columns import (
     row_header,
     row_times,
 )
-from matlens.columns.plan import ColumnPlan, Plan, column_path, is_numeric
+from matlens.columns.plan import Plan
 from matlens.columns.planner import Level, Planner
 from matlens.columns.unify import Kind, Layout, kinds_of, row_major
 from matlens.errors import LimitExceeded
@@ -253,11 +255,11 @@ class ColumnBuilder(Visitor):
         else:
             stored = self._kept(headers, len(picked) == count, lambda: StoredArray(self.reader, headers))
             array = stored.window(0, picked.start, picked.stop)
-        values = np.ascontiguousarray(array).ravel().astype(plan.dtype, copy=False)
+        values = exactly(np.ascontiguousarray(array).ravel(), plan)
         if plan.shapes.layout == Layout.SCALAR and row.numel[0] == 1:
             return leaf_array(values)
         rows = row.take(np.zeros(len(picked), np.int64))
-        return self._entries(values, rows, plan)
+        return number_entries(values, rows, plan)
 
     def _kept(self, headers: Headers, is_whole: bool, make: Callable[[], Any]) -> Any:
         """What `make` gives for a variable, which is kept for its other rows unless all are wanted at once."""
@@ -300,41 +302,21 @@ class ColumnBuilder(Visitor):
         if layout == Layout.SCALAR and len(values) == len(headers):
             return leaf_array(values)
         if layout == Layout.FIXED:
-            values = _fixed_row_major(values, plan.shapes.first or ())
+            values = fixed_row_major(values, plan.shapes.first or ())
         elif layout in (Layout.ROWS, Layout.FREE):
             values = values[row_major(headers.dims, headers.numel)]
-        return self._entries(values, headers, plan)
-
-    def _entries(self, values: NDArray[Any], headers: Headers, plan: ColumnPlan) -> pa.Array:
-        """Entries in the layout of the column, of values that are row-major for each element."""
-        shapes, layout, large = plan.shapes, plan.shapes.layout, plan.is_large
-        null, counts = shapes.is_null(headers), headers.numel
-        if layout in (Layout.SCALAR, Layout.FIXED):
-            table = values.reshape(-1, math.prod(shapes.first or (1,)))
-            if null.any():
-                filled, table = table, np.zeros((len(headers), table.shape[1]), values.dtype)
-                table[~null] = filled
-            return _nest(table, shapes.lists, null)
-        if layout == Layout.VECTOR:
-            return list_array(leaf_array(values), counts, null, large)
-        if layout == Layout.ROWS:
-            rows = _fixed_list(leaf_array(values), shapes.lists[0])
-            return list_array(rows, np.where(null, 0, headers.dims[:, 0]), null, large)
-        stored = headers.dims[_stored_dims(headers) & ~null[:, None]]
-        data = list_array(leaf_array(values), counts, null, large)
-        shape = list_array(number_array(stored), headers.ndim, null)
-        return pa.StructArray.from_arrays([data, shape], ["data", "shape"], mask=number_array(null))
+        return number_entries(values, headers, plan)
 
     def _gather(self, headers: Headers, plan: ColumnPlan) -> NDArray[Any]:
         """Values of all elements one after another, in the dtype of the column."""
         dtype = plan.dtype
         parts = [(batch.index, self.reader.gather(batch.headers)[0]) for batch in self.batches(headers, None)]
         if len(parts) == 1:
-            return parts[0][1].astype(dtype, copy=False)
+            return exactly(parts[0][1], plan)
         starts = counts_to_offsets(headers.numel)
         joined = np.empty(int(starts[-1]), dtype)
         for index, values in parts:
-            joined[ragged_ranges(starts[index], headers.numel[index])] = values.astype(dtype)
+            joined[ragged_ranges(starts[index], headers.numel[index])] = exactly(values, plan)
         return joined
 
     # --- text ----------------------------------------------------------------------
@@ -384,45 +366,9 @@ class ColumnBuilder(Visitor):
             list_array(number_array(triplets.row), counts, none, large),
             list_array(number_array(triplets.col), counts, none, large),
             list_array(leaf_array(triplets.value), counts, none, large),
-            _fixed_list(number_array(headers.dims[:, :2].ravel()), 2),
+            fixed_list(number_array(headers.dims[:, :2].ravel()), 2),
         ]
         return pa.StructArray.from_arrays(columns, ["row", "col", "value", "shape"])
-
-
-def _stored_dims(headers: Headers) -> NDArray[np.bool_]:
-    """Mask of the dims that are stored, over the padded dims of a batch."""
-    return np.asarray(np.arange(headers.dims.shape[1])[None, :] < headers.ndim[:, None])
-
-
-def _fixed_row_major(values: NDArray[Any], dims: Sequence[int]) -> NDArray[Any]:
-    """Values of arrays of equal dims, each column-major, as rows in row-major order."""
-    stacked = values.reshape((-1, *dims[::-1]))
-    axes = (0, *range(len(dims), 0, -1))
-    return stacked.transpose(axes).reshape(len(stacked), int(np.prod(dims, dtype=np.int64)))
-
-
-def leaf_array(values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> pa.Array:
-    """A primitive Arrow array of numbers; complex ones as a struct of real and imag."""
-    if values.dtype.kind == "c":
-        parts = [number_array(np.ascontiguousarray(part)) for part in (values.real, values.imag)]
-        return pa.StructArray.from_arrays(parts, ["real", "imag"], mask=None if mask is None else number_array(mask))
-    return number_array(values, mask)
-
-
-def _nest(table: NDArray[Any], sizes: tuple[int, ...], null: NDArray[np.bool_]) -> pa.Array:
-    """Rows of equal length as primitives, fixed-size lists, or fixed-size lists of them."""
-    mask = null if null.any() else None
-    if not sizes:
-        return leaf_array(table.ravel() if table.shape[1] else np.zeros(len(table), table.dtype), mask)
-    array = leaf_array(table.ravel())
-    for size in sizes[:0:-1]:
-        array = _fixed_list(array, size)
-    return _fixed_list(array, sizes[0], mask)
-
-
-def _fixed_list(values: pa.Array, size: int, mask: NDArray[np.bool_] | None = None) -> pa.Array:
-    masked = None if mask is None else number_array(mask)
-    return pa.FixedSizeListArray.from_arrays(values, size, mask=masked)
 
 
 def _spread(array: pa.Array, index: Int64s, total: int) -> pa.Array:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from matlens.columns.column_plan import ITEMSIZE, ColumnPlan, column_path, is_numeric
 from matlens.columns.object_columns import (
     ObjectBatch,
     category_order,
@@ -18,7 +19,7 @@ from matlens.columns.object_columns import (
     row_header,
     time_zone,
 )
-from matlens.columns.plan import ITEMSIZE, ColumnPlan, Plan, column_path, is_numeric
+from matlens.columns.plan import Plan
 from matlens.columns.unify import ITEM_KINDS, Kind, kinds_of
 from matlens.formats.reader import Reader
 from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabClass
@@ -130,8 +131,8 @@ class Planner(Visitor):
     @contextmanager
     def _fields(self, plan: ColumnPlan, names: list[str], *, seen: bool) -> Iterator[None]:
         """Around the planning of the fields `names`, of which others may lack some that were `seen` before."""
-        added = [name for name in names if name not in plan.fields]
-        plan.fields += added
+        added = [name for name in names if name not in plan.positions]
+        plan.add_fields(names)
         yield
         for name in added if seen else ():
             self.plan.columns[column_path(plan.path, name)].lacking = True
@@ -234,6 +235,20 @@ class Planner(Visitor):
         Where classes alone do not tell a dtype, the values of such columns are read.
         """
         return self._twice(lambda: self._pass(columns, window))
+
+    def add_values(self, form: Plan, columns: Sequence[tuple[Elements, str]]) -> None:
+        """Let a plan of more than these columns know which types hold their numbers exactly."""
+        self._with_values(form, lambda: self._pass(columns, None))
+
+    def add_values_of_table(self, form: Plan, found: Tabular) -> None:
+        """`add_values` for the rows of a table."""
+        self._with_values(form, lambda: self.table(form.columns[""], found))
+
+    def _with_values(self, form: Plan, look: Callable[[], Any]) -> None:
+        self._values_of = {path for path, plan in form.columns.items() if plan.needs_values}
+        if self._values_of:
+            self.plan, self._keep = form, False
+            look()
 
     def survey_table(self, found: Tabular) -> int:
         """Plan the rows of a table, whose columns are fields of the plan at the path ``""``."""

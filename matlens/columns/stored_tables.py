@@ -6,32 +6,28 @@ of the columns goes into the schema metadata, as JSON under the key ``matlens``.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
 
-from matlens.columns.buffers import number_array, text_array
-from matlens.columns.build import ColumnBuilder, leaf_array
+from matlens.columns.build import ColumnBuilder
+from matlens.columns.column_plan import ColumnPlan, column_path
 from matlens.columns.notes import Note
-from matlens.columns.plan import ColumnPlan, Plan, column_path, leaf_type, renamed_notes
+from matlens.columns.plan import Plan
 from matlens.columns.planner import Planner
-from matlens.columns.table import Table, no_rows, with_metadata
-from matlens.columns.unify import Kind
-from matlens.errors import PathError, ShapeMismatch, UnsupportedValue
+from matlens.columns.table import Table, with_metadata
+from matlens.columns.unify import Kind, Rows
+from matlens.errors import FormMismatch
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements
 from matlens.names import safe_column_names
 from matlens.values import windows
-from matlens.values.plain import printable
-from matlens.values.table_layout import Tabular
-from matlens.values.windows import MemoryArray, StoredArray, window_bounds
+from matlens.values.windows import window_bounds
 
 SMALL_BYTES = 64 << 20
 """Elements that take fewer bytes in the file are planned at once: each takes 50 bytes at least."""
@@ -51,6 +47,33 @@ class StoredTable(Table):
     _remarks: Sequence[Note] = ()
     _guard: Callable[[], AbstractContextManager[None]] = nullcontext
     _again: Callable[[], Table] | None = None
+    _form: Plan | None = None
+    rows = Rows.RECORDS
+    """What the rows are, where the dims of the value allow for more than one answer."""
+
+    @property
+    @abstractmethod
+    def own_form(self) -> Plan:
+        """The form of the value alone; its columns are the fields at the path ``""``."""
+
+    @property
+    def form(self) -> Plan:
+        """The form of the columns: the one that was given, or the value's own."""
+        if self._form is not None:
+            return self._form
+        self.own_form.rows = self.rows
+        return self.own_form
+
+    def in_form(self, form: Plan | None) -> Self:
+        """The table in a form that others share; `FormMismatch` if the value does not fit."""
+        if form is not None:
+            refuse_mismatch(self.own_form, form)
+            self._form = form
+        return self
+
+    def add_values(self, form: Plan) -> None:
+        """Let `form` know which types hold the numbers of the value exactly, where headers do not tell."""
+        return
 
     def bound(
         self,
@@ -146,6 +169,8 @@ class ElementsTable(StoredTable):
                 window = max(1, min(windows.WINDOW_ROWS, int(windows.WINDOW_BYTES // max(probed.mean(), 1))))
         planner = Planner(self._reader, keep=window is None)
         sizes = planner.survey(pairs, window)
+        planner.plan.columns[""] = ColumnPlan("")
+        planner.plan.columns[""].add_fields(self._names)
         if window is None and int(sizes.sum()) <= windows.WINDOW_BYTES:
             return planner, [0, total]
         planner.levels.clear()
@@ -156,50 +181,74 @@ class ElementsTable(StoredTable):
     def bounds(self) -> list[int]:
         return self._planned[1]
 
+    @property
+    def own_form(self) -> Plan:
+        return self._planned[0].plan
+
+    def add_values(self, form: Plan) -> None:
+        Planner(self._reader).add_values(form, list(zip(self._columns, self._names, strict=True)))
+
     @cached_property
     def _opened(self) -> str | None:
         """The column whose structs are opened."""
         if not self._open_structs or len(self._names) != 1:
             return None
         name = self._names[0]
-        plan = self._planned[0].plan.columns.get(name)
+        plan = self.form.columns.get(name)
         fits = plan is not None and plan.kind == Kind.STRUCT and plan.is_record and plan.fields and not plan.may_miss
         return name if fits else None
 
     @cached_property
     def columns(self) -> pa.Schema:
-        plan = self._planned[0].plan
-        if self._opened is not None:
-            return pa.schema(list(plan.record_type(self._opened)))
-        types = [plan.type_of(name) for name in self._names]
-        return pa.schema(list(zip(safe_column_names(self._names), types, strict=True)))
+        return schema_of(self.form, self._opened or "")
 
     @property
     def about(self) -> dict[str, Any]:
-        plan, names = self._planned[0].plan, self._names
-        paths = names
+        plan = self.form
+        paths = names = plan.columns[""].fields
         if self._opened is not None:
             names = plan.columns[self._opened].fields
             paths = [column_path(self._opened, name) for name in names]
-        return {"columns": _described(plan, names, paths)}
+        return {"columns": described(plan, names, paths)}
 
     @property
     def choices(self) -> list[Note]:
-        return renamed_notes(self._names) + self._planned[0].plan.notes()
+        return self.form.notes()
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
         planner = self._planned[0]
-        builder = ColumnBuilder(self._reader, planner.plan, planner.levels, planner.kept_objects)
-        rows = slice(start, stop)
+        builder = ColumnBuilder(self._reader, self.form, planner.levels, planner.kept_objects)
+        stored, rows = dict(zip(self._names, self._columns, strict=True)), slice(start, stop)
         arrays = [
-            builder.visit(column.take(rows), name) for column, name in zip(self._columns, self._names, strict=True)
+            builder.visit(stored[name].take(rows), name)
+            if name in stored
+            else pa.nulls(stop - start, self.form.type_of(name))
+            for name in self.form.columns[""].fields
         ]
         if self._opened is not None:
             arrays = arrays[0].flatten()
         return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
 
 
-def _described(plan: Plan, names: Sequence[str], paths: Sequence[str]) -> dict[str, dict[str, Any]]:
+def schema_of(form: Plan, path: str = "") -> pa.Schema:
+    """Names and types of the fields at `path`."""
+    return pa.schema(list(form.record_type(path)) if form.columns[path].positions else [])
+
+
+def refuse_mismatch(own: Plan, form: Plan) -> None:
+    """Refuse a value whose own form is not a part of `form`: the form would be another one with it."""
+    merged, known = form.merge(own), form.columns.get("", ColumnPlan("")).positions
+    for name in own.columns[""].fields:
+        if name not in known:
+            expected = ", ".join(list(known)[:8])
+            raise FormMismatch(f"column {name!r}: expected one of {expected} in the form that is given")
+    for path in sorted(own.columns, key=len, reverse=True):
+        if path and merged.type_of(path) != form.type_of(path):
+            found = f"expected {form.type_of(path)} in the form that is given, found {own.type_of(path)}"
+            raise FormMismatch(f"column {path!r}: {found}; merge the forms of all values first")
+
+
+def described(plan: Plan, names: Sequence[str], paths: Sequence[str]) -> dict[str, dict[str, Any]]:
     """MATLAB's view of each column, under the name that it has in Arrow."""
     known = [plan.columns.get(path, ColumnPlan(path)) for path in paths]
     return {
@@ -212,202 +261,3 @@ def _describe(plan: ColumnPlan) -> dict[str, Any]:
     """MATLAB's view of a column."""
     described: dict[str, Any] = {"class": plan.classes, "dims": plan.shapes.described or "varies"}
     return described | {"nullable": True} if plan.may_miss else described
-
-
-class TabularTable(StoredTable):
-    """A MATLAB table or timetable: a column for each variable, after one for the names or times of the rows."""
-
-    def __init__(self, reader: Reader, found: Tabular) -> None:
-        self._reader, self._found = reader, found
-        self.num_rows = found.parts.row_count
-
-    @cached_property
-    def _planned(self) -> tuple[Plan, int]:
-        """The plan of all columns, and about how many bytes all rows take."""
-        planner = Planner(self._reader)
-        size = planner.survey_table(self._found)
-        return planner.plan, size
-
-    @cached_property
-    def _builder(self) -> ColumnBuilder:
-        return ColumnBuilder(self._reader, self._planned[0])
-
-    @cached_property
-    def columns(self) -> pa.Schema:
-        plan = self._planned[0]
-        return pa.schema(list(plan.record_type("")) if plan.columns[""].fields else [])
-
-    @property
-    def about(self) -> dict[str, Any]:
-        plan, told = self._planned[0], self._found.about()
-        variables = told.pop("variables")
-        fields = plan.columns[""].fields
-        columns = _described(plan, fields, fields)
-        for safe, name in zip(safe_column_names(fields), fields, strict=True):
-            columns[safe] |= variables.get(name, {})
-        return told | {"columns": columns}
-
-    @property
-    def choices(self) -> list[Note]:
-        return self._planned[0].notes()
-
-    @cached_property
-    def bounds(self) -> list[int]:
-        size = -(-self._planned[1] // max(self.num_rows, 1))
-        return window_bounds(size, self.num_rows, limits=self._reader.limits)
-
-    def read(self, start: int, stop: int) -> pa.RecordBatch:
-        if not self.columns.names:
-            return no_rows(self.columns)
-        records = self._builder.table(self._found, self._planned[0].columns[""], slice(start, stop))
-        return pa.RecordBatch.from_arrays(records.flatten(), schema=self.columns)
-
-
-class ArrayTable(StoredTable):
-    """A numeric array: rows along one dimension, a column for each of the other indices.
-
-    Arrays of more than two dimensions, and matrices of more than 4,096 columns, become one
-    column of nested lists; with `nested`, all arrays do. `axis` counts from 0; the only row of a 1xN array is a column.
-    """
-
-    def __init__(
-        self,
-        array: StoredArray | MemoryArray,
-        name: str,
-        axis: int | None = None,
-        names: Sequence[str] | None = None,
-        *,
-        nested: bool = False,
-    ) -> None:
-        dims = array.dims
-        if axis is None:
-            axis = 1 if len(dims) == 2 and dims[0] == 1 and dims[1] > 1 and names is None else 0
-        if not 0 <= axis < len(dims):
-            raise PathError(f"rows along dimension {axis + 1} of {len(dims)}")
-        self._array, self._axis, self._name = array, axis, name
-        self._inner = tuple(n for k, n in enumerate(dims) if k != axis)
-        self._nested = nested or len(self._inner) > 1 or self._inner[0] > MAX_COLUMNS
-        self._names = list(names or (f"x{k + 1}" for k in range(0 if self._nested else self._inner[0])))
-        if not self._nested and len(self._names) != self._inner[0]:
-            raise ShapeMismatch(f"{len(self._names)} names for {self._inner[0]} columns")
-        self.num_rows = dims[axis]
-
-    @cached_property
-    def columns(self) -> pa.Schema:
-        leaf = leaf_type(self._array.dtype)
-        if max(self._inner, default=0) > MAX_LIST:
-            raise UnsupportedValue(f"rows of {max(self._inner)} items: Arrow's lists hold {MAX_LIST}")
-        if not self._nested:
-            return pa.schema([(name, leaf) for name in safe_column_names(self._names)])
-        for size in reversed(self._inner):
-            leaf = pa.list_(leaf, size)
-        return pa.schema([(safe_column_names([self._name])[0], leaf)])
-
-    @property
-    def about(self) -> dict[str, Any]:
-        return {"rows": f"dimension {self._axis + 1}"}
-
-    @property
-    def choices(self) -> list[Note]:
-        return renamed_notes([self._name] if self._nested else self._names)
-
-    @cached_property
-    def bounds(self) -> list[int]:
-        row_bytes = math.prod(self._inner) * self._array.dtype.itemsize
-        self._array.refuse_unstored()
-        return window_bounds(row_bytes, self.num_rows, self._array.step(self._axis), limits=self._array.limits)
-
-    def read(self, start: int, stop: int) -> pa.RecordBatch:
-        if math.prod(self._inner) == 0:
-            return no_rows(self.columns, stop - start)
-        values = np.moveaxis(self._array.window(self._axis, start, stop), self._axis, 0)
-        if not self._nested:
-            arrays = [leaf_array(np.ascontiguousarray(values[:, k])) for k in range(self._inner[0])]
-            return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
-        array = leaf_array(np.ascontiguousarray(values).ravel())
-        for size in reversed(self._inner):
-            array = pa.FixedSizeListArray.from_arrays(array, size)
-        return pa.RecordBatch.from_arrays([array], schema=self.columns)
-
-
-class ArrowTable(StoredTable):
-    """A table of Arrow, which is in memory already."""
-
-    def __init__(self, table: pa.Table, choices: Sequence[Note] = (), about: dict[str, Any] | None = None) -> None:
-        self._table, self._choices, self._columns_about = table, list(choices), about or {}
-        self.num_rows = table.num_rows
-
-    @property
-    def columns(self) -> pa.Schema:
-        return self._table.schema
-
-    @property
-    def about(self) -> dict[str, Any]:
-        return self._columns_about
-
-    @property
-    def choices(self) -> list[Note]:
-        return self._choices
-
-    @property
-    def bounds(self) -> list[int]:
-        rows = max(1, min(windows.WINDOW_ROWS, windows.WINDOW_BYTES * self.num_rows // max(self._table.nbytes, 1)))
-        return list(accumulate((len(batch) for batch in self._table.to_batches(rows)), initial=0))
-
-    def read(self, start: int, stop: int) -> pa.RecordBatch:
-        part = self._table.slice(start, stop - start)
-        found = part.to_batches()
-        if len(found) > 1:
-            found = part.combine_chunks().to_batches()
-        return found[0] if found else no_rows(self.columns)
-
-
-class JoinedTable(StoredTable):
-    """Columns of several tables of equally many rows, side by side."""
-
-    def __init__(self, tables: Sequence[StoredTable], names: Sequence[str]) -> None:
-        self._tables, self._names = tables, list(names)
-        self.num_rows = tables[0].num_rows
-
-    @property
-    def columns(self) -> pa.Schema:
-        types = [table.columns.field(0).type for table in self._tables]
-        return pa.schema(list(zip(safe_column_names(self._names), types, strict=True)))
-
-    @property
-    def about(self) -> dict[str, Any]:
-        parts = [table.about.get("columns", {}) for table in self._tables]
-        return {"columns": {name: value for part in parts for name, value in part.items()}}
-
-    @property
-    def choices(self) -> list[Note]:
-        return list(dict.fromkeys(note for table in self._tables for note in table.choices))
-
-    @property
-    def bounds(self) -> list[int]:
-        return max((table.bounds for table in self._tables), key=len)
-
-    def read(self, start: int, stop: int) -> pa.RecordBatch:
-        arrays = [table.read(start, stop).column(0) for table in self._tables]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
-
-
-def as_table(table: Table | pa.Table) -> Table:
-    """A table of Arrow as one of ours."""
-    return table if isinstance(table, Table) else ArrowTable(table)
-
-
-def text_table(texts: Sequence[str]) -> ArrowTable:
-    """One row for each text."""
-    fixed = [printable(text) for text in texts]
-    lost = sum(a != b for a, b in zip(texts, fixed, strict=True))
-    notes = [Note("text", f"{lost:,} texts with half a surrogate pair: U+FFFD in its place")] if lost else []
-    return ArrowTable(pa.table({"text": text_array(fixed)}), notes)
-
-
-def triplet_table(matrix: Any) -> ArrowTable:
-    """One row for each non-zero of a sparse matrix, with 0-based indices."""
-    coo = matrix.tocsc().tocoo()
-    row, col = (np.asarray(index, np.int64) for index in coo.coords)
-    table = pa.table({"row": number_array(row), "col": number_array(col), "value": leaf_array(coo.data)})
-    return ArrowTable(table, about={"sparse": "coordinates counted from 0"})

@@ -151,6 +151,17 @@ class Layout(Enum):
     FREE = "struct of data and shape"
 
 
+class Rows(Enum):
+    """What the rows of a table are, where the dims of a value allow for more than one answer."""
+
+    SINGLE = 0
+    """A scalar, or a struct of such: one row in any case."""
+    VECTORS = 1
+    """A vector, or a struct of equally long ones: a row for each element, whichever way it lies."""
+    RECORDS = 2
+    """Anything else: a row for each row of a matrix, and one for a struct."""
+
+
 @dataclass(slots=True)
 class Shapes:
     """What the dims of the elements of a column have in common."""
@@ -159,6 +170,7 @@ class Shapes:
     first: tuple[int, ...] | None = None
     same: bool = True
     columns: int | None = None
+    columns_vary: bool = False
     flat: bool = True
     rows_one: bool = True
     columns_one: bool = True
@@ -185,24 +197,26 @@ class Shapes:
         self.flat &= ndim == 2
         self.rows_one &= first[0] == 1 if same else bool((dims[:, 0] == 1).all())
         self.columns_one &= first[1] == 1 if same else bool((dims[:, 1] == 1).all())
-        if self.columns is not None and not (first[1] == self.columns and (same or (dims[:, 1] == first[1]).all())):
-            self.columns = None
+        self.columns_vary |= not (first[1] == self.columns and (same or bool((dims[:, 1] == first[1]).all())))
 
     def merge(self, other: Shapes) -> Shapes:
         """What the elements of both have in common."""
         known = [shapes for shapes in (self, other) if shapes.first is not None]
-        alike = len({shapes.first for shapes in known}) < 2
+        firsts = sorted({shapes.first for shapes in known if shapes.first is not None})
+        widths = sorted({shapes.columns for shapes in known if shapes.columns is not None})
         described = [shapes.described for shapes in (self, other) if shapes.described is not None]
         return Shapes(
-            items=self.items + other.items,
-            first=known[0].first if known else None,
-            same=alike and all(shapes.same for shapes in known),
-            columns=known[0].columns if known and len({shapes.columns for shapes in known}) == 1 else None,
+            # Counts are those of the largest part: merged parts are not built as one.
+            items=max(self.items, other.items),
+            first=firsts[0] if firsts else None,
+            same=len(firsts) < 2 and self.same and other.same,
+            columns=widths[0] if widths else None,
+            columns_vary=len(widths) > 1 or self.columns_vary or other.columns_vary,
             flat=self.flat and other.flat,
             rows_one=self.rows_one and other.rows_one,
             columns_one=self.columns_one and other.columns_one,
             described=_shared_dims(described[0], described[-1]) if described else None,
-            empties=self.empties + other.empties,
+            empties=self.empties | other.empties,
         )
 
     def _describe(self, headers: Headers) -> None:
@@ -222,7 +236,7 @@ class Shapes:
             return Layout.SCALAR
         if self.same:
             return Layout.SCALAR if max(self.first) == 1 else Layout.FIXED
-        if self.flat and self.columns is not None and self.columns > 1:
+        if self.flat and not self.columns_vary and self.columns is not None and self.columns > 1:
             return Layout.ROWS
         return Layout.VECTOR if self.flat and (self.rows_one or self.columns_one) else Layout.FREE
 

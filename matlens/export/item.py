@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
+from matlens.columns.array_tables import as_table
 from matlens.columns.notes import Note
-from matlens.columns.stored_tables import as_table
 from matlens.columns.table import AdaptedTable, Table
 from matlens.tree.nodes.node import Node
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Unpack
 
 from matlens.columns.notes import Note
+from matlens.columns.plan import Plan
 from matlens.columns.table import Table
 from matlens.errors import MatlensError, PathError, UnfitFormat
 from matlens.export.atomic import refuse_existing
@@ -153,20 +154,20 @@ def items_of(
     options: ExportOptions | None = None,
     problems: Callable[[MatlensError], None] | None = None,
     as_values: bool = False,
+    forms: Mapping[str, Plan] | None = None,
 ) -> Iterator[Item]:
     """The values of a file that are to be converted, as tables, or `as_values` without any.
 
-    With `problems`, values that cannot be read go there and the others come all the same.
+    `forms` are those that variables share with other files, by name. With `problems`, values that cannot be read go
+    there and the others come all the same.
     """
-    nodes = [file.at(path) for path in var] if var else list(file.values())
     consumer = options.consumer if options else None
-    for node in nodes:
-        name = node.path if node.path in (var or ()) else node.name or node.path
+    for name, node in named_nodes(file, var or ()):
         try:
             if as_values:
                 item = Item.of_value(name, node)
             else:
-                table, remarks = _table(file, node, header, dim)
+                table, remarks = _table(file, node, header, dim, (forms or {}).get(name))
                 item = Item(name, adapted(table, consumer), node, remarks)
             if node.error is not None:
                 node.value  # noqa: B018 - raises with file and path
@@ -178,10 +179,23 @@ def items_of(
         yield item
 
 
-def _table(file: MatFile, node: Node, header: str | None, dim: int | None) -> tuple[Table, list[Note]]:
+def named_nodes(file: MatFile, var: Sequence[str] = ()) -> Iterator[tuple[str, Node]]:
+    """The values of a file that are to be converted, and the names that their outputs have."""
+    for node in [file.at(path) for path in var] if var else list(file.values()):
+        yield node.path if node.path in var else node.name or node.path, node
+
+
+def column_names(file: MatFile, node: Node, header: str | None, dim: int | None) -> list[str] | None:
+    """Names that the columns of a matrix have from a value beside it."""
+    return _names(file, node, header, dim)[0]
+
+
+def _table(
+    file: MatFile, node: Node, header: str | None, dim: int | None, form: Plan | None
+) -> tuple[Table, list[Note]]:
     """The table of a value, and notes on its names and rows."""
     names, notes = _names(file, node, header, dim)
-    table = node.table(dim=dim if node.kind == "numeric" else None, names=names)
+    table = node.table(dim=dim if node.kind == "numeric" else None, names=names, form=form)
     if node.kind == "numeric" and len(node.dims) > 2 and dim is None:
         dims = "x".join(map(str, node.dims))
         notes.append(Note(node.path, f"rows lie along dimension 1 of {dims}, --dim picks another", is_lossy=False))

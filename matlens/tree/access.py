@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from matlens.columns.unify import Rows
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Variable
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import CellNode, Node, NumericNode, OpaqueNode, StructArrayNode
 
 if TYPE_CHECKING:
+    from matlens.columns.stored_tables import StoredTable
     from matlens.formats.guards.salvage import SalvagingReader
 
 
@@ -48,6 +50,13 @@ def elements_below(node: CellNode | StructArrayNode, field: str = "") -> Element
 def pieces_of(node: NumericNode) -> Iterator[Any]:
     """An array in pieces of bounded size, one after another in column-major order."""
     return node._pieces()
+
+
+def stored_table(
+    node: Node, dim: int | None = None, names: Sequence[str] | None = None, rows: Rows | None = None
+) -> StoredTable:
+    """The table of a value before it is bound to it: what has a form of its own."""
+    return node._source(None if dim is None else dim - 1, names, rows)
 
 
 def object_numbers(node: OpaqueNode) -> tuple[int, ...]:

@@ -10,8 +10,8 @@ import pytest
 
 import matlens
 from matlens.columns import stored_tables
+from matlens.columns.array_tables import ArrowTable, as_table
 from matlens.columns.notes import Note
-from matlens.columns.stored_tables import ArrowTable, as_table
 from matlens.columns.table import Table
 from matlens.export.consumers import adapted
 from matlens.export.flatten import FlatTable

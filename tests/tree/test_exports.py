@@ -16,7 +16,7 @@ Limits MatFile MatlensError Node boxes check convert decode diff errors from_loa
 """
 FILE = "at close closed get header items keys name path problems size stats values version"
 NODE = """
-at child_count children dims error is_complex is_global is_sparse kind label matlab_class name nbytes ndim numel
+at child_count children dims error form is_complex is_global is_sparse kind label matlab_class name nbytes ndim numel
 one_line path preview python_path shape size storage summary table to_arrow to_batches to_numpy to_pandas to_python
 to_reader value
 """

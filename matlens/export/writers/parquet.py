@@ -38,7 +38,7 @@ def write_parquet(
     """Write a table to one Parquet file, window by window, whole or not at all."""
     import pyarrow.parquet as pq
 
-    from matlens.columns.stored_tables import as_table
+    from matlens.columns.array_tables import as_table
 
     table = as_table(table)
     with (

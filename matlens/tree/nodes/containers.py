@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from matlens.columns.unify import Rows
 from matlens.errors import CorruptFile, LimitExceeded, PathError, ShapeMismatch
 from matlens.formats.places import subscript
 from matlens.formats.reader import Reader
@@ -120,7 +121,7 @@ class CellNode(Container):
             return values.tolist()
         return values.reshape(self.dims, order="F")
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable
 
         reader, elements, found = self._owner._reader, self._cell_elements(), self._columns(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from matlens.columns.unify import Rows
 from matlens.errors import PathError
 from matlens.tree.nodes.node import Node
 from matlens.values.handles import function_texts, workspace_of
@@ -49,8 +50,8 @@ class FunctionNode(Node):
     def to_python(self) -> Any:
         return self.value
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
-        from matlens.columns.stored_tables import text_table
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
+        from matlens.columns.array_tables import text_table
 
         return text_table([self._value()])
 

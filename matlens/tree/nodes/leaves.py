@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matlens.columns.unify import Rows
 from matlens.errors import LimitExceeded, TypeMismatch
 from matlens.formats.dtypes import target_dtype
 from matlens.formats.ragged import decode_rows
@@ -90,15 +91,18 @@ class NumericNode(Node):
 
     def _column(self) -> StoredTable:
         """A vector as a column of numbers, a matrix as a column of its rows."""
-        from matlens.columns.stored_tables import ArrayTable
+        from matlens.columns.array_tables import ArrayTable
 
         is_vector = max(self.dims) == self.numel
         axis = int(np.argmax(self.dims)) if is_vector else 0
-        return ArrayTable(self._array(), self.name or "value", axis, nested=not is_vector)
+        name = self.name or "value"
+        return ArrayTable(self._array(), name, axis, [name] if is_vector else None, nested=not is_vector)
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
-        from matlens.columns.stored_tables import ArrayTable
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
+        from matlens.columns.array_tables import ArrayTable
 
+        if axis is None and rows == Rows.RECORDS:
+            axis = 0
         return ArrayTable(self._array(), self.name or "value", axis, names)
 
     def _preview(self, depth: int, width: int) -> str:
@@ -133,7 +137,7 @@ class CharNode(Node):
         """The rows of a char matrix count as its elements."""
         return self.dims[0] if len(self.dims) == 2 and self.dims[0] > 1 else None
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
         return _text_table(self._value())
 
     def _preview(self, depth: int, width: int) -> str:
@@ -163,8 +167,8 @@ class SparseNode(Node):
     def _value(self) -> Any:
         return self._pick(sparse_arrays(self._owner._reader, self._headers)[0])
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
-        from matlens.columns.stored_tables import triplet_table
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
+        from matlens.columns.array_tables import triplet_table
 
         return triplet_table(self._value())
 
@@ -210,7 +214,7 @@ class DamagedNode(Node):
     def _value(self) -> Any:
         self._headers.raise_first_error()
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
         self._headers.raise_first_error()
         raise self._headers.errors[0]
 
@@ -237,7 +241,7 @@ def _selected(node: Node) -> Any:
 
 
 def _text_table(value: Any) -> StoredTable:
-    from matlens.columns.stored_tables import text_table
+    from matlens.columns.array_tables import text_table
 
     return text_table([value] if isinstance(value, str) else value.ravel(order="F").tolist())
 

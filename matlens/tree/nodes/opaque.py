@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matlens.classes.instances import ARRAYS, KNOWN_CLASSES, Instance
 from matlens.classes.strings import stored_strings
+from matlens.columns.unify import Rows
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.mcos import ObjectReference, Property, parse_reference
@@ -194,12 +195,13 @@ class OpaqueNode(Node):
 
     # --- tables --------------------------------------------------------------------
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
         import pyarrow as pa
 
+        from matlens.columns.array_tables import ArrowTable
         from matlens.columns.buffers import number_array
         from matlens.columns.object_columns import arrow_column
-        from matlens.columns.stored_tables import ArrowTable, ElementsTable
+        from matlens.columns.stored_tables import ElementsTable
 
         if self.matlab_class in ARRAYS and (properties := self._properties()) is not None:
             reader = self._owner._reader

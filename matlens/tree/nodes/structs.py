@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from matlens.columns.unify import Rows
 from matlens.formats.places import field_suffix, python_field, subscript
 from matlens.formats.records import Elements, Headers
 from matlens.tree.nodes.containers import CellNode, Container
@@ -66,7 +67,7 @@ class FieldNode(CellNode):
             return self._parent._narrow(chosen)._field(self.name)
         return self._chosen(chosen)
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable
 
         stored = self._parent._stored_bytes
@@ -175,14 +176,18 @@ class StructNode(Node, Mapping[str, Node]):
             record[name][0, 0] = value
         return record
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
-        from matlens.columns.stored_tables import ElementsTable, JoinedTable
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
+        from matlens.columns.array_tables import JoinedTable
+        from matlens.columns.stored_tables import ElementsTable
 
         fields, elements = self._fields_and_elements()
-        columns = self._vectors()
+        columns = self._vectors() if rows != Rows.RECORDS else []
         if columns:
             return JoinedTable(columns, fields)
-        return ElementsTable(self._owner._reader, fields, [elements.take([k]) for k in range(len(fields))])
+        found = ElementsTable(self._owner._reader, fields, [elements.take([k]) for k in range(len(fields))])
+        is_single = 0 < len(self) <= MAX_VECTORS and all(node._column_length is None for node in self.children())
+        found.rows = Rows.SINGLE if is_single else Rows.RECORDS
+        return found
 
     def _vectors(self) -> list[StoredTable]:
         """A column for each field if all are vectors of one length, or matrices of as many rows; else none."""
@@ -253,7 +258,7 @@ class StructArrayNode(Container):
     def _value(self) -> StructArrayNode:
         return self
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
         from matlens.columns.stored_tables import ElementsTable
 
         fields = self.fields()

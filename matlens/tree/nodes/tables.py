@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from matlens.columns.unify import Rows
 from matlens.errors import PathError
 from matlens.formats.records import Elements
 from matlens.tree.nodes.node import Node
@@ -71,8 +72,8 @@ class TableNode(OpaqueNode):
     def _select(self, step: Index) -> Selection:
         raise PathError(f"take a variable of the {self.matlab_class} by its name")
 
-    def _source(self, axis: int | None, names: Sequence[str] | None) -> StoredTable:
-        from matlens.columns.stored_tables import TabularTable
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
+        from matlens.columns.tabular_table import TabularTable
 
         found = self._tabular()
         if found is None:
