@@ -17,7 +17,7 @@ PACKAGE = ROOT / "matlens"
 MOST_FOLDERS, MOST_MODULES, LONGEST_CHAIN = 12, 4, 11
 MODULE_LINES, FUNCTION_LINES = 450, 40
 
-LONG_MODULES = {"matlens.formats.v5.reader": 470}
+LONG_MODULES: dict[str, int] = {}
 """Modules that are longer, and the lines that they may have: a list that only shrinks."""
 LONG_FUNCTIONS = {"matlens.cli.boxes.command": 58}
 """Functions that are longer: this has a parameter for every option."""

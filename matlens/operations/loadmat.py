@@ -12,10 +12,18 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from matlens.errors import MatlensError, error_context
+from matlens.errors import MatlensError, NotAMatFile, error_context
+from matlens.formats.reader import Reader
+from matlens.formats.records import CLASS_DTYPES, Variable
 from matlens.tree.access import reader_of, salvaging_of
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
-from matlens.values.loadmat_form import LoadmatOptions, decode_values
+from matlens.values.loadmat_form import LoadmatOptions, decode_values, objects_of
+from matlens.values.objects import Objects
+
+MAX_PATH = 4096
+"""Bytes of a path, at most."""
+_WORKSPACE = "__function_workspace__"
+"""What SciPy calls the data of all objects and function handles of a file."""
 
 
 def loadmat(
@@ -25,7 +33,7 @@ def loadmat(
     *,
     spmatrix: bool = True,
     byte_order: str | None = None,
-    mat_dtype: bool = True,
+    mat_dtype: bool | None = None,
     squeeze_me: bool = False,
     chars_as_strings: bool = True,
     matlab_compatible: bool = False,
@@ -38,9 +46,9 @@ def loadmat(
 ) -> MutableMapping[str, Any]:
     """Load a MAT-file of any version, v7.3 included, as `scipy.io.loadmat` does.
 
-    Arguments, containers and shapes are those of `scipy.io.loadmat`, with one difference:
-    `mat_dtype` defaults to True, so that values have their MATLAB class and keep their
-    imaginary parts. ``mat_dtype=False`` gives the narrower storage types of v5 files.
+    Arguments, containers and shapes are those of `scipy.io.loadmat`, with one difference: by default, doubles that are
+    stored as integers come as int64, which index, slice and print as scripts expect and do not wrap around as the
+    narrow storage types do; all other values have their MATLAB class.
 
     Parameters
     ----------
@@ -52,7 +60,10 @@ def loadmat(
     spmatrix : bool
         Sparse variables as ``scipy.sparse`` matrices, or else as sparse arrays; COO for
         v4, CSC for the other versions.
-    mat_dtype, squeeze_me, chars_as_strings, struct_as_record, simplify_cells : bool
+    mat_dtype : bool, optional
+        True for MATLAB's classes, so that all doubles are floats; False for the types in which the file stores them,
+        as in SciPy by default. None, the default, is described above.
+    squeeze_me, chars_as_strings, struct_as_record, simplify_cells : bool
         As in SciPy.
     matlab_compatible : bool
         ``squeeze_me=False, chars_as_strings=False, mat_dtype=True, struct_as_record=True``.
@@ -90,8 +101,11 @@ def loadmat(
         squeeze_me, struct_as_record = True, False
     options = LoadmatOptions(mat_dtype, squeeze_me, chars_as_strings, struct_as_record)
     wanted = {variable_names} if isinstance(variable_names, str) else variable_names
-    with opened(_with_suffix(file_name) if appendmat else file_name, **reading) as file:
-        loaded, damages = _load(file, options, None if wanted is None else set(wanted), spmatrix)
+    try:
+        with opened(_source(file_name, appendmat=appendmat), **reading) as file:
+            loaded, damages = _load(file, options, None if wanted is None else set(wanted), spmatrix)
+    except NotAMatFile as error:
+        raise _not_a_mat_file(error) from error.__cause__
     for damage in damages:
         warnings.warn(str(damage), stacklevel=2)
     if simplify_cells:
@@ -102,11 +116,24 @@ def loadmat(
     return mdict
 
 
-def _with_suffix(file_name: Any) -> Any:
-    if isinstance(file_name, str | PathLike) and not os.path.exists(file_name):  # noqa: PTH110 - quicker
+def _source(file_name: Any, *, appendmat: bool) -> Any:
+    """What is to be opened: a path may be bytes, as the operating system has it, and lack its suffix."""
+    if isinstance(file_name, bytes) and len(file_name) <= MAX_PATH and b"\0" not in file_name:
+        path = os.fsdecode(file_name)
+        file_name = path if os.path.exists(path) or os.path.exists(f"{path}.mat") else file_name  # noqa: PTH110
+    if appendmat and isinstance(file_name, str | PathLike) and not os.path.exists(file_name):  # noqa: PTH110 - quicker
         longer = Path(f"{file_name}.mat")
         return longer if longer.exists() else file_name
     return file_name
+
+
+def _not_a_mat_file(error: NotAMatFile) -> NotAMatFile:
+    """The same error, which ``except scipy.io.matlab.MatReadError`` catches as well."""
+    from scipy.io.matlab import MatReadError
+
+    # Made here, for SciPy takes longer to import than most files to load.
+    found: NotAMatFile = type("NotAMatFile", (NotAMatFile, MatReadError), {})(error.message)
+    return found.at(file=error.file, variable=error.variable, offset=error.offset).with_traceback(error.__traceback__)
 
 
 def _load(
@@ -117,6 +144,7 @@ def _load(
     loaded: dict[str, Any] = {}
     damages: list[MatlensError] = []
     passed = None if salvaging is None else damages
+    shared: Objects | None = None
     version = reader.version
     if version != "v4":
         loaded["__header__"] = reader.header.encode("latin-1")
@@ -134,15 +162,32 @@ def _load(
 
                     damages += salvage(salvaging, variable, variable.name, file.name)
                 variable.headers.raise_first_error()
-                value = decode_values(reader, variable.elements, options)[0]
+                undecoded: list[MatlensError] = []
+                shared = _shared_objects(reader) if shared is None and _may_hold_objects(variable) else shared
+                value = decode_values(reader, variable.elements, options, objects=shared, undecoded=undecoded)[0]
+                damages += (error.at(file=file.name, variable=variable.name) for error in undecoded)
                 loaded[variable.name] = _sparse_form(value, version, spmatrix)
                 if variable.headers.is_global[0]:
                     loaded["__globals__"].append(variable.name)
+        if reader.subsystem is not None and (wanted is None or _WORKSPACE in wanted):
+            loaded[_WORKSPACE] = decode_values(reader, reader.subsystem)[0]
         if wanted is None:
             for problem in reader.problems:
                 with _passing_over(passed), error_context(file=file.name):
                     raise problem
     return loaded, damages
+
+
+def _may_hold_objects(variable: Variable) -> bool:
+    return int(variable.headers.cls[0]) not in CLASS_DTYPES
+
+
+def _shared_objects(reader: Reader) -> Objects | None:
+    """The objects of a file, one each for all variables; None where they cannot be read, which each variable tells."""
+    try:
+        return objects_of(reader)
+    except MatlensError:
+        return None
 
 
 @contextmanager

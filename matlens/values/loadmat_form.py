@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.errors import MatlensError
+from matlens.errors import CorruptFile, MatlensError, UnsupportedValue
+from matlens.formats.dtypes import value_dtype
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.one_by_one import OneByOne, Single
 from matlens.formats.places import Places, child_path
@@ -29,9 +30,13 @@ _NONE, _FIRST = np.zeros(0, np.int64), np.zeros(1, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class LoadmatOptions:
-    """Options of `scipy.io.loadmat` that change the form of values."""
+    """Options of `scipy.io.loadmat` that change the form of values.
 
-    mat_dtype: bool = True
+    `mat_dtype` is True for MATLAB's classes, False for storage types, None for MATLAB's classes with int64 for doubles
+    that are stored as integers.
+    """
+
+    mat_dtype: bool | None = True
     squeeze_me: bool = False
     chars_as_strings: bool = True
     struct_as_record: bool = True
@@ -45,13 +50,17 @@ def decode_values(
     options: LoadmatOptions | None = None,
     places: Places | None = None,
     objects: Objects | None = None,
+    undecoded: list[MatlensError] | None = None,
 ) -> NDArray[np.object_]:
     """Decode all `elements`, nested values included, to an object array of n values.
 
-    With `objects` that several calls share, an object is decoded once for all of them, and is one in Python.
+    With `objects` that several calls share, an object is decoded once for all of them, and is one in Python. With
+    `undecoded`, objects that cannot be decoded stay opaque, and why they cannot is put there.
     """
     reader.check()
-    found: NDArray[np.object_] = _Decoder(reader, options or LoadmatOptions(), objects).visit(elements, places)
+    decoder = _Decoder(reader, options or LoadmatOptions(), objects)
+    decoder.undecoded = undecoded
+    found: NDArray[np.object_] = decoder.visit(elements, places)
     return found
 
 
@@ -83,8 +92,9 @@ class _Decoder(Visitor):
         super().__init__(reader, most="elements")
         self._one_by_one = reader if isinstance(reader, OneByOne) else None
         self._options = options
-        self.as_stored = not options.mat_dtype
+        self.as_stored = options.mat_dtype is not True
         self.objects_known = objects
+        self.undecoded: list[MatlensError] | None = None
 
     def visit(self, elements: Elements, where: Any = None, owner: Int64s | None = None) -> NDArray[np.object_]:
         if len(elements) >= SINGLES or self._one_by_one is None:
@@ -109,7 +119,8 @@ class _Decoder(Visitor):
         if one.values is not None:
             if one.cls == MatlabClass.CHAR:
                 return self._char_array(one.values, one.dims)
-            return _writeable(one.values.reshape(one.dims, order="F"))
+            values = self._typed(one.values, one.cls, is_logical=one.is_logical)
+            return _writeable(values.reshape(one.dims, order="F"))
         self.walk.enter_known(np.array([position]), _FIRST)
         items = self.visit(Elements(segment, one.children if one.children is not None else _NONE), inside)
         self.walk.leave()
@@ -120,7 +131,22 @@ class _Decoder(Visitor):
     # --- batches of one class ------------------------------------------------------
 
     def numbers(self, batch: Batch) -> list[Any]:
-        return [_writeable(array) for array in number_arrays(self.reader, batch.headers, as_stored=self.as_stored)]
+        arrays = number_arrays(self.reader, batch.headers, as_stored=self.as_stored)
+        cls, is_logical = int(batch.headers.cls[0]), bool(batch.headers.is_logical[0])
+        return [_writeable(self._typed(array, cls, is_logical=is_logical)) for array in arrays]
+
+    def _typed(self, values: NDArray[Any], cls: int, *, is_logical: bool) -> NDArray[Any]:
+        """Numbers in the type that the options ask for, which are stored in any that holds them."""
+        if self._options.mat_dtype is not None:
+            return values
+        stored_as_integers = values.dtype.kind in "iu" and values.size and values.dtype != np.uint64
+        if stored_as_integers and cls in (MatlabClass.DOUBLE, MatlabClass.SINGLE) and not is_logical:
+            return values.astype(np.int64)
+        if self.reader.version == "v4":
+            # It has no classes but that of doubles: SciPy keeps what is stored.
+            return values
+        dtype = value_dtype(cls, is_logical=is_logical, is_complex=values.dtype.kind == "c")
+        return values.astype(dtype, copy=False)
 
     def text(self, batch: Batch) -> list[Any]:
         headers = batch.headers
@@ -129,7 +155,14 @@ class _Decoder(Visitor):
         return [self._char_array(units[bounds[i] : bounds[i + 1]], headers.shape(i)) for i in range(len(headers))]
 
     def sparse(self, batch: Batch) -> list[Any]:
-        return sparse_arrays(self.reader, batch.headers)
+        arrays = sparse_arrays(self.reader, batch.headers)
+        if self._options.mat_dtype is False and self.reader.version in ("v6", "v7"):
+            types = (self.reader.storage(batch.headers.take(np.array([i])))["type"] for i in range(len(arrays)))
+            arrays = [
+                array.astype(kind, copy=False) if array.dtype == np.float64 else array
+                for array, kind in zip(arrays, types, strict=True)
+            ]
+        return arrays
 
     def objects(self, batch: Batch) -> list[Any]:
         return [self._opaque(batch.headers, i) for i in range(len(batch))]
@@ -206,8 +239,14 @@ class _Decoder(Visitor):
 
     def _opaque(self, headers: Headers, i: int) -> Any:
         stored = self.reader.opaque(headers, i)
-        objects = self._find_objects() if stored.type_system == "MCOS" else None
-        return self._undecoded(stored) if objects is None else objects.value(stored)
+        try:
+            objects = self._find_objects() if stored.type_system == "MCOS" else None
+            return self._undecoded(stored) if objects is None else objects.value(stored)
+        except (UnsupportedValue, CorruptFile) as error:
+            if self.undecoded is None:
+                raise
+            self.undecoded.append(error)
+            return self._undecoded(stored)
 
     def _find_objects(self) -> Objects | None:
         if self.objects_known is None:

@@ -15,6 +15,7 @@ import scipy.io
 
 import matlens
 from matlens.errors import CorruptFile, MatlensError
+from tests import objects as o
 from tests.expected import SCIPY_REFUSES
 from tests.support import CORPUS, FIXTURES, assert_same, corpus_files, files_of_scipy, mat_files, scipy_files
 
@@ -90,7 +91,7 @@ def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) ->
 def test_equals_scipy_in_matlab_classes(path: Path) -> None:
     expected = scipy_loadmat(path, mat_dtype=True)
     stored = scipy_loadmat(path, mat_dtype=False)
-    found = matlens.loadmat(path)
+    found = matlens.loadmat(path, mat_dtype=True)
     for name in shared_variables(path, expected):
         if _has_complex(stored[name]):
             continue
@@ -123,7 +124,7 @@ def _twin(path: Path) -> Path:
 
 @pytest.mark.parametrize("path", twins())
 def test_v7_equals_v73(path: Path) -> None:
-    a, b = matlens.loadmat(path), matlens.loadmat(_twin(path))
+    a, b = matlens.loadmat(path, mat_dtype=True), matlens.loadmat(_twin(path), mat_dtype=True)
     names = {name for name in a if name in b and not name.startswith("__")}
     assert names
     for name in names:
@@ -228,7 +229,10 @@ def test_v73_from_a_file_object() -> None:
 
 
 def test_storage_types_do_not_wrap(car_annotations: Path) -> None:
-    typed = matlens.loadmat(car_annotations)["annotations"]
+    whole = matlens.loadmat(car_annotations)["annotations"]
+    assert whole["bbox_x1"][0, 0].dtype == np.int64
+    assert sum(int(value[0, 0]) for value in whole["bbox_x1"].ravel()) == 528_601
+    typed = matlens.loadmat(car_annotations, mat_dtype=True)["annotations"]
     stored = matlens.loadmat(car_annotations, mat_dtype=False)["annotations"]
     assert typed["bbox_x1"][0, 0].dtype == np.float64
     assert stored["bbox_x1"][0, 0].dtype == np.uint8
@@ -239,3 +243,86 @@ def test_results_are_writable() -> None:
     found = matlens.loadmat(FIXTURES / "kinds_v6.mat")["numbers"]["f64"][0, 0]
     found[0, 0] = 7
     assert found[0, 0] == 7
+
+
+# --- what scripts rely on ------------------------------------------------------------------
+
+
+def test_doubles_that_are_stored_as_integers_are_int64(car_annotations: Path) -> None:
+    """They index, slice and print as in SciPy, and do not wrap around."""
+    record = matlens.loadmat(car_annotations, squeeze_me=True)["annotations"][0]
+    x1, x2 = record["bbox_x1"], record["bbox_x2"]
+    assert f"{int(record['class']):05d}" == "00014" and [*range(20)][record["class"]] == 14
+    assert np.arange(600)[x1:x2].shape == (int(x2) - int(x1),) and x1 - x2 < 0
+    simple = matlens.loadmat(car_annotations, simplify_cells=True)["annotations"]
+    assert isinstance(simple[0]["bbox_x1"], int | np.integer)
+
+
+@pytest.mark.parametrize("path", compared("**/*"))
+def test_the_default_differs_from_scipy_in_narrow_types_alone(path: Path) -> None:
+    expected, found = scipy_loadmat(path, mat_dtype=True), matlens.loadmat(path)
+    for name in shared_variables(path, expected):
+        if _has_objects(expected[name]) or _has_complex(matlens.loadmat(path, mat_dtype=True)[name]):
+            continue
+        _same_numbers(expected[name], found[name], name)
+
+
+def _same_numbers(a: Any, b: Any, path: str) -> None:
+    """Equal values, of equal types but for doubles that are whole."""
+    if not isinstance(a, np.ndarray) or a.dtype.kind in "US":
+        return
+    if a.dtype.names:
+        for name in a.dtype.names:
+            for x, y in zip(a[name].ravel(), b[name].ravel(), strict=True):
+                _same_numbers(x, y, f"{path}.{name}")
+    elif a.dtype == object:
+        for x, y in zip(a.ravel(), b.ravel(), strict=True):
+            _same_numbers(x, y, f"{path}{{}}")
+    else:
+        # In v4, SciPy keeps narrow integers as well.
+        assert b.dtype == a.dtype.newbyteorder("=") or (a.dtype.kind in "fiu" and b.dtype == np.int64), path
+        assert a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), path
+
+
+def test_content_that_is_not_a_mat_file_is_caught_as_in_scipy(tmp_path: Path) -> None:
+    from scipy.io.matlab import MatReadError
+
+    (tmp_path / "x.mat").write_bytes(b"<html>no</html>")
+    for caught in (MatReadError, ValueError, matlens.errors.NotAMatFile):
+        with pytest.raises(caught, match=r"x\.mat: .*HTML"):
+            matlens.loadmat(tmp_path / "x.mat")
+
+
+def test_a_path_may_be_bytes(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "x.mat", {"a": 1.5})
+    for name in ("x.mat", "x"):
+        assert matlens.loadmat(str(tmp_path / name).encode())["a"] == 1.5
+    assert matlens.loadmat((tmp_path / "x.mat").read_bytes())["a"] == 1.5
+
+
+@pytest.mark.parametrize("path", [path for path in scipy_files() if "7" in str(path)])
+def test_the_workspace_of_functions_comes_back(path: Any) -> None:
+    try:
+        expected = scipy_loadmat(path.values[0] if hasattr(path, "values") else path)
+    except Exception:
+        pytest.skip("SciPy does not read it")
+    found = matlens.loadmat(path.values[0] if hasattr(path, "values") else path)
+    key = "__function_workspace__"
+    assert (key in expected) == (key in found)
+    if key in expected:
+        assert_same(expected[key], found[key], key)
+
+
+@pytest.mark.parametrize("version", ["v7", "v7.3"])
+def test_a_handle_of_two_variables_is_one_object(tmp_path: Path, version: str) -> None:
+    shared = o.made("my.Handle", x=1.0)
+    o.save(tmp_path, version, a=shared, b=o.cell(shared), c=o.string([[None]])).close()
+    loaded = matlens.loadmat(tmp_path / f"{version}.mat")
+    assert loaded["a"] is loaded["b"][0, 0] and loaded["c"] is None
+
+
+def test_an_object_that_cannot_be_decoded_leaves_the_others(corpus: Any) -> None:
+    path = corpus("JuliaIO+MAT.jl/test/v7/corrupted_mcos_object_metadata.mat")
+    with pytest.warns(UserWarning, match="corrupted_mcos_object_metadata"):
+        loaded = matlens.loadmat(path)
+    assert type(loaded["var"]).__name__ == "MatlabOpaque"

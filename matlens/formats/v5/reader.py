@@ -36,7 +36,7 @@ from matlens.formats.sparse import join_triplets
 from matlens.formats.v5.batch import batch_headers, chase, gather_values
 from matlens.formats.v5.recovery import next_variable
 from matlens.formats.v5.segments import HEAD_BYTES, Segments
-from matlens.formats.v5.single import char_units, numbers, sparse_triplets
+from matlens.formats.v5.single import char_units, numbers, sparse_storage, sparse_triplets
 from matlens.formats.v5.tags import (
     MI_COMPRESSED,
     MI_MATRIX,
@@ -47,6 +47,8 @@ from matlens.formats.v5.tags import (
     Buffer,
     TagReader,
     decode_text,
+    header_at,
+    store_header,
 )
 from matlens.limits import Limits
 
@@ -170,7 +172,7 @@ class Mat5Reader(Reader, OneByOne):
     ) -> ArrayHeader:
         """Read one header into `headers`, with the class and dims of objects."""
         parsed = self._tags.array_header(buffer, position, end, partial=partial)
-        _store(headers, i, parsed)
+        store_header(headers, i, parsed)
         if parsed.cls == MatlabClass.OBJECT:
             tag = self._tags.tag(buffer, parsed.payload, parsed.payload + parsed.nbytes)
             headers.class_names[i] = self._tags.text(buffer, tag)
@@ -236,7 +238,7 @@ class Mat5Reader(Reader, OneByOne):
     def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
         segment = headers.elements.segment
-        records = (self._records(segment, _header_at(headers, i), keep_damage) for i in range(len(headers)))
+        records = (self._records(segment, header_at(headers, i), keep_damage) for i in range(len(headers)))
         return collect_children(records, segment, self.limits)
 
     def _records(self, segment: int, header: ArrayHeader, keep_damage: bool = False) -> tuple[FieldNames, int, Int64s]:
@@ -317,7 +319,7 @@ class Mat5Reader(Reader, OneByOne):
             offsets = counts_to_offsets(headers.numel)
         if values is None:
             read = char_units if cls == MatlabClass.CHAR else numbers
-            parts = [read(self._tags, buffer, _header_at(headers, i)) for i in range(len(headers))]
+            parts = [read(self._tags, buffer, header_at(headers, i)) for i in range(len(headers))]
             offsets = counts_to_offsets([len(part) for part in parts])
             values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0, np.uint8)])
         if cls == MatlabClass.CHAR:
@@ -357,12 +359,15 @@ class Mat5Reader(Reader, OneByOne):
         headers.raise_first_error()
         storage = int(headers.storage[0]) & ~UNEVEN
         kind = {"type": STORAGE_NAMES[storage]} if storage in STORAGE_NAMES else {}
+        if headers.cls[0] == MatlabClass.SPARSE:
+            buffer = self._segments.buffer(headers.elements.segment)
+            kind = {"type": sparse_storage(self._tags, buffer, header_at(headers, 0))}
         return kind | {"offset": int(headers.payload[0]), "bytes": int(headers.nbytes[0])}
 
     def triplets(self, headers: Headers) -> Triplets:
         headers.raise_first_error()
         buffer = self._segments.buffer(headers.elements.segment)
-        parts = [sparse_triplets(self._tags, buffer, _header_at(headers, i)) for i in range(len(headers))]
+        parts = [sparse_triplets(self._tags, buffer, header_at(headers, i)) for i in range(len(headers))]
         return join_triplets(parts)
 
     # --- objects -------------------------------------------------------------------
@@ -440,30 +445,3 @@ class Mat5Reader(Reader, OneByOne):
             values, _ = self.gather(self.headers(reference))
             reference = values.reshape(stored.dims, order="F")
         return OpaqueValue(header.name, header.type_system, header.class_name or "", reference)
-
-
-def _store(headers: Headers, i: int, header: ArrayHeader) -> None:
-    headers.cls[i] = header.cls
-    headers.is_complex[i] = header.is_complex
-    headers.is_logical[i] = header.is_logical
-    headers.is_global[i] = header.is_global
-    headers.ndim[i] = len(header.dims)
-    headers.dims[i, : len(header.dims)] = header.dims
-    headers.numel[i] = header.numel
-    headers.storage[i] = header.storage
-    headers.payload[i] = header.payload
-    headers.nbytes[i] = header.nbytes
-
-
-def _header_at(headers: Headers, i: int) -> ArrayHeader:
-    """What `headers` hold of element `i`."""
-    return ArrayHeader(
-        cls=int(headers.cls[i]),
-        is_complex=bool(headers.is_complex[i]),
-        is_logical=bool(headers.is_logical[i]),
-        dims=headers.shape(i),
-        numel=int(headers.numel[i]),
-        storage=int(headers.storage[i]),
-        payload=int(headers.payload[i]),
-        nbytes=int(headers.nbytes[i]),
-    )

@@ -33,7 +33,8 @@ def numbers(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[Any
     """Values of a numeric array in their storage type, complex if it is complex."""
     count, is_complex = header.numel, header.is_complex
     if count == 0:
-        dtype = tags.dtype(header.storage, 0) if header.storage else np.dtype(np.uint8)
+        # An element of no bytes is an empty double.
+        dtype = tags.dtype(header.storage, 0) if header.storage else np.dtype(np.float64)
         return np.zeros(0, np.complex128 if is_complex else dtype.newbyteorder("="))
     parts = _payload_tags(tags, buffer, header, 2 if is_complex else 1)
     for part in parts:
@@ -81,6 +82,11 @@ def _logical_bytes(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDAr
         position = tags.tag(buffer, position, end).next
     tag = tags.tag(buffer, position, end)
     return np.frombuffer(buffer, np.uint8, tag.nbytes, tag.data)
+
+
+def sparse_storage(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> str:
+    """Type in which the non-zeros of a sparse matrix are stored."""
+    return str(_payload_tags(tags, buffer, header, 3)[2].dtype.newbyteorder("="))
 
 
 def sparse_triplets(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> tuple[Int64s, Int64s, NDArray[Any]]:

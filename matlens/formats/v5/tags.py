@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from matlens.errors import CorruptFile, LimitExceeded
-from matlens.formats.records import MatlabClass
+from matlens.formats.records import Headers, MatlabClass
 from matlens.limits import Limits
 
 Buffer = Any
@@ -223,3 +223,31 @@ def decode_text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def store_header(headers: Headers, i: int, header: ArrayHeader) -> None:
+    """Keep a header as element `i` of many."""
+    headers.cls[i] = header.cls
+    headers.is_complex[i] = header.is_complex
+    headers.is_logical[i] = header.is_logical
+    headers.is_global[i] = header.is_global
+    headers.ndim[i] = len(header.dims)
+    headers.dims[i, : len(header.dims)] = header.dims
+    headers.numel[i] = header.numel
+    headers.storage[i] = header.storage
+    headers.payload[i] = header.payload
+    headers.nbytes[i] = header.nbytes
+
+
+def header_at(headers: Headers, i: int) -> ArrayHeader:
+    """What `headers` hold of element `i`."""
+    return ArrayHeader(
+        cls=int(headers.cls[i]),
+        is_complex=bool(headers.is_complex[i]),
+        is_logical=bool(headers.is_logical[i]),
+        dims=headers.shape(i),
+        numel=int(headers.numel[i]),
+        storage=int(headers.storage[i]),
+        payload=int(headers.payload[i]),
+        nbytes=int(headers.nbytes[i]),
+    )
