@@ -239,6 +239,7 @@ def open_input(name: str) -> Iterator[MatFile]:
     if name != _STDIN:
         with open_file(name, **_reading()) as file:
             yield file
+            _tell_remarks(file)
         return
     import tempfile
 
@@ -253,6 +254,12 @@ def open_input(name: str) -> Iterator[MatFile]:
         with opened as file:
             file.name = "<stdin>"
             yield file
+            _tell_remarks(file)
+
+
+def _tell_remarks(file: MatFile) -> None:
+    for remark in file.remarks:
+        message(f"{file.name}: {remark}")
 
 
 @contextmanager

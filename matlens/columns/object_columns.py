@@ -20,7 +20,7 @@ from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Headers, Int64s, MatlabClass
 from matlens.values.loadmat_form import decode_values
-from matlens.values.objects import ENUMERATION_TAG
+from matlens.values.objects import ENUMERATION_TAG, refuse_missing
 from matlens.values.table_layout import RowTimes, Tabular, stored_tabular
 
 CALENDAR = pa.struct({"months": pa.float64(), "days": pa.float64(), "time": pa.duration("us")})
@@ -113,6 +113,7 @@ class _RecordOfBatch(Mapping[str, Any]):
 
 def _stored_properties(reader: Reader, headers: Headers, i: int) -> Mapping[str, Property] | None:
     table, stored = reader.objects(), reader.opaque(headers, i)
+    refuse_missing(reader, stored)
     if table is None or not isinstance(stored.reference, np.ndarray):
         return None
     reference = parse_reference(stored.reference)

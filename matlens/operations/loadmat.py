@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from os import PathLike
@@ -151,7 +152,11 @@ def _load(
         loaded["__version__"] = "2.0" if version == "v7.3" else "1.0"
         loaded["__globals__"] = []
     with error_context(file=file.name):
-        variables = [v for v in reader.variables() if wanted is None or v.name in wanted]
+        last = {v.name: v for v in reader.variables() if wanted is None or v.name in wanted}
+        variables = list(last.values())
+        for name, count in Counter(v.name for v in reader.variables() if v.name in last).items():
+            if count > 1:
+                damages.append(MatlensError(f"stored {count} times, the last counts", variable=name).at(file=file.name))
         for k, variable in enumerate(variables):
             if variable.compressed:
                 reader.prefetch(variables[later].elements for later in range(k, len(variables)))

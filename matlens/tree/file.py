@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from threading import RLock, get_ident
@@ -74,10 +74,11 @@ class MatFile(Mapping[str, Node]):
         self._damages: dict[str, list[MatlensError]] = {}
         self._reader: Reader = self._salvaging or opened.reader
         self.header = opened.reader.header
-        self._nodes: dict[str, Node] | None = None
+        self._nodes: dict[str, Node] = {}
         self._lock = RLock()
         self._locating: set[int] = set()
-        self._variables: dict[str, Variable] = {}
+        self._variables: dict[str, Variable] | None = None
+        self._earlier: dict[str, Variable] = {}
 
     # --- life ----------------------------------------------------------------------
 
@@ -111,7 +112,7 @@ class MatFile(Mapping[str, Node]):
 
     @property
     def problems(self) -> list[MatlensError]:
-        for name in self._variable_nodes():
+        for name in self._known_variables() if self._salvaging is not None else ():
             self._salvage(name)
         problems = [problem.at(file=self.name) for problem in self._reader.problems]
         return [*problems, *(damage for found in self._damages.values() for damage in found)]
@@ -121,34 +122,50 @@ class MatFile(Mapping[str, Node]):
         """How many elements took which decoding route so far."""
         return self._reader.stats
 
-    def _variable_nodes(self) -> dict[str, Node]:
-        if self._nodes is not None:
-            return self._nodes
-        with self._lock:
-            if self._nodes is None:
-                nodes: dict[str, Node] = {}
-                with self._named():
-                    variables = self._reader.variables()
-                for variable in variables:
-                    name = _free_name(variable.name, nodes)
-                    path = name if field_suffix(name) == f".{name}" else python_field(name)
-                    nodes[name] = make_node(self, variable.headers, (name, path, f"file{python_field(name)}"))
-                    self._variables[name] = variable
-                self._nodes = nodes
-            return self._nodes
+    def _known_variables(self) -> dict[str, Variable]:
+        """The variables by name: of several of one name the last has it, as in MATLAB, and the others ``name#1`` …"""
+        if self._variables is None:
+            with self._lock, self._named():
+                stored = self._reader.variables()
+                last = {variable.name: k for k, variable in enumerate(stored)}
+                self._variables = {variable.name: variable for variable in stored}
+                counts: Counter[str] = Counter()
+                for k, variable in enumerate(stored) if len(last) < len(stored) else ():
+                    if k != last[variable.name]:
+                        counts[variable.name] += 1
+                        self._earlier[f"{variable.name}#{counts[variable.name]}"] = variable
+        return self._variables
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is not damage and yet worth knowing: variables that are stored several times."""
+        self._known_variables()
+        earlier = Counter(name.rpartition("#")[0] for name in self._earlier)
+        return [
+            f"{name} is stored {count + 1} times: the last counts, the earlier can be read as {name}#1"
+            + (f" to {name}#{count}" if count > 1 else "")
+            for name, count in earlier.items()
+        ]
 
     def _variable(self, name: str) -> Variable:
         """What the file's directory says of a variable: its position, compression, stored size."""
-        self._variable_nodes()
-        return self._variables[name]
+        known = self._known_variables()
+        return known[name] if name in known else self._earlier[name]
 
     def __getitem__(self, name: str) -> Node:
-        nodes = self._variable_nodes()
-        if name not in nodes:
+        if name not in self:
             with self._named():
-                find_name(name, tuple(nodes), "variable ")
+                find_name(name, tuple(self._known_variables()), "variable ")
         self._salvage(name)
-        return nodes[name]
+        return self._node(name)
+
+    def _node(self, name: str) -> Node:
+        with self._lock:
+            if name not in self._nodes:
+                path = name if field_suffix(name) == f".{name}" else python_field(name)
+                label = name, path, f"file{python_field(name)}"
+                self._nodes[name] = make_node(self, self._variable(name).headers, label)
+            return self._nodes[name]
 
     def _salvage(self, name: str) -> None:
         """Look through a variable once, where damage inside it is to be passed over."""
@@ -158,7 +175,7 @@ class MatFile(Mapping[str, Node]):
 
         with self._lock:
             if name not in self._damages:
-                variable, path = self._variables[name], self._variable_nodes()[name].path
+                variable, path = self._variable(name), self._node(name).path
                 self._damages[name] = salvage(self._salvaging, variable, path, self.name)
 
     def _salvaged(self) -> MatFile:
@@ -166,10 +183,10 @@ class MatFile(Mapping[str, Node]):
         return MatFile(self._opened, self._options | {"errors": "salvage"})
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._variable_nodes())
+        return iter(self._known_variables())
 
     def __len__(self) -> int:
-        return len(self._variable_nodes())
+        return len(self._known_variables())
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -179,7 +196,7 @@ class MatFile(Mapping[str, Node]):
     __hash__ = object.__hash__
 
     def __contains__(self, name: object) -> bool:
-        return name in self._variable_nodes()
+        return name in self._known_variables() or name in self._earlier
 
     def get(self, name: str, default: Any = None) -> Any:
         """The variable `name`, or `default` where there is none; `at` follows a path."""
@@ -387,12 +404,3 @@ def from_loadmat(data: Any) -> MatFile:
 
     variables = data if isinstance(data, Mapping) and kind_of(data) == "struct" else {"value": data}
     return MatFile(OpenedFile(LoadmatReader(variables), "<loadmat>", None, 0, np.zeros(0)), data=data)
-
-
-def _free_name(name: str, taken: Container[str]) -> str:
-    """A name that no variable has yet: files may hold several of the same name."""
-    count, free = 1, name
-    while free in taken:
-        count += 1
-        free = f"{name}#{count}"
-    return free

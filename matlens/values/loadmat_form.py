@@ -21,7 +21,7 @@ from matlens.formats.records import Children, Elements, Headers, Int64s, MatlabC
 from matlens.formats.visit import Batch, Visitor
 from matlens.values.handles import function_texts
 from matlens.values.kinds import number_arrays, sparse_arrays
-from matlens.values.objects import Objects, is_enumeration
+from matlens.values.objects import Objects, is_enumeration, refuse_missing
 
 SINGLES = 16
 """Fewer values than this are decoded one by one where the reader can."""
@@ -240,6 +240,7 @@ class _Decoder(Visitor):
     def _opaque(self, headers: Headers, i: int) -> Any:
         stored = self.reader.opaque(headers, i)
         try:
+            refuse_missing(self.reader, stored)
             objects = self._find_objects() if stored.type_system == "MCOS" else None
             return self._undecoded(stored) if objects is None else objects.value(stored)
         except (UnsupportedValue, CorruptFile) as error:

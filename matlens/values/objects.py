@@ -31,6 +31,13 @@ def is_enumeration(stored: Any) -> bool:
     return bool(stored.dtype.names[0] == ENUMERATION_TAG)
 
 
+def refuse_missing(reader: Reader, stored: OpaqueValue) -> None:
+    """Refuse an object of MATLAB's whose data the file does not have; what SciPy has loaded never has them."""
+    if stored.type_system == "MCOS" and reader.version != "loadmat" and reader.objects() is None:
+        name = stored.class_name
+        raise CorruptFile(f"a {name} is referred to, but the data of all objects are missing: was the file cut off?")
+
+
 class Objects:
     """The values of the objects of a file."""
 

@@ -16,6 +16,7 @@ from matlens.operations.check import check
 from tests.support import FIXTURES, SCIPY_DATA, assert_same, fixture_files, mat_files, run
 
 DAMAGED = {
+    "damaged_nosubsys_v7.mat",
     "corrupted_mcos_object_metadata.mat",
     "corrupted_subsystem.mat",
     "corrupted_zlib_checksum.mat",

@@ -75,6 +75,7 @@ def shared_variables(path: Path, expected: dict[str, Any]) -> list[str]:
     return [name for name in expected if not name.startswith("__") and name != "None" and name not in faults]
 
 
+@pytest.mark.filterwarnings("ignore:.*stored 2 times", "ignore:.*data of all objects are missing")
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("path", compared())
 def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) -> None:
@@ -87,6 +88,7 @@ def test_equals_scipy_with_storage_types(path: Path, options: dict[str, Any]) ->
             assert (key in expected) == (key in found) and expected.get(key) == found.get(key)
 
 
+@pytest.mark.filterwarnings("ignore:.*stored 2 times", "ignore:.*data of all objects are missing")
 @pytest.mark.parametrize("path", compared("**/v[67]/*"))
 def test_equals_scipy_in_matlab_classes(path: Path) -> None:
     expected = scipy_loadmat(path, mat_dtype=True)
@@ -258,6 +260,7 @@ def test_doubles_that_are_stored_as_integers_are_int64(car_annotations: Path) ->
     assert isinstance(simple[0]["bbox_x1"], int | np.integer)
 
 
+@pytest.mark.filterwarnings("ignore:.*stored 2 times", "ignore:.*data of all objects are missing")
 @pytest.mark.parametrize("path", compared("**/*"))
 def test_the_default_differs_from_scipy_in_narrow_types_alone(path: Path) -> None:
     expected, found = scipy_loadmat(path, mat_dtype=True), matlens.loadmat(path)

@@ -14,7 +14,7 @@ from matlens.tree import nodes
 PACKAGE = """
 Limits MatFile MatlensError Node boxes check convert decode diff errors from_loadmat helpers loadmat open query
 """
-FILE = "at close closed get header items keys name path problems size stats values version"
+FILE = "at close closed get header items keys name path problems remarks size stats values version"
 NODE = """
 at child_count children dims error form is_complex is_global is_sparse kind label matlab_class name nbytes ndim numel
 one_line path preview python_path shape size storage summary table to_arrow to_batches to_numpy to_pandas to_python

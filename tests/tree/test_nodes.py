@@ -21,6 +21,7 @@ from tests.support import FIXTURES, mat_files, scipy_files
 
 VERSIONS = ("v6", "v7", "v73")
 BROKEN = {
+    "damaged_nosubsys_v7.mat",
     "bad_miuint32.mat",
     "corrupted_mcos_object_metadata.mat",
     "corrupted_subsystem.mat",

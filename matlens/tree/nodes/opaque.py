@@ -21,6 +21,7 @@ from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, Selection
 from matlens.values.loadmat_form import LoadmatOptions, decode_values
+from matlens.values.objects import refuse_missing
 from matlens.values.plain import plain
 from matlens.values.table_layout import Record
 
@@ -124,7 +125,9 @@ class OpaqueNode(Node):
 
     def _whole_value(self) -> Any:
         if self._owner._reader.objects() is None:
-            return self._owner._reader.opaque(self._headers, 0)
+            stored = self._owner._reader.opaque(self._headers, 0)
+            refuse_missing(self._owner._reader, stored)
+            return stored
         found = decode_values(self._owner._reader, self._elements)[0]
         return self._owner._reader.opaque(self._headers, 0) if is_undecoded(found) else found
 
@@ -224,7 +227,9 @@ class OpaqueNode(Node):
     def _undecoded(self) -> MatlensError:
         """Why an object is not decoded."""
         stored = self._owner._reader.opaque(self._headers, 0)
-        return UnsupportedValue(f"objects of class {self.matlab_class} are of {stored.type_system}, not MATLAB's")
+        refuse_missing(self._owner._reader, stored)
+        system = {"java": "Java", "handle": "COM"}.get(stored.type_system, stored.type_system)
+        return UnsupportedValue(f"a {system} object of class {self.matlab_class}: MATLAB's own objects alone are read")
 
     # --- display -------------------------------------------------------------------
 
