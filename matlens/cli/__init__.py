@@ -32,11 +32,11 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        from matlens.cli.output import reading_options
+        from matlens.cli.output import reading_options, traceback_option
 
         command: click.Command = import_module(f"matlens.cli.{cmd_name}").command
         if not any("--limit" in parameter.opts for parameter in command.params):
-            command.params += reading_options(shows=cmd_name in _SHOWING)
+            command.params += [*reading_options(shows=cmd_name in _SHOWING), traceback_option()]
         return command
 
     def resolve_command(
@@ -61,7 +61,7 @@ def group() -> None:
     """Open MATLAB's MAT-files of every version: list, inspect, convert, compare and check them.
 
     Exit codes: 0 fine, 1 the data are at fault or differ, 2 the call is at fault,
-    4 something would be lost under --strict, 130 interrupted.
+    4 something would be lost under --strict, 70 matlens itself is at fault, 130 interrupted.
     """
 
 

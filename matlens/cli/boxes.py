@@ -77,7 +77,7 @@ def command(
     image_rows: list[pa.Table] = []
     names = expand(files)
     for name in names:
-        with outcome.each(), open_input(name) as file:
+        with outcome.each(name), open_input(name) as file:
             problems: list[MatlensError] = []
             sources = find(file, path, image_field=image_field, label_field=label_field, problems=problems)
             if not sources and file.problems:

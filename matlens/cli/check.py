@@ -42,7 +42,7 @@ def command(files: tuple[str, ...], salvage: str | None, force: bool, as_json: b
     outcome = Outcome()
     described = []
     for name in names:
-        with outcome.each(), open_input(name) as file:
+        with outcome.each(name), open_input(name) as file:
             found = _check(file, quiet=as_json)
             described.append(_as_dict(name, file, found))
             if file.problems or any(not variable.is_readable for variable in found):
@@ -64,6 +64,8 @@ def _check(file: MatFile, *, quiet: bool) -> list[VariableCheck]:
         found.append(variable)
         if not quiet:
             _print(variable)
+    for remark in file.remarks if not quiet else ():
+        click.echo(f"  note: {safe_text(remark)}")
     for problem in file.problems:
         message(str(problem), error=True)
     bare = sum(not variable.has_checksum for variable in found)
@@ -85,6 +87,7 @@ def _as_dict(name: str, file: MatFile, found: list[VariableCheck]) -> dict[str, 
         "file": name,
         "version": file.version,
         "problems": [str(problem) for problem in file.problems],
+        "remarks": file.remarks,
         "variables": [
             {
                 "name": variable.name,

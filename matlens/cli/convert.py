@@ -98,7 +98,7 @@ def command(
     if len(names) > 1 and form == "common":
         job.survey(names)
     for name, stem in zip(names, stems, strict=True):
-        with job.outcome.each(), open_input(name) as file:
+        with job.outcome.each(name), open_input(name) as file:
             job.convert(file, stem if len(names) > 1 else None)
     if as_json:
         print_json({"outputs": job.described})
@@ -153,6 +153,8 @@ class _Job:
         )
         items = list(found)
         self.outcome.note(*file.problems)
+        for remark in () if self.var else file.remarks:
+            message(f"{file.name}: {remark}")
         if not items:
             message(f"{file.name}: nothing to convert")
             return
@@ -166,7 +168,7 @@ class _Job:
             self.outcome.code = LOSSY
         elif not self.dry_run:
             for output in outputs:
-                with self.outcome.each():
+                with self.outcome.each(f"{file.name}: {', '.join(item.name for item in output.items[:8])}"):
                     self._write(file, output)
         self.described += [describe_output(output) for output in outputs]
 

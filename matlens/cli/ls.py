@@ -28,7 +28,7 @@ def command(files: tuple[str, ...], jsonl: bool, as_json: bool) -> None:
     outcome = Outcome()
     described = []
     for name in expand(files):
-        with outcome.each(), open_input(name) as file:
+        with outcome.each(name), open_input(name) as file:
             row = describe_file(file)
             if jsonl:
                 click.echo(json.dumps({"schema_version": 1} | row))
@@ -68,3 +68,5 @@ def _print(row: dict[str, Any]) -> None:
     ]
     for line in columns_text(table, right=(3,)):
         click.echo(line)
+    for remark in row["remarks"]:
+        click.echo(f"  note: {safe_text(remark)}")

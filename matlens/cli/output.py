@@ -29,7 +29,7 @@ from matlens.escape import safe_text, shorten
 if TYPE_CHECKING:
     from matlens.tree.file import MatFile
 
-FINE, DATA_FAULT, CALL_FAULT, LOSSY, INTERRUPTED = 0, 1, 2, 4, 130
+FINE, DATA_FAULT, CALL_FAULT, LOSSY, OWN_FAULT, INTERRUPTED = 0, 1, 2, 4, 70, 130
 TERMINATED = 143
 SHOWING_SECONDS = 30
 _CALL_ERRORS = (PathError, OutputExists, AmbiguousConvention, UnfitFormat, MissingExtra, QueryError)
@@ -45,14 +45,16 @@ class Outcome:
         self.code = FINE
 
     @contextmanager
-    def each(self) -> Iterator[None]:
-        """Report an error of one file and go on with the next."""
+    def each(self, about: str = "") -> Iterator[None]:
+        """Report an error of one file and go on with the next; `about` says which, for faults of matlens."""
         try:
             yield
-        except BrokenPipeError:
+        except (BrokenPipeError, click.ClickException, click.exceptions.Exit, click.Abort, MemoryError):
             raise
         except (MatlensError, OSError) as error:
             self.note(error)
+        except Exception as error:  # noqa: BLE001 - it is told, and the others are done
+            self.code = max(self.code, tell_fault(error, about))
 
     def note(self, *errors: Exception) -> None:
         """Report errors and remember the worst exit code."""
@@ -103,7 +105,37 @@ def run(command: click.Command) -> int:
         return DATA_FAULT
     except SystemExit as error:
         return int(error.code or 0)
+    except Exception as error:  # noqa: BLE001 - the last place where it can be told in words
+        return tell_fault(error)
     return FINE
+
+
+_shows_traceback = False
+
+
+def set_traceback(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Callback of ``--traceback``."""
+    global _shows_traceback
+    _shows_traceback = value
+
+
+def traceback_option() -> click.Option:
+    """The option of every command that shows where a fault of matlens is."""
+    text = "Show where a fault of matlens itself is."
+    return click.Option(["--traceback"], is_flag=True, expose_value=False, callback=set_traceback, help=text)
+
+
+def tell_fault(error: Exception, about: str = "") -> int:
+    """Say in one line that matlens itself is at fault, and show where if that was asked for; the exit code of it."""
+    if _shows_traceback:
+        import traceback
+
+        click.echo(safe_text("".join(traceback.format_exception(error))).replace("\\n", "\n"), err=True)
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    where = f"{about}: " if about else ""
+    hint = "" if _shows_traceback else "; --traceback shows where"
+    message(f"{where}a fault of matlens, please report it: {what}{hint}", error=True)
+    return OWN_FAULT
 
 
 def _terminate(number: int, frame: Any) -> None:
@@ -239,7 +271,6 @@ def open_input(name: str) -> Iterator[MatFile]:
     if name != _STDIN:
         with open_file(name, **_reading()) as file:
             yield file
-            _tell_remarks(file)
         return
     import tempfile
 
@@ -254,12 +285,6 @@ def open_input(name: str) -> Iterator[MatFile]:
         with opened as file:
             file.name = "<stdin>"
             yield file
-            _tell_remarks(file)
-
-
-def _tell_remarks(file: MatFile) -> None:
-    for remark in file.remarks:
-        message(f"{file.name}: {remark}")
 
 
 @contextmanager

@@ -41,6 +41,8 @@ def _print(file: MatFile, nodes: list[Node], depth: int, limit: int) -> None:
     from matlens.tree.describe import tree_rows
 
     click.echo(f"{style(safe_text(file.name), 'cyan')}  MATLAB {file.version}")
+    for remark in file.remarks:
+        click.echo(f"note: {safe_text(remark)}")
     for node in nodes:
         rows = tree_rows(node, depth - 1, limit)
         for k, (level, item) in enumerate(rows):

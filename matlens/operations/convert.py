@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from matlens.columns.notes import Note
 from matlens.columns.plan import Plan
 from matlens.columns.table import Table
-from matlens.errors import MatlensError, PathError, UnfitFormat
+from matlens.errors import MatlensError, OutputFailed, PathError, UnfitFormat
 from matlens.export.atomic import refuse_existing
 from matlens.export.consumers import adapted, warnings_for
 from matlens.export.flatten import nested_columns
@@ -119,6 +119,8 @@ def convert(
     ------
     UnfitFormat
         If the format cannot hold the values, or one file cannot hold several.
+    OutputFailed
+        If one cannot be written; the others are.
     OutputExists, LossyConversion, PathError, CorruptFile
 
     Examples
@@ -137,8 +139,15 @@ def convert(
         items = list(items_of(file, names, dim=dim, header=header, options=options, as_values=as_values))
         outputs = outputs_of(items, output, format=format, options=options)
         refuse_losses([note for written in outputs for note in written.notes], options, file.name)
+        failed: list[OutputFailed] = []
         for written in outputs:
-            write_output(written, options)
+            try:
+                write_output(written, options)
+            except OutputFailed as error:
+                # The others are written all the same.
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return outputs
 
 
@@ -314,7 +323,15 @@ def write_output(output: Output, options: ExportOptions) -> None:
     output.path.parent.mkdir(parents=True, exist_ok=True)
     readers = [reader_of(item.node) for item in output.items if item.node is not None]
     with limited_output(readers[0].limits if readers else Limits()):
-        output.notes += output.format.write(output.items, output.path, options)
+        try:
+            output.notes += output.format.write(output.items, output.path, options)
+        except (MatlensError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            # Arrow, databases and other libraries refuse what they cannot hold in ways of their own.
+            names = ", ".join(item.name for item in output.items[:8])
+            text = f"not written to {output.path.name}: {type(error).__name__}: {error}".splitlines()[0]
+            raise OutputFailed(text, file=_source_name(output.items), variable=names) from error
 
 
 def describe_output(output: Output) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def loadmat(
     except NotAMatFile as error:
         raise _not_a_mat_file(error) from error.__cause__
     for damage in damages:
-        warnings.warn(str(damage), stacklevel=2)
+        warnings.warn(str(damage.at(file=file.name)), stacklevel=2)
     if simplify_cells:
         loaded = {name: _simplify(value) for name, value in loaded.items()}
     if mdict is None:
@@ -152,11 +152,8 @@ def _load(
         loaded["__version__"] = "2.0" if version == "v7.3" else "1.0"
         loaded["__globals__"] = []
     with error_context(file=file.name):
-        last = {v.name: v for v in reader.variables() if wanted is None or v.name in wanted}
-        variables = list(last.values())
-        for name, count in Counter(v.name for v in reader.variables() if v.name in last).items():
-            if count > 1:
-                damages.append(MatlensError(f"stored {count} times, the last counts", variable=name).at(file=file.name))
+        variables, repeated = _last_variables(reader, wanted)
+        damages += repeated
         for k, variable in enumerate(variables):
             if variable.compressed:
                 reader.prefetch(variables[later].elements for later in range(k, len(variables)))
@@ -181,6 +178,14 @@ def _load(
                 with _passing_over(passed), error_context(file=file.name):
                     raise problem
     return loaded, damages
+
+
+def _last_variables(reader: Reader, wanted: set[str] | None) -> tuple[list[Variable], list[MatlensError]]:
+    """The last variable of each name, and a word on those that are stored several times."""
+    last = {v.name: v for v in reader.variables() if wanted is None or v.name in wanted}
+    counts = Counter(v.name for v in reader.variables() if v.name in last)
+    repeated = [(name, count) for name, count in counts.items() if count > 1]
+    return list(last.values()), [MatlensError(f"stored {n} times, the last counts", variable=v) for v, n in repeated]
 
 
 def _may_hold_objects(variable: Variable) -> bool:

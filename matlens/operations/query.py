@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from matlens.errors import MatlensError, PathError, QueryError
 from matlens.export.writers.duckdb import connect
+from matlens.names import unique_names
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
 
@@ -52,7 +53,11 @@ def _query(file: MatFile, sql: str) -> pa.Table:
             if node is not None:
                 connection.register(name, node.to_arrow())
         relation = connection.sql(sql)
-        return pa.table({}) if relation is None else relation.to_arrow_table()
+        if relation is None:
+            return pa.table({})
+        table = relation.to_arrow_table()
+        # Two columns of one name would be one in JSON, and none in Arrow.
+        return table.rename_columns(unique_names(table.column_names))
     except MatlensError:
         raise
     except Exception as error:

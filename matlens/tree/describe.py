@@ -25,6 +25,7 @@ def describe_file(file: MatFile) -> dict[str, Any]:
         "size": file.size,
         "variables": variables,
         "problems": [str(problem) for problem in file.problems],
+        "remarks": file.remarks,
     }
 
 

@@ -43,6 +43,8 @@ def test_the_earlier_can_be_read_and_are_told(path: Path) -> None:
 
 def test_commands_take_the_last(path: Path, tmp_path: Path) -> None:
     assert out("show", str(path), "x").split()[-1] == "7"
+    for command in ("ls", "tree", "check"):
+        assert "note: x is stored 3 times: the last counts" in out(command, str(path))
     assert out("sql", str(path), "select sum(x1) from x").split()[-1] in ("7", "7.0")
     out("convert", str(path), "-o", f"{tmp_path}/out/")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["x.parquet", "y.parquet"]

@@ -21,15 +21,16 @@ class _Mat(Format):
 
     def write(self, items: Sequence[Item], target: Path, options: ExportOptions) -> list[Note]:
         from matlens.export.mat_encoder import encode_variable, file_header, matlab_names
+        from matlens.export.table_struct import struct_of_columns
 
         names = matlab_names([item.name for item in items])
-        pairs = [(item, name) for item, name in zip(items, names, strict=True) if item.node is not None]
+        pairs = list(zip(items, names, strict=True))
         notes = [Note(item.name, f"named {name}") for item, name in pairs if name != item.name]
         with atomic_output(target, force=options.force) as file:
             file.write(file_header())
             for item, name in pairs:
                 try:
-                    data, found = encode_variable(item.node, name)  # type: ignore[arg-type]
+                    data, found = encode_variable(struct_of_columns(item) if item.node is None else item.node, name)
                 except UnsupportedValue as error:
                     notes.append(Note(item.name, f"not written: {error.message}"))
                     continue
