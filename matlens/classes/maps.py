@@ -29,8 +29,11 @@ def dictionary(properties: Mapping[str, Any]) -> Any:
     stored = np.asarray(properties.get("data"))
     if stored.dtype.names is None or stored.size != 1:
         return {}
+    if "Key" not in stored.dtype.names:
+        # An empty one may have neither keys nor values.
+        return {}
     record = stored.ravel()[0]
-    keys, values = _items(record["Key"]), _items(record["Value"])
+    keys, values = items_of(record["Key"]), items_of(record["Value"])
     if len(keys) != len(values):
         raise CorruptFile(f"{len(keys)} keys for {len(values)} values of a dictionary")
     pairs = list(zip(keys, values, strict=True))
@@ -40,10 +43,12 @@ def dictionary(properties: Mapping[str, Any]) -> Any:
         return pairs
 
 
-def _items(stored: Any) -> list[Any]:
-    """Elements of an array of keys or values."""
+def items_of(stored: Any) -> list[Any]:
+    """Elements of an array of keys or values, one or many."""
     if isinstance(stored, str):
         return [stored]
+    if isinstance(stored, np.ndarray) and stored.dtype.names is not None:
+        return list(stored.ravel(order="F"))
     if hasattr(stored, "tolist"):
         array = np.asarray(stored, None if hasattr(stored, "dtype") else object)
         if array.dtype.kind == "U":

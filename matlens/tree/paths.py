@@ -24,6 +24,7 @@ from matlens.limits import Limits
 _NAME = re.compile(r"[^\W\d]\w*")
 _DYNAMIC = re.compile(r"""\(\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\s*\)""")
 _KEY = re.compile(r"""\[\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*\]""")
+_TEXT_KEY = re.compile(r"""\(\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\s*\)""")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
 _MAX_LENGTH = 100_000
 
@@ -31,6 +32,13 @@ _MAX_LENGTH = 100_000
 @dataclass(frozen=True, slots=True)
 class Field:
     """A step to a variable or field by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A step to the value of a key of a map, which is text."""
 
     name: str
 
@@ -44,6 +52,25 @@ class Index:
 
     bracket: str
     text: str
+
+
+Step = Field | Index | Key
+"""One step of a path."""
+
+
+def key_suffix(key: object) -> tuple[str, str]:
+    """The steps to a key of a map, in MATLAB's form and in Python's.
+
+    Examples
+    --------
+    >>> key_suffix("it's"), key_suffix(3.0)
+    (("('it''s')", '["it\'s"]'), ('(3)', '[3]'))
+    """
+    if isinstance(key, str):
+        quoted = key.replace("'", "''")
+        return f"('{quoted}')", python_field(key)
+    text = f"{key:g}" if isinstance(key, int | float) else str(key)
+    return f"({text})", f"[{text}]"
 
 
 @dataclass(eq=False)
@@ -137,7 +164,7 @@ def _listed(chosen: range) -> Int64s:
     return np.arange(chosen.start, chosen.stop, chosen.step, dtype=np.int64)
 
 
-def parse_path(path: str) -> list[Field | Index]:
+def parse_path(path: str) -> list[Step]:
     """Split a path into its steps; a `PathError` has the column at which it stops making sense.
 
     Examples
@@ -149,7 +176,7 @@ def parse_path(path: str) -> list[Field | Index]:
     """
     if len(path) > _MAX_LENGTH:
         raise PathError(f"path of {len(path)} characters")
-    steps: list[Field | Index] = []
+    steps: list[Step] = []
     forms = set()
     at = 0
     while at < len(path):
@@ -166,12 +193,15 @@ def parse_path(path: str) -> list[Field | Index]:
     return steps
 
 
-def _readings(steps: Sequence[Field | Index]) -> list[str]:
+def _readings(steps: Sequence[Step]) -> list[str]:
     """A path in MATLAB's form and in Python's, as far as its subscripts can be told in both."""
     forms = []
     for base in (1, 0):
         texts = []
         for step in steps:
+            if isinstance(step, Key):
+                texts.append(key_suffix(step.name)[1 - base])
+                continue
             if isinstance(step, Field):
                 texts.append((field_suffix if base else python_field)(step.name))
                 continue
@@ -197,11 +227,15 @@ def _rebased(text: str, base: int, wanted: int) -> str:
     return text
 
 
-def _next_step(path: str, at: int, *, first: bool) -> tuple[int, Field | Index]:
+def _next_step(path: str, at: int, *, first: bool) -> tuple[int, Step]:
     key = _KEY.match(path, at)
     if key:
         text = key.group(1) if key.group(1) is not None else key.group(2)
         return key.end(), Field(re.sub(r"\\(.)", r"\1", text))
+    text_key = None if first else _TEXT_KEY.match(path, at)
+    if text_key:
+        double, single = text_key.groups()
+        return text_key.end(), Key(double.replace('""', '"') if double is not None else single.replace("''", "'"))
     if path[at] in _CLOSING:
         bracket = path[at]
         end = path.find(_CLOSING[bracket], at)

@@ -24,6 +24,7 @@ MORE = {
     "NumericNode": "dtype",
     "StructNode": "fields get items keys values",
     "ObjectNode": "fields get items keys values",
+    "MapNode": "keys",
     "StructArrayNode": "fields",
 }
 """What nodes of one kind have besides."""

@@ -7,6 +7,7 @@ A node answers `name`, `path`, `matlab_class`, `dims` at once; `children`, `valu
 from matlens.tree.nodes.containers import CellNode
 from matlens.tree.nodes.functions import FunctionNode
 from matlens.tree.nodes.leaves import CharNode, DamagedNode, NumericNode, SparseNode
+from matlens.tree.nodes.map_node import MapNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import FieldNode, ObjectNode, StructArrayNode, StructNode
@@ -19,6 +20,7 @@ __all__ = [
     "EnumerationNode",
     "FieldNode",
     "FunctionNode",
+    "MapNode",
     "Node",
     "NumericNode",
     "ObjectNode",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from matlens.classes.instances import TABULAR_CLASSES
+from matlens.classes.instances import CONVERTERS, TABULAR_CLASSES
 from matlens.errors import MatlensError
 from matlens.formats.records import Headers, MatlabClass
 from matlens.tree.nodes.containers import CellNode
 from matlens.tree.nodes.functions import FunctionNode
 from matlens.tree.nodes.leaves import CharNode, DamagedNode, NumericNode, SparseNode
+from matlens.tree.nodes.map_node import MapNode
 from matlens.tree.nodes.node import Label, Node, Owner
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import ObjectNode, StructArrayNode, StructNode
@@ -36,6 +37,8 @@ def make_node(owner: Owner, headers: Headers, label: Label) -> Node:
             kind = EnumerationNode
     elif cls == MatlabClass.OPAQUE and headers.class_name(0) in TABULAR_CLASSES:
         kind = TableNode
+    elif cls == MatlabClass.OPAQUE and headers.class_name(0) in CONVERTERS:
+        kind = MapNode
     elif cls in _KINDS:
         kind = _KINDS[cls]
     return kind(owner, headers, *label)

@@ -17,7 +17,7 @@ from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
 from matlens.tree.nodes.html import node_html
 from matlens.tree.nodes.tabled import Tabled
 from matlens.tree.nodes.texts import index_text, last_step, node_text
-from matlens.tree.paths import Field, Index, Selection, is_vector, parse_path, select
+from matlens.tree.paths import Field, Index, Selection, Step, is_vector, parse_path, select
 from matlens.values.loadmat_form import LoadmatOptions, decode_values
 from matlens.values.plain import plain
 
@@ -306,6 +306,9 @@ class Node(Tabled):
     def _field(self, name: str) -> Node:
         raise PathError(f"a {self.matlab_class} has no fields, {name!r} asked for")
 
+    def _key(self, name: str) -> Node:
+        raise PathError(f"a {self.matlab_class} has no keys, {name!r} asked for")
+
     def _select(self, step: Index) -> Selection:
         return select(step, self.dims, self._owner._reader.limits)
 
@@ -361,9 +364,12 @@ class Node(Tabled):
         return node_html(self)
 
 
-def follow(node: Node, steps: Sequence[Field | Index]) -> Node:
+def follow(node: Node, steps: Sequence[Step]) -> Node:
     """The node to which the steps of a path lead from `node`."""
     for step in steps:
         with node._owner._guard(node):
-            node = node._field(step.name) if isinstance(step, Field) else node._index(step)
+            if isinstance(step, Index):
+                node = node._index(step)
+            else:
+                node = node._field(step.name) if isinstance(step, Field) else node._key(step.name)
     return node

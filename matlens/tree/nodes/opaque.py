@@ -19,7 +19,7 @@ from matlens.formats.places import subscript
 from matlens.formats.records import Elements, OpaqueValue
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.texts import fields_preview, find_name
-from matlens.tree.paths import Index, Selection
+from matlens.tree.paths import Index
 from matlens.values.loadmat_form import LoadmatOptions, decode_values
 from matlens.values.objects import refuse_missing
 from matlens.values.plain import plain
@@ -190,11 +190,6 @@ class OpaqueNode(Node):
             if not parts:
                 raise PathError(f"a {self.matlab_class} has no properties to go into, {name!r} asked for")
             return self._below(name, parts[find_name(name, tuple(key for key, _ in parts))][1])
-
-    def _select(self, step: Index) -> Selection:
-        if self.matlab_class in ("containers.Map", "dictionary"):
-            raise PathError(f"take a variable of the {self.matlab_class} by its name")
-        return super()._select(step)
 
     # --- tables --------------------------------------------------------------------
 
