@@ -112,6 +112,8 @@ class Reader(ABC):
     most_unshared: int = 1 << 62
     """More elements than the file can hold unless values are shared or compressed."""
     source: Watched | None = None
+    knows_objects = False
+    """Whether it looks for the data of objects: what SciPy has loaded does not have them."""
     subsystem: Elements | None = None
     """Where the data of all objects stand, if they are a variable without a name."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from matlens.errors import NotAMatFile
+from matlens.errors import CorruptFile, MatlensError, NotAMatFile
 from matlens.formats.v4 import looks_like_v4
 
+_SAMPLE = 1 << 20
+"""Bytes that are looked through for what a transfer as text leaves."""
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SIGNATURES = (
     (b"version https://git-lfs", "a Git-LFS pointer: run `git lfs pull` to get the file itself"),
@@ -57,6 +59,33 @@ def find_hdf5(buffer: Any) -> int | None:
     return None
 
 
+def text_filter(content: bytes) -> str:
+    """What a transfer as text has made of binary content, and what to do; empty if nothing tells of one.
+
+    Examples
+    --------
+    >>> text_filter(b"MAT" + bytes(8))
+    ''
+    >>> text_filter(b"MAT" + b" " * 128).partition(",")[0]
+    'zero bytes have become blanks'
+    """
+    remedy = "as a transfer as text does: transfer it again in binary mode"
+    if len(content) >= 64 and b"\0" not in content:
+        return f"zero bytes have become blanks, {remedy}"
+    lines = content.count(b"\n")
+    if lines > 2 and content.count(b"\r\n") == lines:
+        return f"a carriage return was put before each line feed, {remedy}"
+    return ""
+
+
+def hinted(error: MatlensError, content: Any) -> MatlensError:
+    """The error of damage, with a word on what a transfer as text has done to the content, if it has."""
+    hint = text_filter(bytes(content[128 : 128 + _SAMPLE]))
+    if not hint or not isinstance(error, CorruptFile):
+        return error
+    return CorruptFile(f"{error.message}; {hint}", offset=error.offset, position=error.position)
+
+
 def _describe(head: bytes) -> str:
     """What the first bytes of a file that is no MAT-file look like."""
     for signature, what in _SIGNATURES:
@@ -67,6 +96,8 @@ def _describe(head: bytes) -> str:
         return "an HTML page: the download gave a web page instead of the file"
     if text.startswith(b"<?xml"):
         return "an XML document"
+    if head.startswith(b"MATLAB 5.0 MAT-file") and len(head) >= 128 and (hint := text_filter(head)):
+        return f"a v5 MAT-file in which {hint}"
     if head.startswith(b"MATLAB 5.0 MAT-file"):
         return f"the first {len(head)} bytes of a v5 MAT-file: it is cut off inside its header"
     if any(byte < 9 or 13 < byte < 32 for byte in head):

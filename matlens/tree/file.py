@@ -112,7 +112,9 @@ class MatFile(Mapping[str, Node]):
 
     @property
     def problems(self) -> list[MatlensError]:
-        for name in self._known_variables() if self._salvaging is not None else ():
+        # What is wrong with the file shows as its variables are looked for.
+        names = list(self._known_variables())
+        for name in names if self._salvaging is not None else ():
             self._salvage(name)
         problems = [problem.at(file=self.name) for problem in self._reader.problems]
         return [*problems, *(damage for found in self._damages.values() for damage in found)]

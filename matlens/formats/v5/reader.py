@@ -32,6 +32,7 @@ from matlens.formats.records import (
     Triplets,
     Variable,
 )
+from matlens.formats.sniff import hinted
 from matlens.formats.sparse import join_triplets
 from matlens.formats.v5.batch import batch_headers, chase, gather_values
 from matlens.formats.v5.recovery import next_variable
@@ -61,6 +62,8 @@ BATCH = 16
 
 class Mat5Reader(Reader, OneByOne):
     """Reads a v5 file held in `buffer` (bytes or an mmap)."""
+
+    knows_objects = True
 
     def __init__(self, buffer: Buffer, limits: Limits) -> None:
         super().__init__(limits)
@@ -95,7 +98,7 @@ class Mat5Reader(Reader, OneByOne):
             try:
                 kind, nbytes, data = self._top_tag(position, size)
             except CorruptFile as error:
-                self.problems.append(error)
+                self.problems.append(hinted(error, self._file))
                 # What led here may be the size of the variable before.
                 position = last = self._resume(last + 1)
                 continue
@@ -152,7 +155,7 @@ class Mat5Reader(Reader, OneByOne):
             parsed = self._parse_head(headers)
         except Exception as error:  # noqa: BLE001 - `damage` tells them apart
             headers.ok[0] = False
-            headers.errors[0] = self.damage(error).at(offset=offset)
+            headers.errors[0] = hinted(self.damage(error).at(offset=offset), self._file)
             parsed.name = parsed.name or self._name_of_damaged(elements)
         return headers, parsed
 

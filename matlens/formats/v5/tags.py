@@ -119,7 +119,8 @@ class TagReader:
             return ArrayHeader(payload=outer.data)
         end = outer.data + outer.nbytes
         tag = self.tag(buffer, outer.data, end)
-        if tag.type != MI_UINT32 or tag.nbytes != 8:
+        # Some writers call them signed.
+        if tag.type not in (MI_UINT32, MI_INT32) or tag.nbytes != 8:
             raise CorruptFile("array flags of 8 bytes are expected", offset=outer.data)
         flags = self._word(buffer, tag.data)[0]
         header = ArrayHeader(

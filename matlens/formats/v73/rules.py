@@ -78,6 +78,8 @@ class Mat73Common(Reader):
     caught: tuple[type[Exception], ...] = (MatlensError,)
     """What reading an object may raise; other errors than `MatlensError` mean damage."""
 
+    knows_objects = True
+
     def __init__(self, buffer: Any, base: int, limits: Limits) -> None:
         super().__init__(limits)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0") if base else ""
@@ -143,8 +145,13 @@ class Mat73Common(Reader):
         return headers
 
     def plain_headers(self, elements: Elements) -> Headers:
-        """Headers in which nothing stands for a part of an object."""
-        return self._all_headers(elements)
+        """Headers in which nothing stands for a part of an object; a reference to nothing is an empty double."""
+        null = elements.positions == 0
+        if elements.segment != 0 or not null.any():
+            return self._all_headers(elements)
+        headers, rest = Headers.empty(elements), np.flatnonzero(~null)
+        headers.dims[:], headers.storage[:] = 0, EMPTY
+        return headers.put(rest, self._all_headers(elements.take(rest)))
 
     def _all_headers(self, elements: Elements) -> Headers:
         return self._single_headers(elements)

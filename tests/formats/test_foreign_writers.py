@@ -1,0 +1,80 @@
+"""What other writers and transfers leave in files: signed flags, references to nothing, changed line ends."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+import matlens
+from matlens.errors import CorruptFile, NotAMatFile
+
+MI_INT32, MI_UINT32 = 5, 6
+
+
+def saved(**variables: object) -> bytes:
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, variables)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_flags_of_signed_integers(count: int) -> None:
+    """One value goes the way of few, forty that of many."""
+    cell = np.empty((1, count), object)
+    for k in range(count):
+        cell[0, k] = np.arange(k + 2.0)
+    content = saved(c=cell, x=np.arange(5.0))
+    flags = np.array([MI_UINT32, 8], "<u4").tobytes()
+    assert content.count(flags) == count + 2
+    with matlens.open(content.replace(flags, np.array([MI_INT32, 8], "<u4").tobytes())) as file:
+        assert file["x"].value.tolist() == [[0, 1, 2, 3, 4]]
+        assert [value.tolist() for value in file["c"].value] == [[list(range(k + 2))] for k in range(count)]
+        assert file["c"].to_arrow().num_rows == count
+
+
+def test_a_reference_to_nothing_is_an_empty_double(tmp_path: Path) -> None:
+    path = tmp_path / "x.mat"
+    scipy.io.savemat(tmp_path / "y.mat", {"a": 1.0})
+    with h5py.File(path, "w", userblock_size=512) as file:
+        one = file.create_dataset("#refs#/a", data=np.array([[7.0]]))
+        one.attrs["MATLAB_class"] = np.bytes_("double")
+        cell = file.create_dataset("c", (20, 1), h5py.ref_dtype)
+        cell.attrs["MATLAB_class"] = np.bytes_("cell")
+        for k in range(0, 20, 2):
+            cell[k, 0] = one.ref
+    content = bytearray(path.read_bytes())
+    content[:512] = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(384)
+    path.write_bytes(content)
+    with matlens.open(path) as file:
+        values = file["c"].value
+        assert [value.tolist() for value in values] == [[[7.0]], []] * 10 and values[1].shape == (0, 0)
+        assert file["c"].to_arrow()["c"].to_pylist() == [7.0, None] * 10
+        assert file["c"].children()[1].dims == (0, 0) and not list(matlens.check(file))[0].damages
+
+
+def test_a_file_whose_zeros_became_blanks() -> None:
+    content = saved(x=np.arange(50.0)).replace(b"\0", b" ")
+    try:
+        with matlens.open(content) as file:
+            (told,) = file.problems
+    except NotAMatFile as error:
+        told = error
+    assert "zero bytes have become blanks" in str(told) and "transfer it again in binary mode" in str(told)
+
+
+def test_a_file_with_carriage_returns_put_in() -> None:
+    """Uncompressed, with line feeds among the numbers."""
+    content = saved(x=np.full((3, 3), 10, np.uint8), y=np.full((5, 5), 10, np.uint8), z=1.0)
+    changed = content[:128] + content[128:].replace(b"\n", b"\r\n")
+    with matlens.open(changed) as file:
+        errors = [str(error) for error in file.problems]
+        errors += [str(node.error) for node in file.values() if node.error is not None]
+    assert errors and all("carriage return was put before each line feed" in text for text in errors), errors
+    with matlens.open(content[:-8]) as file, pytest.raises(CorruptFile) as caught:
+        file["z"].value
+    assert "carriage" not in str(caught.value)
