@@ -18,10 +18,10 @@ def map_container(properties: Mapping[str, Any]) -> dict[Any, Any]:
         return {}
     record = stored.ravel()[0]
     keys, values = (np.asarray(record[name]).ravel(order="F") for name in ("keys", "values"))
-    found = [_item(key) for key in keys.tolist()]
+    found = [item_of(key) for key in keys.tolist()]
     if len(found) != len(values):
         raise CorruptFile(f"{len(found)} keys for {len(values)} values of a map")
-    return dict(zip(found, [_item(value) for value in values.tolist()], strict=True))
+    return dict(zip(found, [item_of(value) for value in values.tolist()], strict=True))
 
 
 def dictionary(properties: Mapping[str, Any]) -> Any:
@@ -53,11 +53,11 @@ def items_of(stored: Any) -> list[Any]:
         array = np.asarray(stored, None if hasattr(stored, "dtype") else object)
         if array.dtype.kind == "U":
             return texts_of(array)
-        return [_item(item) for item in array.ravel(order="F").tolist()]
+        return [item_of(item) for item in array.ravel(order="F").tolist()]
     return list(stored) if isinstance(stored, list | tuple) else [stored]
 
 
-def _item(value: Any) -> Any:
+def item_of(value: Any) -> Any:
     """A text or a number that stands alone in its array."""
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.names is None:
         return value.ravel()[0].item() if value.dtype != object else value.ravel()[0]

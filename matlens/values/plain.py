@@ -231,8 +231,13 @@ def _decode_text(value: Any) -> Any:
     if array.size == 0:
         return ""
     rows = np.moveaxis(array, 1, -1)
-    texts = ["".join(rows[index[::-1]].tolist()) for index in np.ndindex(*rows.shape[-2::-1])]
+    texts = [_whole("".join(rows[index[::-1]].tolist())) for index in np.ndindex(*rows.shape[-2::-1])]
     return texts[0] if len(texts) == 1 else texts
+
+
+def _whole(text: str) -> str:
+    """Text in which two halves of a letter are one."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def json_safe(value: Any) -> Any:

@@ -107,3 +107,11 @@ def test_a_map_of_the_corpus() -> None:
         assert len(node) == 15 and node.to_arrow().num_rows == 15
         key = node.keys()[3]
         assert node[key].value == node.value[key]
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason="no corpus beside the project")
+def test_a_map_of_octave_is_a_map() -> None:
+    with matlens.open(CORPUS / "made" / "o_map.mat") as file:
+        assert file["m"].value == {"k1": 1.0, "k2": "v"} and file.at("m('k2')").value == "v"
+        assert file["m2"].keys() == [3.0] and file.at("m2(3)").value.tolist() == [[1, 2]]
+        assert file["m2"].to_arrow().to_pylist() == [{"key": 3.0, "value": [1.0, 2.0]}]

@@ -78,3 +78,36 @@ def test_a_file_with_carriage_returns_put_in() -> None:
     with matlens.open(content[:-8]) as file, pytest.raises(CorruptFile) as caught:
         file["z"].value
     assert "carriage" not in str(caught.value)
+
+
+def test_text_of_32_bit_units_keeps_all_letters(tmp_path: Path) -> None:
+    """hdf5storage writes so; a letter beyond 16 bits is one unit."""
+    text, path = "a\U0001f600\u674e", tmp_path / "x.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        stored = file.create_dataset("x", data=np.array([[ord(letter)] for letter in text], np.uint32))
+        stored.attrs["MATLAB_class"], stored.attrs["MATLAB_int_decode"] = np.bytes_("char"), np.int32(4)
+    content = bytearray(path.read_bytes())
+    content[:512] = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(384)
+    path.write_bytes(content)
+    with matlens.open(path) as file:
+        assert file["x"].value == file["x"].to_python() == text
+        assert file["x"].to_arrow()["text"].to_pylist() == [text]
+    assert matlens.loadmat(path)["x"].tolist() == [text]
+
+
+def test_pairs_of_surrogates_in_pages_of_text() -> None:
+    """2x3x2 letters, of which two columns are the halves of one."""
+    row = [ord("a"), 0xD83D, 0xDE00]
+    units = np.zeros((2, 3, 2), np.uint16)
+    units[:] = np.array(row)[None, :, None]
+    content = bytearray(saved(x=np.zeros((2, 3, 2), np.uint16)))
+    # The class of the array is char, its numbers are the units.
+    place = content.index(np.array([MI_UINT32, 8], "<u4").tobytes()) + 8
+    assert content[place] == 11
+    content[place] = 4
+    data = content.rindex(bytes(24))
+    content[data : data + 24] = units.tobytes(order="F")
+    with matlens.open(bytes(content)) as file:
+        expected = "a\U0001f600"
+        assert file["x"].value.ravel().tolist() == [expected] * 4
+        assert np.array(file["x"].to_python(), object).ravel().tolist() == [expected] * 4

@@ -420,4 +420,7 @@ def _as_class(headers: Headers, i: int, values: NDArray[Any]) -> NDArray[Any]:
     """Stored numbers as those of the class."""
     if values.dtype.names:
         return combine_complex(values["real"], values["imag"], single=headers.cls[i] == MatlabClass.SINGLE)
+    if headers.cls[i] == MatlabClass.CHAR and values.dtype.itemsize == 4 and len(values) and int(values.max()) > 0xFFFF:
+        # Text of 32-bit units: code points, of which 16 bits would cut some.
+        return values.astype(np.uint32)
     return np.asarray(values.astype(target_dtype(headers, i), copy=False))

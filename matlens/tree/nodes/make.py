@@ -8,7 +8,7 @@ from matlens.formats.records import Headers, MatlabClass
 from matlens.tree.nodes.containers import CellNode
 from matlens.tree.nodes.functions import FunctionNode
 from matlens.tree.nodes.leaves import CharNode, DamagedNode, NumericNode, SparseNode
-from matlens.tree.nodes.map_node import MapNode
+from matlens.tree.nodes.map_node import MapNode, OctaveMapNode
 from matlens.tree.nodes.node import Label, Node, Owner
 from matlens.tree.nodes.opaque import EnumerationNode, OpaqueNode
 from matlens.tree.nodes.structs import ObjectNode, StructArrayNode, StructNode
@@ -33,6 +33,8 @@ def make_node(owner: Owner, headers: Headers, label: Label) -> Node:
     elif cls in (MatlabClass.STRUCT, MatlabClass.OBJECT):
         single = ObjectNode if cls == MatlabClass.OBJECT else StructNode
         kind = single if headers.numel[0] == 1 else StructArrayNode
+        if kind is ObjectNode and headers.class_name(0) == "containers.Map":
+            kind = OctaveMapNode
         if kind is StructNode and _is_enumeration(owner, headers):
             kind = EnumerationNode
     elif cls == MatlabClass.OPAQUE and headers.class_name(0) in TABULAR_CLASSES:

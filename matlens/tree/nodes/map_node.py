@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from matlens.classes.maps import items_of
+import numpy as np
+
+from matlens.classes.maps import item_of, items_of
 from matlens.columns.unify import Rows
 from matlens.errors import CorruptFile, PathError
+from matlens.formats.records import Elements
 from matlens.tree.nodes.containers import CellNode
 from matlens.tree.nodes.node import Label, Node
 from matlens.tree.nodes.opaque import OpaqueNode
@@ -32,8 +36,8 @@ class MapNode(OpaqueNode):
     """
 
     @cached_property
-    def _entries(self) -> tuple[list[Any], Node | None]:
-        """Keys, and the node of all values."""
+    def _entries(self) -> tuple[list[Any], Node | Elements | None]:
+        """Keys, and the node of all values, or where each of them stands."""
         properties, reader = self._properties(), self._owner._reader
         whole, keys, values = _STORED[self.matlab_class]
         record = Record(reader, properties or {}, lambda found: decode_values(reader, found)[0]).record(whole)
@@ -44,7 +48,7 @@ class MapNode(OpaqueNode):
         node = self._owner._make_nodes(stored, [("value", self.path, self.python_path)])[0]
         if len(found) != node.numel:
             raise CorruptFile(f"{len(found)} keys for {node.numel} values of a {self.matlab_class}")
-        return found, node
+        return found, node._cell_elements() if isinstance(node, CellNode) else node
 
     def keys(self) -> list[Any]:
         """The keys, in stored order."""
@@ -84,8 +88,8 @@ class MapNode(OpaqueNode):
         assert whole is not None
         matlab, python = key_suffix(keys[k])
         label: Label = str(keys[k]), self.path + matlab, self.python_path + python
-        if isinstance(whole, CellNode):
-            return self._owner._make_nodes(whole._cell_elements().take([k]), [label])[0]
+        if isinstance(whole, Elements):
+            return self._owner._make_nodes(whole.take([k]), [label])[0]
         found = whole._index(Index("(", str(k + 1)))
         found.name, found.path, found.python_path = label
         return found
@@ -118,11 +122,52 @@ class MapNode(OpaqueNode):
         from matlens.columns.stored_tables import ElementsTable
 
         keys, whole = self._entries
-        if not isinstance(whole, CellNode):
+        if not isinstance(whole, Elements):
             return super()._source(axis, names, rows)
         column = ArrowTable(pa.table({"key": items_array(keys)}))
-        values = ElementsTable(self._owner._reader, ["value"], [whole._cell_elements()])
+        values = ElementsTable(self._owner._reader, ["value"], [whole])
         return JoinedTable([column, values], ["key", "value"])
 
     def _preview(self, depth: int, width: int) -> str:
         return fields_preview(self.children(0, 8), depth, width) + (", …" if len(self) > 8 else "")
+
+
+class OctaveMapNode(MapNode):
+    """A containers.Map as GNU Octave saves it: an old object whose field ``map`` has a field for each key.
+
+    Keys that are numbers are the hexadecimal digits of their double.
+    """
+
+    @cached_property
+    def _entries(self) -> tuple[list[Any], Node | Elements | None]:
+        reader = self._owner._reader
+        (group,) = reader.children(self._headers)
+        fields = group.fields or ()
+        part = {name: group.column(k) for k, name in enumerate(fields)}
+        if "map" not in part:
+            raise CorruptFile("a containers.Map without its field map")
+        inside = reader.headers(part["map"])
+        groups = reader.children(inside) if inside.numel[0] else []
+        keys: list[Any] = list(groups[0].fields or ()) if groups else []
+        if "numeric_keys" in part and bool(np.any(decode_values(reader, part["numeric_keys"])[0])):
+            keys = [_number(key) for key in keys]
+        return keys, groups[0].elements if groups else None
+
+    def _find_properties(self) -> None:
+        return None
+
+    def _reference(self) -> None:
+        return None
+
+    def _whole_value(self) -> Any:
+        keys, stored = self._entries
+        values: Any = decode_values(self._owner._reader, stored) if isinstance(stored, Elements) else []
+        return {key: item_of(value) for key, value in zip(keys, values, strict=True)}
+
+
+def _number(digits: str) -> float:
+    try:
+        (number,) = struct.unpack(">d", bytes.fromhex(digits))
+    except (ValueError, struct.error):
+        raise CorruptFile(f"{digits!r} is not the hexadecimal digits of a key") from None
+    return float(number)
