@@ -184,8 +184,45 @@ class OpaqueNode(Node):
     def _below(self, name: str, elements: Elements) -> Node:
         return self._owner._make_nodes(elements, [self._field_label(name)])[0]
 
+    def _columns(self) -> dict[str, Elements]:
+        """The stored values of each property that all objects of an array have, as those of a struct array."""
+        reference, table = self._reference(), self._owner._reader.objects()
+        if reference is None or table is None:
+            return {}
+        ids = np.array(reference.object_ids)[self._positions()]
+        stored = [table.properties(number) for number in ids.tolist() if number]
+        if len(stored) != len(ids) or not stored:
+            return {}
+        found = {}
+        for name in stored[0]:
+            values = [properties.get(name) for properties in stored]
+            elements = [value for value in values if isinstance(value, Elements)]
+            if len(elements) == len(values):
+                found[name] = Elements(elements[0].segment, np.concatenate([each.positions for each in elements]))
+        return found
+
+    def _positions(self) -> Any:
+        return slice(None) if self._selection is None else self._selection.linear
+
+    def _element_paths(self, start: int, stop: int | None) -> list[tuple[str, str]]:
+        """MATLAB and Python paths of the objects from `start` to before `stop`."""
+        dims = self._headers.shape(0)
+        places = np.arange(self._headers.numel[0])[self._positions()][start:stop].tolist()
+        path, python = self._whole.path, self._whole.python_path
+        return [(path + subscript(p, dims, "()"), python + subscript(p, dims, "[]")) for p in places]
+
+    def _field_of_all(self, name: str) -> Node:
+        """One property of all objects of an array, as the cell ``{objects.name}``."""
+        from matlens.tree.nodes.structs import FieldNode
+
+        columns = self._columns()
+        names = tuple(columns)
+        return FieldNode(self._owner, self, names[find_name(name, names)], columns[name])
+
     def _field(self, name: str) -> Node:
         with self._guarded():
+            if self._is_array():
+                return self._field_of_all(name)
             parts = self._parts()
             if not parts:
                 raise PathError(f"a {self.matlab_class} has no properties to go into, {name!r} asked for")
@@ -207,6 +244,8 @@ class OpaqueNode(Node):
             column = arrow_column(self.matlab_class, found)
             picked = column if self._selection is None else column.take(number_array(self._selection.linear))
             return ArrowTable(pa.table({self.name or "value": picked}))
+        if self._is_array() and (columns := self._columns()):
+            return ElementsTable(self._owner._reader, list(columns), list(columns.values()))
         value = self._value()
         if isinstance(value, Instance) and self._parts():
             keys, elements = zip(*self._parts(), strict=True)

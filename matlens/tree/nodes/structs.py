@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from matlens.formats.places import field_suffix, python_field, subscript
 from matlens.formats.records import Elements, Headers
 from matlens.tree.nodes.containers import CellNode, Container
 from matlens.tree.nodes.leaves import NumericNode
-from matlens.tree.nodes.node import Node, Owner
+from matlens.tree.nodes.node import Label, Node, Owner
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, Selection
 from matlens.values.loadmat_form import LoadmatOptions, decode_values
@@ -24,12 +24,33 @@ MAX_VECTORS = 4096
 """A struct of more fields is no table of columns."""
 
 
+class ArrayOfRecords(Protocol):
+    """What `FieldNode` needs of a struct array, or of an array of objects."""
+
+    _headers: Headers
+
+    @property
+    def dims(self) -> tuple[int, ...]: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    @property
+    def _stored_bytes(self) -> int: ...
+
+    def _field_label(self, name: str) -> Label: ...
+
+    def _element_paths(self, start: int, stop: int | None) -> list[tuple[str, str]]: ...
+
+    def _narrow(self, chosen: Selection) -> Node: ...
+
+
 class FieldNode(CellNode):
-    """One field of all elements of a struct array, as the cell ``{s.field}``."""
+    """One field of all elements of a struct array, or of an array of objects, as the cell ``{s.field}``."""
 
     kind = "field"
 
-    def __init__(self, owner: Owner, parent: StructArrayNode, name: str, elements: Elements) -> None:
+    def __init__(self, owner: Owner, parent: ArrayOfRecords, name: str, elements: Elements) -> None:
         super().__init__(owner, parent._headers, *parent._field_label(name))
         self._records_elements = elements
         self._parent = parent
