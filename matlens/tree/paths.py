@@ -63,8 +63,8 @@ def key_suffix(key: object) -> tuple[str, str]:
 
     Examples
     --------
-    >>> key_suffix("it's"), key_suffix(3.0)
-    (("('it''s')", '["it\'s"]'), ('(3)', '[3]'))
+    >>> key_suffix("front left"), key_suffix(3.0)
+    (("('front left')", '["front left"]'), ('(3)', '[3]'))
     """
     if isinstance(key, str):
         quoted = key.replace("'", "''")
