@@ -65,8 +65,15 @@ class ArrayTable(StoredTable):
         form.columns[""] = ColumnPlan("")
         form.columns[""].add_fields(names)
         for name in names:
-            form.columns[name] = number_plan(name, self._array.dtype, (1, *self._inner) if self._nested else (1, 1))
+            form.columns[name] = number_plan(name, self._array.dtype, self._row_dims)
         return form
+
+    @property
+    def _row_dims(self) -> tuple[int, ...]:
+        """Dims of an entry of a row: those that the array has besides its rows."""
+        if not self._nested:
+            return (1, 1)
+        return self._inner if len(self._inner) > 1 else (1, *self._inner)
 
     def add_values(self, form: Plan) -> None:
         wanting = [plan for plan in form.columns.values() if plan.needs_values]
@@ -119,6 +126,7 @@ class ArrayTable(StoredTable):
     def _read_in_form(self, values: Any, form: Plan) -> pa.RecordBatch:
         """Rows in a form that others share: each is an element of a column, as in a struct array."""
         count, arrays = len(values), []
+        rows = number_header(self._array.dtype, self._row_dims).take(np.zeros(count, np.int64))
         names = [self._name] if self._nested else self._names
         flat = {name: values if self._nested else values[:, k] for k, name in enumerate(names)}
         for name in form.columns[""].fields:
@@ -126,12 +134,10 @@ class ArrayTable(StoredTable):
             if name not in flat:
                 arrays.append(pa.nulls(count, form.type_of(name)))
                 continue
-            row = number_header(self._array.dtype, (1, *self._inner) if self._nested else (1, 1))
             column = np.ascontiguousarray(flat[name]).ravel()
             if plan.kind is None:
                 arrays.append(text_array([json.dumps(json_safe(plain(np.asarray(item)))) for item in flat[name]]))
             else:
-                rows = row.take(np.zeros(count, np.int64))
                 arrays.append(number_entries(exactly(column, plan), rows, plan))
         return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
 

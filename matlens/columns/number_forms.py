@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from matlens.columns.buffers import is_number, list_array, text_array
 from matlens.columns.column_plan import ColumnPlan
-from matlens.columns.object_columns import as_type
-from matlens.columns.plan import Plan
+from matlens.columns.object_columns import CALENDAR, as_type
+from matlens.columns.plan import Plan, leaf_type
 from matlens.columns.unify import Kind
 from matlens.errors import UnsupportedValue
 from matlens.formats.records import CLASS_DTYPES, Elements, Headers
@@ -53,12 +53,22 @@ def form_of_schema(schema: pa.Schema) -> Plan:
             plan.kinds, plan.zones = [Kind.DATETIME], {kind.tz or ""}
         elif pa.types.is_duration(kind):
             plan.kinds = [Kind.DURATION]
+        elif kind == CALENDAR:
+            plan.kinds = [Kind.CALENDAR_DURATION]
+        elif pa.types.is_struct(kind) and kind == leaf_type(_complex(kind)):
+            form.columns[name] = number_plan(name, _complex(kind), (1, 1))
         elif pa.types.is_dictionary(kind):
             # Which order it is only the values tell: it is one of its own.
             plan.kinds, plan.orders = [Kind.CATEGORICAL], {(name,)} if kind.ordered else {None}
         elif not pa.types.is_null(kind):
             raise UnsupportedValue(f"columns of {kind} have no form that others could share")
     return form
+
+
+def _complex(kind: pa.StructType) -> np.dtype[Any]:
+    """The complex dtype whose parts would stand in a struct."""
+    is_single = kind.num_fields and kind.field(0).type == pa.float32()
+    return np.dtype(np.complex64 if is_single else np.complex128)
 
 
 def as_entries(array: pa.Array, plan: ColumnPlan, kind: pa.DataType) -> pa.Array:

@@ -257,7 +257,7 @@ def row_header(headers: Headers, count: int) -> Headers:
         raise CorruptFile(f"expected {count} rows in a variable of a table, found dims {text}")
     cls = np.where(headers.cls == MatlabClass.SPARSE, MatlabClass.DOUBLE, headers.cls).astype(np.uint8)
     row = replace(headers, cls=cls, dims=headers.dims.copy(), ndim=headers.ndim.copy(), numel=headers.numel.copy())
-    row.set_dims(0, (1, *dims[1:]))
+    row.set_dims(0, dims[1:] if len(dims) > 2 else (1, *dims[1:]))
     return row
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import scipy.io
+import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mat73_writer import Mat73Writer
@@ -205,6 +206,26 @@ def test_numbers_that_a_form_does_not_hold_are_not_changed(tmp_path: Path) -> No
     assert large.to_arrow(form=form)["f"].to_pylist() == [2**60 + 1]
     with pytest.raises(FormMismatch, match="expected int64"):
         half.to_arrow(form=large.form().merge(half.form()))
+
+
+@pytest.mark.parametrize("version", ["v7", "v7.3"])
+def test_every_value_has_a_form(version: str, tmp_path: Path) -> None:
+    """What is in Arrow already and arrays of any dims: in their own form they are as they are alone."""
+    n_dimensional = np.arange(24.0).reshape(2, 3, 4)
+    values = {
+        "steps": o.calendar_duration(np.array([[1.0, 2.0]])),
+        "sparse": scipy.sparse.csc_array(np.array([[0, 1 + 2j], [3j, 0]])),
+        "cube": n_dimensional,
+        "table": o.table(2, cube=n_dimensional, flat=np.ones((2, 3))),
+    }
+    file = o.save(tmp_path, version, **values)
+    for name in values:
+        alone = file[name].to_arrow()
+        again = file[name].to_arrow(form=Plan.from_json(file[name].form().to_json()))
+        assert again.schema.equals(alone.schema) and again.to_pylist() == alone.to_pylist(), name
+    for rows in (file["cube"].to_arrow().column(0), file["table"].to_arrow()["cube"]):
+        assert rows.to_pylist() == n_dimensional.tolist()
+    assert file["table"].to_arrow()["flat"].to_pylist() == [[1.0, 1.0, 1.0]] * 2
 
 
 @pytest.mark.parametrize(
