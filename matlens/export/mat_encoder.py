@@ -21,7 +21,7 @@ from matlens.columns.notes import Note
 from matlens.errors import UnfitFormat, UnsupportedValue
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Headers, MatlabClass
-from matlens.formats.v5.tags import MI_COMPRESSED, MI_MATRIX, MI_UTF8, MI_UTF16, MI_UTF32
+from matlens.formats.v5.tags import MI_COMPRESSED, MI_MATRIX, MI_UINT16, MI_UTF8, MI_UTF16, MI_UTF32
 from matlens.formats.visit import Batch, Visitor
 from matlens.names import unique_names
 from matlens.tree.access import elements_of, guarded, is_part, reader_of
@@ -29,7 +29,7 @@ from matlens.tree.file import from_loadmat
 from matlens.tree.nodes.node import Node
 from matlens.values.kinds import sparse_arrays
 
-MI_INT8, MI_UINT8, MI_UINT16, MI_INT32, MI_UINT32, MI_DOUBLE = 1, 2, 4, 5, 6, 9
+MI_INT8, MI_UINT8, MI_INT32, MI_UINT32, MI_DOUBLE = 1, 2, 5, 6, 9
 _STORAGE = {
     MatlabClass.DOUBLE: MI_DOUBLE,
     MatlabClass.SINGLE: 7,

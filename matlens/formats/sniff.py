@@ -78,9 +78,13 @@ def text_filter(content: bytes) -> str:
     return ""
 
 
-def hinted(error: MatlensError, content: Any) -> MatlensError:
-    """The error of damage, with a word on what a transfer as text has done to the content, if it has."""
-    hint = text_filter(bytes(content[128 : 128 + _SAMPLE]))
+def transfer_hint(content: Any) -> str:
+    """What a transfer as text has done to the content of a v5 file, if it has."""
+    return text_filter(bytes(content[128 : 128 + _SAMPLE]))
+
+
+def hinted(error: MatlensError, hint: str) -> MatlensError:
+    """The error of damage, with a word on what has done it, if that is known."""
     if not hint or not isinstance(error, CorruptFile):
         return error
     return CorruptFile(f"{error.message}; {hint}", offset=error.offset, position=error.position)

@@ -33,6 +33,8 @@ def function_texts(reader: Reader, headers: Headers) -> list[str]:
 def workspace_of(reader: Reader, headers: Headers) -> Elements | None:
     """Where the workspace of the only handle of `headers` stands; None if it has captured nothing."""
     elements = reader.children(headers)[0].elements
+    if not len(elements):
+        return None
     for name in ("function_handle", "workspace"):
         found = reader.headers(elements)
         if not found.ok[0] or found.cls[0] != MatlabClass.STRUCT or found.numel[0] != 1:

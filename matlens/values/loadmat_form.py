@@ -172,7 +172,8 @@ class _Decoder(Visitor):
             return function_texts(self.reader, batch.headers)
         from scipy.io.matlab import MatlabFunction
 
-        return self._containers(batch, lambda i, group, items: MatlabFunction(items[0]))
+        empty = np.zeros((0, 0), object)
+        return self._containers(batch, lambda i, group, items: MatlabFunction(items[0] if len(items) else empty))
 
     def cells(self, batch: Batch) -> list[Any]:
         return self._containers(batch, lambda i, group, items: items.reshape(batch.headers.shape(i), order="F"))

@@ -18,7 +18,20 @@ import pytest
 
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
-from tests.fuzz.hostile import CELL, CHAR, DOUBLE, INT8, SPARSE, STRUCT, element, integers, matrix, numbers, v5_file
+from tests.fuzz.hostile import (
+    CELL,
+    CHAR,
+    DOUBLE,
+    FUNCTION,
+    INT8,
+    SPARSE,
+    STRUCT,
+    element,
+    integers,
+    matrix,
+    numbers,
+    v5_file,
+)
 
 GOOD = matrix(DOUBLE, (1, 1), numbers(7), b"good")
 LOGICAL, COMPLEX = 0x02, 0x08
@@ -64,7 +77,15 @@ def v73(build: Callable[[Any], None], *changes: tuple[bytes, bytes]) -> Callable
     return content
 
 
+def by_matlab(platform: bytes, *elements: bytes) -> Callable[[], bytes]:
+    """A v5 file whose header names the platform."""
+    head = b"MATLAB 5.0 MAT-file, Platform: " + platform
+    return lambda: head.ljust(116) + v5_file(*elements, GOOD)[116:]
+
+
 DOUBLES = struct.pack("<4d", 1, 2, 3, 4)
+PACKED = matrix(CHAR, (1, 3), element(4, struct.pack("<3H", 0x61, 0xC3A9, 0xC4B1)), b"x")
+"""Text as MATLAB saved it for version 6 on Linux: each letter beyond ASCII is two bytes of UTF-8 in a unit."""
 STORED = {
     "v4 double": Case(lambda: v4(0, (2, 2), b"x", DOUBLES), {"x": [[1, 3], [2, 4]]}),
     "v4 int16": Case(lambda: v4(30, (1, 2), b"x", struct.pack("<2h", -1, 5)), {"x": [-1, 5]}),
@@ -78,6 +99,16 @@ STORED = {
     "v5 text of UTF-8": Case(v5(matrix(CHAR, (1, 2), element(16, "né".encode()), b"x")), {"x": "né"}),
     "v5 text of UTF-16": Case(v5(matrix(CHAR, (1, 2), element(17, "né".encode("utf-16-le")), b"x")), {"x": "né"}),
     "v5 text without data is blank": Case(v5(matrix(CHAR, (1, 5), element(4, b""), b"x")), {"x": " " * 5}),
+    "v5 text of packed UTF-8": Case(by_matlab(b"GLNXA64", PACKED), {"x": "a\u00e9\u0131"}),
+    "v5 texts of packed UTF-8": Case(
+        by_matlab(b"MACI64", matrix(CELL, (1, 40), PACKED * 40, b"x")), {"x{40}": "a\u00e9\u0131"}
+    ),
+    "v5 text of other writers is UTF-16": Case(by_matlab(b"posix", PACKED), {"x": "a\uc3a9\uc4b1"}),
+    "v5 text of UTF-16 with a unit that might be packed": Case(
+        by_matlab(b"GLNXA64", matrix(CHAR, (1, 2), element(4, struct.pack("<2H", 0xC3A9, 0x674E)), b"x")),
+        {"x": "\uc3a9\u674e"},
+    ),
+    "v5 no function": Case(v5(matrix(FUNCTION, (0, 0), b"", b"x")), {"x": ""}),
     "v5 small data element": Case(v5(matrix(INT8, (1, 1), struct.pack("<HHI", 1, 1, 9), b"x")), {"x": 9}),
     "v5 cell": Case(
         v5(matrix(CELL, (1, 2), matrix(DOUBLE, (1, 1), numbers(1)) + matrix(CHAR, (1, 1), element(4, b"a\0")), b"x")),

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from matlens.formats.ragged import counts_to_offsets, gather_items, groups, ragged_ranges
 from matlens.formats.records import CLASS_DTYPES, Elements, Headers, Int64s, MatlabClass
 from matlens.formats.v5.segments import Segment
-from matlens.formats.v5.tags import MI_MATRIX, MI_UTF8, MI_UTF32, STORAGE_DTYPES, UNEVEN
+from matlens.formats.v5.single import may_be_packed
+from matlens.formats.v5.tags import MI_MATRIX, MI_UINT16, MI_UTF8, MI_UTF32, STORAGE_DTYPES, UNEVEN
 
 Mask = NDArray[np.bool_]
 
@@ -175,6 +176,8 @@ def gather_values(segment: Segment, headers: Headers) -> NDArray[Any] | None:
             return None
         values = _gather_storage(segment, headers.payload[index], numel, int(storage))
         if storage == MI_UTF8 and len(values) and values.max() >= 0x80:
+            return None
+        if is_char and storage == MI_UINT16 and may_be_packed(values):
             return None
         parts.append((index, values))
     if not parts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -32,12 +33,13 @@ from matlens.formats.records import (
     Triplets,
     Variable,
 )
-from matlens.formats.sniff import hinted
+from matlens.formats.sniff import hinted, transfer_hint
 from matlens.formats.sparse import join_triplets
 from matlens.formats.v5.batch import batch_headers, chase, gather_values
 from matlens.formats.v5.recovery import next_variable
 from matlens.formats.v5.segments import HEAD_BYTES, Segments
 from matlens.formats.v5.single import char_units, numbers, sparse_storage, sparse_triplets
+from matlens.formats.v5.subsystem import file_wrapper, subsystem_bytes
 from matlens.formats.v5.tags import (
     MI_COMPRESSED,
     MI_MATRIX,
@@ -70,12 +72,14 @@ class Mat5Reader(Reader, OneByOne):
         self._file = buffer
         mark = bytes(buffer[126:128])
         self.byte_order: Literal["<", ">"] = ">" if mark == b"MI" else "<"
-        self._tags = TagReader(self.byte_order, limits)
         self.header = bytes(buffer[:116]).decode("latin-1").strip(" \t\n\0")
+        packs_utf8 = any(f"Platform: {system}" in self.header for system in ("GLNX", "MAC"))
+        self._tags = TagReader(self.byte_order, limits, packs_utf8=packs_utf8)
         self._segments = Segments(buffer, self.byte_order, self.stats, limits)
         self._version: str | None = None
         self.subsystem: Elements | None = None
         self._objects: ObjectTable | None = None
+        self._has_objects = True
         self._object_segment = -1
 
     @property
@@ -98,7 +102,7 @@ class Mat5Reader(Reader, OneByOne):
             try:
                 kind, nbytes, data = self._top_tag(position, size)
             except CorruptFile as error:
-                self.problems.append(hinted(error, self._file))
+                self.problems.append(hinted(error, self._transfer_hint))
                 # What led here may be the size of the variable before.
                 position = last = self._resume(last + 1)
                 continue
@@ -113,6 +117,10 @@ class Mat5Reader(Reader, OneByOne):
                 self.problems.append(CorruptFile(there, offset=last))
                 position = last = self._resume(last + 1)
         return found
+
+    @cached_property
+    def _transfer_hint(self) -> str:
+        return transfer_hint(self._file)
 
     def _resume(self, start: int) -> int:
         """Position of the next variable behind damage, or the end of the file."""
@@ -155,7 +163,7 @@ class Mat5Reader(Reader, OneByOne):
             parsed = self._parse_head(headers)
         except Exception as error:  # noqa: BLE001 - `damage` tells them apart
             headers.ok[0] = False
-            headers.errors[0] = hinted(self.damage(error).at(offset=offset), self._file)
+            headers.errors[0] = hinted(self.damage(error).at(offset=offset), self._transfer_hint)
             parsed.name = parsed.name or self._name_of_damaged(elements)
         return headers, parsed
 
@@ -254,7 +262,7 @@ class Mat5Reader(Reader, OneByOne):
         """Field names, start of the first child and number of records of one parent."""
         start, cls = header.payload, header.cls
         if cls == MatlabClass.FUNCTION:
-            return None, start, 1
+            return None, start, min(header.numel, 1)
         if cls == MatlabClass.CELL:
             return None, start, header.numel
         end = start + header.nbytes
@@ -382,34 +390,14 @@ class Mat5Reader(Reader, OneByOne):
     def objects(self) -> ObjectTable | None:
         self.variables()
         with self._lock:
-            if self._objects is None and self.subsystem is not None:
-                headers = self.headers(self.subsystem)
-                headers.raise_first_error()
-                if headers.cls[0] != MatlabClass.UINT8:
-                    raise CorruptFile("the data of the objects are no bytes", offset=int(headers.payload[0]))
-                content = self.gather(headers)[0]
-                if bytes(content[2:4]) != (b"IM" if self.byte_order == "<" else b"MI"):
-                    raise CorruptFile("the data of the objects do not begin as those of a MAT-file do")
-                segment = self._segments.pin(content.data)
-                found = ObjectTable(self, self._file_wrapper(segment), self.byte_order)
+            if self._objects is None and self._has_objects and self.subsystem is not None:
+                segment = self._segments.pin(subsystem_bytes(self, self.subsystem, self.byte_order))
+                found = file_wrapper(self, segment)
                 # Whoever sees the table must see its segment.
-                self._object_segment, self._objects = segment, found
+                self._object_segment = segment
+                self._objects = None if found is None else ObjectTable(self, found, self.byte_order)
+                self._has_objects = found is not None
             return self._objects
-
-    def _file_wrapper(self, segment: int) -> Elements:
-        """The cells of ``FileWrapper__``, in the field ``MCOS`` of the first struct of the subsystem."""
-        root = self.headers(Elements(segment, np.array([8])))
-        for record in self.children(root):
-            if record.fields and "MCOS" in record.fields:
-                wrapper = self.headers(record.column(record.fields.index("MCOS")))
-                wrapper.raise_first_error()
-                if not len(wrapper):
-                    continue
-                content = self.opaque(wrapper, 0).reference if wrapper.cls[0] == MatlabClass.OPAQUE else None
-                cells = self.headers(content) if isinstance(content, Elements) else None
-                if cells is not None and cells.ok[0] and cells.cls[0] == MatlabClass.CELL and cells.numel[0]:
-                    return self.children(cells)[0].elements
-        raise CorruptFile("the table of the objects is missing")
 
     def _may_refer(self, headers: Headers) -> NDArray[np.bool_]:
         """Columns of uint32 that begin with the mark of references."""

@@ -11,10 +11,12 @@ from matlens.errors import CorruptFile
 from matlens.formats.dtypes import combine_complex
 from matlens.formats.records import Int64s, MatlabClass
 from matlens.formats.sparse import check_sparse
-from matlens.formats.v5.tags import MI_UTF8, MI_UTF32, UNEVEN, ArrayHeader, Buffer, TagReader
+from matlens.formats.v5.tags import MI_UINT16, MI_UTF8, MI_UTF32, UNEVEN, ArrayHeader, Buffer, TagReader
 
 MAX_BLANKS = 4096
 """As many blanks may be meant where nothing is stored."""
+PACKED_FIRST = 0xC280
+"""The first letter beyond ASCII as two bytes of UTF-8."""
 
 
 def _payload_tags(tags: TagReader, buffer: Buffer, header: ArrayHeader, count: int) -> list[NDArray[Any]]:
@@ -58,7 +60,24 @@ def char_units(tags: TagReader, buffer: Buffer, header: ArrayHeader) -> NDArray[
         return np.full(count, ord(" "), np.uint16)
     if len(units) != count:
         raise CorruptFile(f"{len(units)} characters stored, {count} declared", offset=start)
-    return (units.view(np.uint8) if units.dtype.itemsize == 1 else units).astype(np.uint16)
+    units = (units.view(np.uint8) if units.dtype.itemsize == 1 else units).astype(np.uint16)
+    return _unpacked(units) if tags.packs_utf8 and storage == MI_UINT16 else units
+
+
+def may_be_packed(units: NDArray[Any]) -> bool:
+    """Whether some units could be two bytes of UTF-8 each."""
+    return bool(len(units)) and bool(units.max() >= PACKED_FIRST) and bool(((units & 0xE0C0) == 0xC080).any())
+
+
+def _unpacked(units: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Code units of text in which each letter beyond ASCII is two bytes of UTF-8 in one unit, if all are.
+
+    So wrote MATLAB in the form of version 6 on Linux and macOS: ``0xC3A9`` is an e with acute accent.
+    """
+    beyond = units[units > 0x7F]
+    if not len(beyond) or beyond.min() < PACKED_FIRST or ((beyond & 0xE0C0) != 0xC080).any():
+        return units
+    return np.where(units > 0x7F, (units >> 2) & 0x7C0 | units & 0x3F, units).astype(np.uint16)
 
 
 def _decoded_units(tags: TagReader, raw: bytes, storage: int, count: int, start: int) -> NDArray[Any]:

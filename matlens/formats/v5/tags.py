@@ -24,7 +24,7 @@ Buffer = Any
 UNEVEN = 0x80
 """Added to the storage type of a text of more or fewer units than letters."""
 MI_INT32, MI_UINT32 = 5, 6
-MI_UTF8, MI_UTF16, MI_UTF32 = 16, 17, 18
+MI_UINT16, MI_UTF8, MI_UTF16, MI_UTF32 = 4, 16, 17, 18
 MI_MATRIX, MI_COMPRESSED = 14, 15
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _TEXTS = {MI_UTF8: "u1", MI_UTF16: "u2", MI_UTF32: "u4"}
@@ -65,10 +65,14 @@ class ArrayHeader:
 
 
 class TagReader:
-    """Reads tags and array headers of one byte order from any buffer."""
+    """Reads tags and array headers of one byte order from any buffer.
 
-    def __init__(self, byte_order: Literal["<", ">"], limits: Limits) -> None:
+    With `packs_utf8`, text may hold two bytes of UTF-8 in a unit of 16 bits.
+    """
+
+    def __init__(self, byte_order: Literal["<", ">"], limits: Limits, *, packs_utf8: bool = False) -> None:
         self._limits = limits
+        self.packs_utf8 = packs_utf8
         self.byte_order: Literal["<", ">"] = byte_order
         self._word = struct.Struct(byte_order + "I").unpack_from
         self._pair = struct.Struct(byte_order + "II").unpack_from

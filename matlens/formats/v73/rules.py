@@ -374,11 +374,11 @@ class Mat73Common(Reader):
 
     def opaque(self, headers: Headers, i: int) -> OpaqueValue:
         with self._opened(headers, i) as found:
+            system = _system_of(found)
             reference: Any = Elements(AS_STRUCT, headers.elements.positions[i : i + 1])
             if not found.is_group:
-                values = found.values()
-                reference = values.transpose() if values.dtype.kind in "iu" else None
-        return OpaqueValue("", "MCOS", headers.class_names.get(i, ""), reference)
+                reference = None if found.is_reference else found.values().transpose()
+        return OpaqueValue("", system, headers.class_names.get(i, ""), reference)
 
 
 def _structs_of_handles(headers: Headers) -> Iterator[Children]:
@@ -390,6 +390,13 @@ def _structs_of_handles(headers: Headers) -> Iterator[Children]:
     ):
         if len(index):
             yield Children(index, None, Elements(segment, places[index]), np.arange(len(index) + 1))
+
+
+def _system_of(found: H5Object) -> str:
+    """The system that an object belongs to: Java's are stored as bytes, COM's as cells."""
+    if found.is_group or found.dtype == np.uint32:
+        return "MCOS"
+    return "handle" if found.is_reference else "java"
 
 
 def _dims(found: H5Object) -> tuple[int, ...]:

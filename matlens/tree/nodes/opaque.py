@@ -82,7 +82,8 @@ class OpaqueNode(Node):
         """Whether it is an array of members of an enumeration, which are known by name."""
         if self.matlab_class in KNOWN_CLASSES or self._owner._reader.objects() is None:
             return False
-        return isinstance(self._owner._reader.opaque(self._headers, 0).reference, Elements)
+        stored = self._owner._reader.opaque(self._headers, 0)
+        return stored.type_system == "MCOS" and isinstance(stored.reference, Elements)
 
     def _members(self) -> NDArray[Any]:
         value = self._whole_value()

@@ -1,0 +1,45 @@
+"""The variable without a name that holds the objects of a v5 file: a MAT-file of its own inside the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from matlens.errors import CorruptFile
+from matlens.formats.reader import Reader
+from matlens.formats.records import Elements, MatlabClass
+
+
+def subsystem_bytes(reader: Reader, subsystem: Elements, byte_order: str) -> Any:
+    """The bytes of the subsystem, in the byte order of the file."""
+    headers = reader.headers(subsystem)
+    headers.raise_first_error()
+    if headers.cls[0] != MatlabClass.UINT8:
+        raise CorruptFile("the data of the objects are no bytes", offset=int(headers.payload[0]))
+    content = reader.gather(headers)[0]
+    if bytes(content[2:4]) != (b"IM" if byte_order == "<" else b"MI"):
+        raise CorruptFile("the data of the objects do not begin as those of a MAT-file do")
+    return content.data
+
+
+def file_wrapper(reader: Reader, segment: int) -> Elements | None:
+    """The cells of ``FileWrapper__``, in the field ``MCOS`` of the first struct of the subsystem.
+
+    None of a file without objects of MATLAB's own system: Java's and COM's have other fields there.
+    """
+    records = reader.children(reader.headers(Elements(segment, np.array([8]))))
+    if records and all(record.fields and "MCOS" not in record.fields for record in records):
+        return None
+    for record in records:
+        if not record.fields or "MCOS" not in record.fields:
+            continue
+        wrapper = reader.headers(record.column(record.fields.index("MCOS")))
+        wrapper.raise_first_error()
+        if not len(wrapper):
+            continue
+        content = reader.opaque(wrapper, 0).reference if wrapper.cls[0] == MatlabClass.OPAQUE else None
+        cells = reader.headers(content) if isinstance(content, Elements) else None
+        if cells is not None and cells.ok[0] and cells.cls[0] == MatlabClass.CELL and cells.numel[0]:
+            return reader.children(cells)[0].elements
+    raise CorruptFile("the table of the objects is missing")
