@@ -33,7 +33,7 @@ def is_enumeration(stored: Any) -> bool:
 
 def refuse_missing(reader: Reader, stored: OpaqueValue) -> None:
     """Refuse a reference to an object whose data the file does not have, where the reader would know of them."""
-    refers = stored.type_system == "MCOS" and isinstance(stored.reference, np.ndarray)
+    refers = stored.type_system == "MCOS" and isinstance(stored.reference, np.ndarray | Elements)
     if refers and reader.knows_objects and reader.objects() is None:
         name = stored.class_name
         raise CorruptFile(f"a {name} is referred to, but the data of all objects are missing: was the file cut off?")

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import matlens
-from matlens.errors import UnsupportedValue
+from matlens.errors import CorruptFile, UnsupportedValue
 from tests.fuzz.hostile import CELL, DOUBLE, STRUCT, element, integers, matrix, numbers, v5_file
 from tests.support import out
 
-UINT8, OPAQUE = 9, 17
+UINT8, UINT32, OPAQUE = 9, 13, 17
+MARK = struct.pack("<I", 0xDD000000)
 SERIALIZED = b"\xac\xed\0\x05t\0\x05hello"
 """A text as Java serializes it."""
 
@@ -79,3 +80,10 @@ def test_files_that_hold_them_are_sound(make: Callable[[], bytes], tmp_path: Pat
     found = matlens.loadmat(path)
     assert found["good"] == 7 and type(found["j"]).__name__ == "MatlabOpaque"
     np.testing.assert_array_equal(np.ravel(found["j"]["arr"][0]), np.frombuffer(SERIALIZED, np.uint8))
+
+
+def test_an_enumeration_without_the_data_of_objects_is_damaged() -> None:
+    tag = integers(23) + element(1, b"EnumerationInstanceTag\0") + matrix(UINT32, (1, 1), element(6, MARK))
+    content = v5_file(opaque(b"e", b"MCOS", b"my.Color", matrix(STRUCT, (1, 1), tag)))
+    with matlens.open(content) as file, pytest.raises(CorruptFile, match=r"e: a my\.Color is referred to"):
+        file["e"].to_python()
