@@ -21,6 +21,7 @@ array([256])
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
@@ -246,15 +247,28 @@ class Triplets:
     offsets: Int64s
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Variable:
-    """A named value at the top of a file."""
+    """A named value at the top of a file; of many, the headers are made when they are first asked for."""
 
-    name: str
-    elements: Elements
-    headers: Headers
-    compressed: bool = False
-    stored_bytes: int | None = None
+    __slots__ = ("_headers", "compressed", "elements", "name", "stored_bytes")
+
+    def __init__(
+        self,
+        name: str,
+        elements: Elements,
+        headers: Headers | Callable[[], Headers],
+        compressed: bool = False,
+        stored_bytes: int | None = None,
+    ) -> None:
+        self.name, self.elements, self._headers = name, elements, headers
+        self.compressed, self.stored_bytes = compressed, stored_bytes
+
+    @property
+    def headers(self) -> Headers:
+        found = self._headers
+        if not isinstance(found, Headers):
+            self._headers = found = found()
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,10 +33,16 @@ def is_enumeration(stored: Any) -> bool:
 
 def refuse_missing(reader: Reader, stored: OpaqueValue) -> None:
     """Refuse a reference to an object whose data the file does not have, where the reader would know of them."""
-    refers = stored.type_system == "MCOS" and isinstance(stored.reference, np.ndarray | Elements)
-    if refers and reader.knows_objects and reader.objects() is None:
+    if stored.type_system != "MCOS" or not reader.knows_objects or reader.objects() is not None:
+        return
+    if isinstance(stored.reference, np.ndarray) or _is_struct(reader, stored.reference):
         name = stored.class_name
         raise CorruptFile(f"a {name} is referred to, but the data of all objects are missing: was the file cut off?")
+
+
+def _is_struct(reader: Reader, reference: Any) -> bool:
+    """Whether a struct stands in place of a reference, as for members of an enumeration."""
+    return isinstance(reference, Elements) and bool(reader.headers(reference).cls[0] == MatlabClass.STRUCT)
 
 
 class Objects:

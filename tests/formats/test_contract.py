@@ -32,6 +32,7 @@ from matlens.formats.reader import CONTRACT, Defect, Reader
 from matlens.formats.records import Children, Elements, Headers, Variable
 from matlens.formats.v4 import Mat4Reader
 from matlens.formats.v5.reader import Mat5Reader
+from matlens.formats.v5.tags import TagReader
 from matlens.formats.v73.reader import Mat73Reader
 from tests.support import FIXTURES, ROOT
 
@@ -160,17 +161,17 @@ def test_a_defect_of_opening_names_the_file(monkeypatch: pytest.MonkeyPatch, unf
 def test_a_defect_in_one_variable_leaves_the_others(
     monkeypatch: pytest.MonkeyPatch, unforeseen: list[Exception]
 ) -> None:
-    parse = Mat5Reader._parse
+    parse = TagReader.common_header
 
-    def fall(self: Mat5Reader, headers: Headers, *arguments: Any, **options: Any) -> Any:
-        parsed = parse(self, headers, *arguments, **options)
-        if parsed.name == "b":
+    def fall(self: TagReader, *arguments: Any, **options: Any) -> Any:
+        parsed = parse(self, *arguments, **options)
+        if parsed is not None and parsed.name == "b":
             raise ZeroDivisionError
         return parsed
 
     stream = io.BytesIO()
     scipy.io.savemat(stream, {"a": 1.0, "b": 2.0, "c": 3.0})
-    monkeypatch.setattr(Mat5Reader, "_parse", fall)
+    monkeypatch.setattr(TagReader, "common_header", fall)
     with matlens.open(stream.getvalue()) as file:
         assert file["a"].value.tolist() == [[1]] and file["c"].value.tolist() == [[3]]
         with pytest.raises(CorruptFile, match="b: not readable: ZeroDivisionError"):

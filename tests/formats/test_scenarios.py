@@ -18,6 +18,7 @@ import pytest
 
 import matlens
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError, UnsafeFile
+from tests.counting import count_calls
 from tests.fuzz.hostile import (
     CELL,
     CHAR,
@@ -294,3 +295,12 @@ def test_a_bomb_of_zeros_is_cut_at_its_declared_size() -> None:
         for name in names:
             with pytest.raises(MatlensError):
                 file[name].to_numpy()
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_names_of_many_variables_cost_few_calls(compressed: bool) -> None:
+    """Headers of variables are made when they are asked for, and names are read without them."""
+    variables = (matrix(DOUBLE, (1, 1), numbers(k), b"v%05d" % k) for k in range(2000))
+    content = v5_file(*variables, compressed=compressed)
+    calls, names = count_calls(lambda: list(matlens.open(content)))
+    assert len(names) == 2000 and calls < 2000 * 60

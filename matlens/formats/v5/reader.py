@@ -7,8 +7,8 @@ bytes of the k-th compressed variable. Listing inflates only the first bytes of 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -51,6 +51,7 @@ from matlens.formats.v5.tags import (
     TagReader,
     decode_text,
     header_at,
+    one_header,
     store_header,
 )
 from matlens.limits import Limits
@@ -107,7 +108,7 @@ class Mat5Reader(Reader, OneByOne):
                 position = last = self._resume(last + 1)
                 continue
             variable = self._variable(kind, position, data, min(nbytes, size - data))
-            if position == subsystem or not (variable.name or variable.headers.errors):
+            if position == subsystem or not variable.name:
                 self.subsystem = variable.elements
             else:
                 found.append(variable)
@@ -146,14 +147,23 @@ class Mat5Reader(Reader, OneByOne):
             elements = Elements(self._segments.add(data, available), np.zeros(1, np.int64))
         else:
             elements = Elements(0, np.array([position], np.int64))
-        headers, parsed = self._top_header(elements, position)
-        return Variable(
-            parsed.name or (f"unreadable_{position}" if headers.errors else ""),
-            elements,
-            headers,
-            compressed=kind == MI_COMPRESSED,
-            stored_bytes=available,
-        )
+        found: Headers | Callable[[], Headers]
+        plain = self._plain_header(elements.segment, position)
+        if plain is not None:
+            name, found = plain.name, partial(one_header, elements, plain)
+        else:
+            found, parsed = self._top_header(elements, position)
+            name = parsed.name or (f"unreadable_{position}" if found.errors else "")
+        return Variable(name, elements, found, compressed=kind == MI_COMPRESSED, stored_bytes=available)
+
+    def _plain_header(self, segment: int, position: int) -> ArrayHeader | None:
+        """Header of a variable of the most common form from its first bytes; None of another."""
+        try:
+            if segment:
+                return self._tags.common_header(self._segments.head(segment), 0, HEAD_BYTES, partial=True)
+            return self._tags.common_header(self._file, position, len(self._file))
+        except Exception:  # noqa: BLE001 - `_top_header` meets it again and tells of it
+            return None
 
     def _top_header(self, elements: Elements, offset: int) -> tuple[Headers, ArrayHeader]:
         """Header of a variable from its first bytes; what is wrong with it goes in the headers."""

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from matlens.errors import CorruptFile, LimitExceeded
-from matlens.formats.records import Headers, MatlabClass
+from matlens.formats.records import CLASS_DTYPES, Elements, Headers, MatlabClass
 from matlens.limits import Limits
 
 Buffer = Any
@@ -29,12 +29,19 @@ MI_MATRIX, MI_COMPRESSED = 14, 15
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _TEXTS = {MI_UTF8: "u1", MI_UTF16: "u2", MI_UTF32: "u4"}
 STORAGE_DTYPES: dict[int, np.dtype[Any]] = {code: np.dtype(name) for code, name in (_NUMBERS | _TEXTS).items()}
+_ITEM_SIZES = {code: dtype.itemsize for code, dtype in STORAGE_DTYPES.items()}
 _KNOWN_CLASSES = frozenset(int(c) for c in MatlabClass if c)
 _COMMON_CLASSES = _KNOWN_CLASSES - {int(MatlabClass.OPAQUE), int(MatlabClass.FUNCTION), int(MatlabClass.OBJECT)}
-_CONTAINERS = (MatlabClass.CELL, MatlabClass.STRUCT, MatlabClass.OBJECT)
+# Plain numbers: each look at a member of the enumeration costs as much as a tag.
+_CELL, _CHAR = int(MatlabClass.CELL), int(MatlabClass.CHAR)
+_HAS_ITEMS = frozenset((*CLASS_DTYPES, _CHAR))
 MAX_NUMEL = 2**62
 STORAGE_NAMES = {code: dtype.name for code, dtype in STORAGE_DTYPES.items()}
 STORAGE_NAMES |= {MI_UTF8: "UTF-8", MI_UTF16: "UTF-16", MI_UTF32: "UTF-32"}
+
+
+MAX_NAME = 63
+"""Letters of a name in MATLAB."""
 
 
 class Tag(NamedTuple):
@@ -112,9 +119,9 @@ class TagReader:
         With `partial` the buffer holds only the beginning of the array: sizes are
         checked against what is declared instead of what is there.
         """
-        common = None if partial else self._common_header(buffer, position, end)
+        common = None if partial else self.common_header(buffer, position, end)
         if common is not None:
-            return self._checked(buffer, common, common.payload + common.nbytes)
+            return common
         outer_end = 1 << 62 if partial else end
         outer = self.tag(buffer, position, outer_end)
         if outer.type != MI_MATRIX:
@@ -143,32 +150,40 @@ class TagReader:
         header.payload, header.nbytes = tag.next, end - tag.next
         return self._checked(buffer, header, end)
 
-    def _common_header(self, buffer: Buffer, position: int, end: int) -> ArrayHeader | None:
-        """Header of a nested array of two dims and no name, which nearly all are; None if it is another."""
+    def common_header(self, buffer: Buffer, position: int, end: int, *, partial: bool = False) -> ArrayHeader | None:
+        """Header of an array of two dims that has no name or a short one, as nearly all are; None if it is another."""
         if position < 0 or position + 48 > end:
             return None
-        tag, size, flags_tag, flags_size, flags, _, *dims, name, name_size = self._head(buffer, position)
-        if (tag, flags_tag, flags_size, *dims[:2], name, name_size) != (MI_MATRIX, MI_UINT32, 8, MI_INT32, 8, 1, 0):
+        tag, size, flags_tag, flags_size, flags, _, *dims, name_tag, name_size = self._head(buffer, position)
+        if (tag, flags_tag, flags_size, *dims[:2]) != (MI_MATRIX, MI_UINT32, 8, MI_INT32, 8) or name_tag & 0xFFFF != 1:
             return None
         cls, rows, cols = flags & 0xFF, dims[2], dims[3]
-        if cls not in _COMMON_CLASSES or size < 40 or position + 8 + size > end or max(rows, cols) >= 1 << 31:
+        is_small = name_tag > 0xFFFF
+        start, length = (position + 44, name_tag >> 16) if is_small else (position + 48, name_size)
+        payload = position + 48 if is_small else start + (length + 7) // 8 * 8
+        stop = position + 8 + size
+        if cls not in _COMMON_CLASSES or length > (4 if is_small else MAX_NAME) or max(rows, cols) >= 1 << 31:
             return None
-        return ArrayHeader(
+        if payload > min(stop, end) or (stop > end and not partial):
+            return None
+        header = ArrayHeader(
             cls,
             bool(flags & 0x800),
             bool(flags & 0x200),
             bool(flags & 0x400),
             (rows, cols),
             rows * cols,
-            payload=position + 48,
-            nbytes=size - 40,
+            decode_text(bytes(buffer[start : start + length]).rstrip(b"\0")) if length else "",
+            payload=payload,
+            nbytes=stop - payload,
         )
+        return self._checked(buffer, header, stop)
 
     def _checked(self, buffer: Buffer, header: ArrayHeader, end: int) -> ArrayHeader:
         """The header, if its data have the size that it declares."""
-        if header.cls == MatlabClass.CELL and header.numel * 8 > header.nbytes:
+        if header.cls == _CELL and header.numel * 8 > header.nbytes:
             raise CorruptFile(f"{header.numel} elements declared in {header.nbytes} bytes", offset=header.payload)
-        if header.cls not in (*_CONTAINERS, MatlabClass.FUNCTION, MatlabClass.SPARSE):
+        if header.cls in _HAS_ITEMS:
             self._numeric_payload(buffer, end, header)
         return header
 
@@ -193,10 +208,10 @@ class TagReader:
         if start >= end and header.numel == 0:
             return
         tag = self.tag(buffer, start, end)
-        itemsize = self.dtype(tag.type, start).itemsize
+        itemsize = _ITEM_SIZES.get(tag.type) or self.dtype(tag.type, start).itemsize
         header.storage = tag.type
         stored = tag.nbytes // itemsize
-        if header.cls == MatlabClass.CHAR and (stored == 0 or tag.type in (MI_UTF8, MI_UTF16, MI_UTF32)):
+        if header.cls == _CHAR and (stored == 0 or tag.type in (MI_UTF8, MI_UTF16, MI_UTF32)):
             if stored != header.numel:
                 header.storage |= UNEVEN
             return
@@ -242,6 +257,13 @@ def store_header(headers: Headers, i: int, header: ArrayHeader) -> None:
     headers.storage[i] = header.storage
     headers.payload[i] = header.payload
     headers.nbytes[i] = header.nbytes
+
+
+def one_header(elements: Elements, header: ArrayHeader) -> Headers:
+    """The headers of a single element."""
+    headers = Headers.empty(elements, len(header.dims))
+    store_header(headers, 0, header)
+    return headers
 
 
 def header_at(headers: Headers, i: int) -> ArrayHeader:
