@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from matlens.classes.maps import dictionary, map_container
 from matlens.classes.strings import CategoryArray, category_array, stored_strings
+from matlens.classes.time_zones import ZonedTimes, time_zone
 from matlens.classes.times import calendar_durations, datetimes, durations
 from matlens.errors import CorruptFile
 
@@ -35,7 +36,7 @@ def _category_array(properties: Mapping[str, Any]) -> CategoryArray:
 
 ARRAYS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "string": lambda properties: stored_strings(properties["any"]).to_numpy(),
-    "datetime": lambda properties: datetimes(properties["data"]),
+    "datetime": lambda properties: ZonedTimes.of(datetimes(properties["data"]), time_zone(properties)),
     "duration": lambda properties: durations(properties["millis"]),
     "calendarDuration": lambda properties: calendar_durations(properties["components"]),
     "categorical": _category_array,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from matlens.classes.strings import CategoryArray, texts_of
+from matlens.classes.time_zones import ZonedTimes, zone_info
 from matlens.errors import CorruptFile
 from matlens.names import unique_names
 
@@ -173,6 +174,7 @@ def frame(parts: TableParts, variables: Sequence[Any], rows: Any) -> pd.DataFram
         for name, group in zip(parts.names, found, strict=True)
         for label in ([name] if _is_alone(name, group) else [next(made) for _ in group])
     ]
+    rows = _zoned(rows) if isinstance(rows, ZonedTimes) else rows
     index = pd.RangeIndex(parts.row_count) if rows is None else pd.Index(rows, name=parts.row_label)
     result = pd.DataFrame({k: _series(column, index) for k, column in enumerate(columns)}, index=index)
     result.columns = pd.Index(names, dtype=object)
@@ -208,7 +210,7 @@ def _columns(name: str, stored: Any, count: int) -> list[tuple[str, Any]]:
     if isinstance(stored, CategoryArray):
         parts = [stored.column(k) for k in range(stored.places.shape[1])]
     else:
-        array = np.asarray(stored).reshape(count, -1) if np.ndim(stored) > 2 and count else np.asarray(stored)
+        array = np.asanyarray(stored).reshape(count, -1) if np.ndim(stored) > 2 and count else np.asanyarray(stored)
         if array.ndim != 2 or array.shape[0] != count:
             raise CorruptFile(f"variable {name} of a table has dims {array.shape}, the table {count} rows")
         parts = [_column(array[:, k]) for k in range(array.shape[1])]
@@ -216,7 +218,9 @@ def _columns(name: str, stored: Any, count: int) -> list[tuple[str, Any]]:
 
 
 def _column(column: Any) -> Any:
-    """Cells of texts as texts, records as dictionaries."""
+    """Cells of texts as texts, records as dictionaries, times with their zone."""
+    if isinstance(column, ZonedTimes):
+        return _zoned(column)
     if column.dtype != object and column.dtype.names is None:
         return column
     if column.dtype.names is not None:
@@ -230,3 +234,10 @@ def _column(column: Any) -> Any:
     for i, item in enumerate(cells):
         array[i] = item
     return array
+
+
+def _zoned(times: ZonedTimes) -> pd.DatetimeIndex:
+    """Times of one column with their zone; in UTC where it is not known."""
+    import pandas as pd
+
+    return pd.DatetimeIndex(np.asarray(times)).tz_localize("UTC").tz_convert(zone_info(times.zone) or "UTC")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from matlens.classes.time_zones import zone_info
 from matlens.errors import CorruptFile, UnsupportedValue
 
 _LIMIT = 2.0**52
@@ -112,14 +113,11 @@ def calendar_times(origin: complex, step: CalendarStep, count: int, zone: str = 
 
 def _shifted(times: NDArray[np.datetime64], zone: str, *, to_local: bool) -> NDArray[np.datetime64]:
     """UTC as the clock of a time zone shows it, or back; times beyond the years of a datetime stay."""
-    if not zone or zone in ("UTC", "UTCLeapSeconds"):
+    if not zone:
         return times
-    from zoneinfo import ZoneInfo
-
-    try:
-        there = ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        raise UnsupportedValue(f"time zone {zone!r} is not known here") from None
+    there = zone_info(zone)
+    if there is None:
+        raise UnsupportedValue(f"time zone {zone!r} is not known here")
     here = (dt.UTC, there) if to_local else (there, dt.UTC)
     shifted = [
         time.replace(tzinfo=here[0]).astimezone(here[1]).replace(tzinfo=None) if isinstance(time, dt.datetime) else time

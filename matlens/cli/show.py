@@ -100,7 +100,19 @@ def _lines(node: Node, limit: int) -> list[str]:
         return columns_text(table, widths=80) + _more(node.child_count - len(children))
     if node.kind == "sparse":
         return _sparse(node, limit)
-    return [f"  {safe_text(str(node.value))}"] if node.numel else []
+    return [f"  {safe_text(_value(node))}"] if node.numel else []
+
+
+def _value(node: Node) -> str:
+    """A value as it is printed; points in time as the clock of their zone shows them."""
+    import numpy as np
+
+    from matlens.classes.time_zones import ZonedTimes, python_times
+
+    value = node.value
+    if isinstance(value, ZonedTimes):
+        value = np.array([str(time) for time in python_times(value)]).reshape(value.shape, order="F")
+    return str(value)
 
 
 def _rows(node: Node, limit: int) -> list[str]:

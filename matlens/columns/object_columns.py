@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.classes.instances import convert
-from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings, texts_of
+from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings
 from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
 from matlens.errors import CorruptFile
 from matlens.formats.mcos import Property, parse_reference
@@ -130,11 +130,6 @@ def _stored_strings(record: Mapping[str, Any]) -> StoredStrings:
     return found
 
 
-def time_zone(record: Mapping[str, Any]) -> str:
-    """Time zone of a datetime array; empty if it has none."""
-    return next(iter(texts_of(record["tz"])), "") if "tz" in record else ""
-
-
 def category_order(record: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Categories of an ordinal array from the least to the greatest; None of one that is not ordinal."""
     found: CategoryArray = convert("categorical", record)
@@ -160,7 +155,7 @@ def arrow_column(class_name: str, record: Mapping[str, Any]) -> pa.Array:
         return pa.DictionaryArray.from_arrays(codes, text_array(array.names), ordered=array.is_ordinal)
     flat = np.asarray(array).ravel(order="F")
     if class_name == "datetime":
-        return zoned(flat, time_zone(record))
+        return zoned(flat, getattr(array, "zone", ""))
     if class_name == "duration":
         return number_array(flat)
     parts = [number_array(np.ascontiguousarray(flat[name])) for name in CALENDAR.names]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from matlens.classes.time_zones import time_zone
 from matlens.columns.column_plan import ITEMSIZE, ColumnPlan, column_path, is_numeric
 from matlens.columns.object_columns import (
     ObjectBatch,
@@ -17,7 +18,6 @@ from matlens.columns.object_columns import (
     members_of,
     row_columns,
     row_header,
-    time_zone,
 )
 from matlens.columns.plan import Plan
 from matlens.columns.unify import ITEM_KINDS, Kind, kinds_of

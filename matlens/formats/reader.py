@@ -43,6 +43,9 @@ def damage_of(error: Exception, limits: Limits) -> MatlensError:
         return error
     if isinstance(error, MemoryError):
         return LimitExceeded.of(limits, "memory", "reading takes too much memory")
+    if isinstance(error.__context__, KeyboardInterrupt | SystemExit):
+        # A lock that an interruption leaves half taken raises an error of its own.
+        raise error.__context__
     for told in defects:
         told(error)
     return Defect(f"not readable: {type(error).__name__}: {error}")

@@ -11,6 +11,7 @@ import numpy as np
 from matlens.classes.instances import KNOWN_CLASSES, TABULAR_CLASSES, Instance, convert, members, natural
 from matlens.classes.strings import CategoryArray, texts_of
 from matlens.classes.tabular import frame
+from matlens.classes.time_zones import ZonedTimes
 from matlens.errors import CorruptFile, LimitExceeded, UnsupportedValue
 from matlens.formats.mcos import ObjectTable, Property, parse_reference
 from matlens.formats.reader import Reader
@@ -140,10 +141,10 @@ class Objects:
         found = stored_tabular(self._reader, name, stored, self._decode)
         count = found.parts.row_count
         variables = [self._variable(elements, count) for elements in found.variables]
-        rows: Any = found.rows.values if isinstance(found.rows, RowTimes) else None
+        rows: Any = ZonedTimes.of(found.rows.values, found.rows.zone) if isinstance(found.rows, RowTimes) else None
         if isinstance(found.rows, Elements):
             rows = self._decode(found.rows)
-            rows = texts_of(rows) if name == "table" else np.asarray(rows).ravel(order="F")
+            rows = texts_of(rows) if name == "table" else np.asanyarray(rows).ravel(order="F")
         made: pd.DataFrame = convert(name, {}, lambda _: frame(found.parts, variables, rows))
         return made
 

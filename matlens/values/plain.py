@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from matlens.classes.time_zones import python_times
 from matlens.errors import LimitExceeded
 from matlens.formats.loadmat_output import field_of, fields_of, is_record, kind_of, letters
 from matlens.limits import Limits
@@ -109,7 +110,7 @@ class PlainValues:
         if _is_pandas(value):
             return self._pandas(value)
         if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
-            return _rows([_plain_time(time) for time in value.ravel(order="F")], value.shape, is_single=True)
+            return _rows(python_times(value), value.shape, is_single=True)
         match kind_of(value):
             case "struct":
                 return self._records(value)
@@ -155,9 +156,12 @@ class PlainValues:
     def _column(self, column: Any) -> list[Any]:
         if _is_pandas(column):
             return list(self._pandas(column))
+        zone = getattr(column.dtype, "tz", None)
+        if zone is not None:
+            return python_times(np.asarray(column.tz_convert(None)), zone)
         array = np.asarray(column)
         if array.dtype.kind in "mM":
-            return [_plain_time(time) for time in array]
+            return python_times(array)
         return [item if isinstance(item, str) or item is None else self.of(item) for item in array.tolist()]
 
     def _numbers(self, value: Any) -> Any:
@@ -205,14 +209,6 @@ def function_text(value: Any) -> str:
 
 def _is_pandas(value: Any) -> bool:
     return hasattr(value, "iloc") or (hasattr(value, "codes") and hasattr(value, "categories"))
-
-
-def _plain_time(time: Any) -> Any:
-    """A time as datetime's, one beyond its years as an ISO text, a missing one as None."""
-    if np.isnat(time):
-        return None
-    plain_time = time.item()
-    return str(time) if isinstance(plain_time, int) else plain_time
 
 
 def _decode_records(value: Any) -> Any:

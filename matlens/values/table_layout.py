@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.classes.instances import convert
-from matlens.classes.strings import texts_of
 from matlens.classes.tabular import TableParts, table_parts, timetable_parts
+from matlens.classes.time_zones import time_zone
 from matlens.classes.times import CalendarStep, calendar_times, regular_times
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.mcos import Property, parse_reference
@@ -180,7 +180,7 @@ def _regular_times(regular: Record, count: int) -> RowTimes:
         raise CorruptFile(f"expected a datetime or duration as the first time of a table, found {origin_class!r}")
     is_datetime = origin_class == "datetime"
     start = np.asarray(origin["data" if is_datetime else "millis"]).ravel()[0]
-    zone = next(iter(texts_of(origin["tz"])), "") if is_datetime and "tz" in origin else ""
+    zone = time_zone(origin) if is_datetime else ""
     step_class, step = regular.object("stepSize")
     if np.asarray(regular.get("specifiedAsRate", False)).any():
         rate = float(np.asarray(regular["sampleRate"]).ravel()[0])

@@ -321,7 +321,10 @@ def test_steps_of_the_calendar(
         assert found.type == pa.timestamp("us", zone or None)
         utc = [dt.datetime.fromisoformat(text) for text in expected]
         assert found.cast(pa.timestamp("us")).to_pylist() == utc
-        assert file["t"].value.index.tolist() == [pd.Timestamp(time) for time in utc]
+        index = file["t"].value.index
+        assert str(index.tz or "") == zone
+        expected_times = [pd.Timestamp(time, tz="UTC" if zone else None) for time in utc]
+        assert index.tolist() == expected_times and file["t"].to_python()["Time"] == expected_times
 
 
 @pytest.mark.parametrize("version", VERSIONS)

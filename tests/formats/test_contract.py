@@ -9,6 +9,7 @@ import re
 import signal
 import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -156,6 +157,19 @@ def test_a_defect_of_opening_names_the_file(monkeypatch: pytest.MonkeyPatch, unf
     with pytest.raises(Defect, match=r"^kinds_v7\.mat: not readable: error: too short"):
         matlens.open(FIXTURES / "kinds_v7.mat")
     unforeseen.clear()
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_is_no_damage(interruption: type[BaseException], unforeseen: list[Exception]) -> None:
+    try:
+        try:
+            raise interruption
+        finally:
+            threading.Lock().release()
+    except RuntimeError as error:
+        with pytest.raises(interruption):
+            contract.damage_of(error, Limits())
+    assert unforeseen == []
 
 
 def test_a_defect_in_one_variable_leaves_the_others(

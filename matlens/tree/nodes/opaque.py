@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matlens.classes.instances import ARRAYS, KNOWN_CLASSES, Instance
 from matlens.classes.strings import stored_strings
+from matlens.classes.time_zones import python_times
 from matlens.columns.unify import Rows
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.formats.loadmat_output import is_undecoded
@@ -280,7 +281,7 @@ class OpaqueNode(Node):
         if isinstance(value, str):
             return f"'{value}'" if name == "string" else value
         if isinstance(value, np.ndarray) and value.dtype.kind == "M":
-            value = [_time_text(time) for time in value.ravel(order="F")[:20].tolist()]
+            value = [_time_text(time) for time in python_times(value.ravel(order="F")[:20])]
         if isinstance(value, np.ndarray) and any(isinstance(item, Instance) for item in value.ravel()[:1]):
             return ""
         return _text(plain(value))
@@ -325,9 +326,7 @@ def _text(value: Any) -> str:
 
 
 def _time_text(time: Any) -> str:
-    """A date, with the time of day if it is not midnight; microseconds since 1970 beyond the year 9999."""
-    if isinstance(time, int):
-        return str(np.datetime64(time, "us"))
+    """A date, with the time of day if it is not midnight."""
     return "NaT" if time is None else str(time).removesuffix(" 00:00:00")
 
 
