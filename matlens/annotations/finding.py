@@ -122,7 +122,8 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
     name = node.name or "value"
     with guarded(node):
         elements, reader = elements_below(node), reader_of(node)
-        if kinds_of(reader.headers(elements)) == [Kind.OPAQUE]:
+        # The first alone may tell that they are not all objects.
+        if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Their form is text, and each is gone into where it stands alone.
             return
         array = build_column(reader, elements, name)
