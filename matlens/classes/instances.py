@@ -45,6 +45,8 @@ ARRAYS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 
 A categorical array is a `CategoryArray`, any other a NumPy array.
 """
+SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
+"""The property whose dims are those of the array."""
 CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {"containers.Map": map_container, "dictionary": dictionary}
 """Other classes whose properties are a value by themselves."""
 TABULAR_CLASSES = ("table", "timetable")

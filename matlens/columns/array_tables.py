@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from matlens.columns.buffers import number_array, text_array
 from matlens.columns.column_plan import ColumnPlan
+from matlens.columns.json_texts import json_texts
 from matlens.columns.notes import Note
 from matlens.columns.number_entries import exactly, leaf_array, number_entries
 from matlens.columns.number_forms import as_entries, form_of_schema, number_header, number_plan
@@ -24,7 +24,7 @@ from matlens.columns.unify import Rows
 from matlens.errors import PathError, ShapeMismatch, UnsupportedValue
 from matlens.names import safe_column_names
 from matlens.values import windows
-from matlens.values.plain import json_safe, plain, printable
+from matlens.values.plain import plain, printable
 from matlens.values.windows import MemoryArray, StoredArray, window_bounds
 
 
@@ -62,8 +62,7 @@ class ArrayTable(StoredTable):
     def own_form(self) -> Plan:
         form = Plan(self.rows)
         names = [self._name] if self._nested else self._names
-        form.columns[""] = ColumnPlan("")
-        form.columns[""].add_fields(names)
+        form.add_root(names)
         for name in names:
             form.columns[name] = number_plan(name, self._array.dtype, self._row_dims)
         return form
@@ -136,7 +135,7 @@ class ArrayTable(StoredTable):
                 continue
             column = np.ascontiguousarray(flat[name]).ravel()
             if plan.kind is None:
-                arrays.append(text_array([json.dumps(json_safe(plain(np.asarray(item)))) for item in flat[name]]))
+                arrays.append(json_texts(plain(np.asarray(item)) for item in flat[name]))
             else:
                 arrays.append(number_entries(exactly(column, plan), rows, plan))
         return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
@@ -206,8 +205,7 @@ class JoinedTable(StoredTable):
     @cached_property
     def own_form(self) -> Plan:
         form = Plan(self.rows)
-        form.columns[""] = ColumnPlan("")
-        form.columns[""].add_fields(self._names)
+        form.add_root(self._names)
         for table, name in zip(self._tables, self._names, strict=True):
             form.columns |= {path: plan for path, plan in table.own_form.part(name).columns.items() if path}
         return form

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from matlens.columns.buffers import items_array, list_array, number_array, string_array, text_array
 from matlens.columns.column_plan import ColumnPlan, column_path, is_numeric
+from matlens.columns.json_texts import json_text, json_texts
 from matlens.columns.number_entries import exactly, fixed_list, fixed_row_major, leaf_array, number_entries
 from matlens.columns.object_columns import (
     ObjectBatch,
@@ -42,7 +42,7 @@ from matlens.values.handles import function_texts
 from matlens.values.kinds import char_values, sparse_arrays
 from matlens.values.loadmat_form import decode_values, objects_of
 from matlens.values.objects import Objects
-from matlens.values.plain import PlainValues, json_safe, printable
+from matlens.values.plain import PlainValues, printable
 from matlens.values.table_layout import RowTimes, Tabular
 from matlens.values.windows import StoredArray
 
@@ -145,7 +145,7 @@ class ColumnBuilder(Visitor):
 
     def _json_text(self, value: Any) -> str:
         """A value as JSON; an object that stands in an entry before is told by its class."""
-        return json.dumps(json_safe(self._plain.all_of(value)), ensure_ascii=False)
+        return json_text(self._plain.all_of(value))
 
     @cached_property
     def _objects_once(self) -> Objects | None:
@@ -211,7 +211,7 @@ class ColumnBuilder(Visitor):
         planner = Planner(self.reader)
         planner.rows(stored, "", count)
         values = ColumnBuilder(self.reader, planner.plan).rows(stored, "", count, picked).to_pylist()
-        return text_array([None if value is None else json.dumps(json_safe(value), default=str) for value in values])
+        return json_texts(values)
 
     def _object_rows(self, headers: Headers, plan: ColumnPlan, count: int, picked: range) -> pa.Array:
         kind, (own,) = self._plan.type_of(plan.path), kinds_of(headers)

@@ -136,10 +136,7 @@ class ColumnPlan:
         for (cls, is_complex, is_logical), index in groups(headers.cls, headers.is_complex, headers.is_logical):
             if cls == MatlabClass.UNKNOWN:
                 continue
-            if cls == MatlabClass.OPAQUE:
-                self.object_classes |= {headers.class_name(i) for i in index.tolist()}
-                continue
-            if cls == MatlabClass.OBJECT:
+            if cls in (MatlabClass.OPAQUE, MatlabClass.OBJECT):
                 self.object_classes |= {headers.class_name(i) for i in index.tolist()}
             else:
                 self._classes[2 * cls + is_logical] = headers.class_name(int(index[0]))

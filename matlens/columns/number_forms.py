@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from matlens.columns.buffers import is_number, list_array, text_array
+from matlens.columns.buffers import is_number, list_array
 from matlens.columns.column_plan import ColumnPlan
+from matlens.columns.json_texts import json_texts
 from matlens.columns.object_columns import CALENDAR, as_type
 from matlens.columns.plan import Plan, leaf_type
 from matlens.columns.unify import Kind
 from matlens.errors import UnsupportedValue
 from matlens.formats.records import CLASS_DTYPES, Elements, Headers
-from matlens.values.plain import json_safe
 
 _CLASSES = {dtype: cls for cls, dtype in CLASS_DTYPES.items()}
 
@@ -41,8 +40,7 @@ def number_plan(path: str, dtype: np.dtype[Any], dims: tuple[int, ...]) -> Colum
 def form_of_schema(schema: pa.Schema) -> Plan:
     """The form of columns that are in Arrow already: numbers, text, and single values of objects."""
     form = Plan()
-    form.columns[""] = ColumnPlan("")
-    form.columns[""].add_fields(schema.names)
+    form.add_root(schema.names)
     for name, kind in zip(schema.names, schema.types, strict=True):
         plan = form.columns[name] = ColumnPlan(name)
         if is_number(kind) or pa.types.is_boolean(kind):
@@ -76,8 +74,7 @@ def as_entries(array: pa.Array, plan: ColumnPlan, kind: pa.DataType) -> pa.Array
     if array.type == kind:
         return array
     if plan.kind is None:
-        values = array.to_pylist()
-        return text_array([None if value is None else json.dumps(json_safe(value)) for value in values])
+        return json_texts(array.to_pylist())
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), kind)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):

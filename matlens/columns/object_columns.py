@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from matlens.classes.instances import convert
+from matlens.classes.instances import SIZED_BY, convert
 from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings
 from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
 from matlens.errors import CorruptFile
@@ -19,15 +19,13 @@ from matlens.formats.mcos import Property, parse_reference
 from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Headers, Int64s, MatlabClass
-from matlens.values.loadmat_form import decode_values
+from matlens.values.loadmat_form import decode_values, decoding
 from matlens.values.objects import ENUMERATION_TAG, refuse_missing
 from matlens.values.table_layout import RowTimes, Tabular, stored_tabular
 
 CALENDAR = pa.struct({"months": pa.float64(), "days": pa.float64(), "time": pa.duration("us")})
 _ENUMERATION = 255
 """How members of an enumeration are stored that stand as a struct."""
-_SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
-"""The property whose dims are those of the array."""
 
 
 class ObjectBatch:
@@ -55,7 +53,7 @@ class ObjectBatch:
         stored, reader = self._stored[i], self._reader
         if stored is not None and i not in self._tabular:
             name = self.class_name(i)
-            self._tabular[i] = stored_tabular(reader, name, stored, lambda found: decode_values(reader, found)[0])
+            self._tabular[i] = stored_tabular(reader, name, stored, decoding(reader))
         return self._tabular.get(i)
 
     def values(self, name: str) -> list[Any]:
@@ -75,8 +73,8 @@ class ObjectBatch:
             return (1, 1)
         if name == "string":
             return _stored_strings(record).dims
-        if name in _SIZED_BY:
-            return tuple(np.shape(record[_SIZED_BY[name]]))
+        if name in SIZED_BY:
+            return tuple(np.shape(record[SIZED_BY[name]]))
         return tuple(convert(name, record).shape)
 
     def _places(self, name: str) -> tuple[Elements | None, list[int]]:

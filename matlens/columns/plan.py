@@ -7,6 +7,7 @@ is planned first, over the headers of every window, and the windows are built af
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,15 @@ class Plan:
                         merged.columns[column_path(path, name)].lacking = True
         return merged
 
+    def add_root(self, names: Sequence[str]) -> None:
+        """Make these the columns of the table, in their order: the fields at the path ``""``."""
+        self.columns[""] = ColumnPlan("")
+        self.columns[""].add_fields(names)
+
     def part(self, name: str) -> Plan:
         """The plan of one column, and of what is below it."""
         found = Plan()
-        found.columns[""] = ColumnPlan("", positions={name: 0})
+        found.add_root([name])
         inside = (f"{name}.", f"{name}{{")
         found.columns |= {path: p for path, p in self.columns.items() if path == name or path.startswith(inside)}
         return found

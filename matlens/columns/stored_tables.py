@@ -169,8 +169,7 @@ class ElementsTable(StoredTable):
                 window = max(1, min(windows.WINDOW_ROWS, int(windows.WINDOW_BYTES // max(probed.mean(), 1))))
         planner = Planner(self._reader, keep=window is None)
         sizes = planner.survey(pairs, window)
-        planner.plan.columns[""] = ColumnPlan("")
-        planner.plan.columns[""].add_fields(self._names)
+        planner.plan.add_root(self._names)
         if window is None and int(sizes.sum()) <= windows.WINDOW_BYTES:
             return planner, [0, total]
         planner.levels.clear()

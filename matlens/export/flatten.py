@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pyarrow as pa
 
-from matlens.columns.buffers import number_array, numbers_of, text_array
+from matlens.columns.buffers import number_array, numbers_of
+from matlens.columns.json_texts import json_texts
 from matlens.columns.notes import Note
 from matlens.columns.table import AdaptedTable, Table, no_rows
 from matlens.names import unique_names
-from matlens.values.plain import json_safe
 
 MAX_SPREAD = 64
 """Fixed-size lists of more items become JSON text rather than so many columns."""
@@ -69,7 +67,7 @@ class FlatTable(AdaptedTable):
             return [part for k, inner in enumerate(items) for part in self._flat(f"{name}_{k + 1}", inner)]
         if self._keep_lists and not pa.types.is_struct(kind) and not is_nested(kind.value_type):
             return [(name, array.cast(pa.list_(kind.value_type)))]
-        return [(name, json_column(array))]
+        return [(name, json_texts(array.to_pylist()))]
 
 
 def _item(array: pa.Array, k: int) -> pa.Array:
@@ -77,11 +75,3 @@ def _item(array: pa.Array, k: int) -> pa.Array:
     size = array.type.list_size
     places = (np.arange(len(array)) + array.offset) * size + k
     return array.values.take(number_array(places, numbers_of(array.is_null())))
-
-
-def json_column(array: pa.Array) -> pa.Array:
-    """Every entry as JSON text."""
-    values = array.to_pylist()
-    return text_array(
-        [None if v is None else json.dumps(json_safe(v), ensure_ascii=False, default=str) for v in values]
-    )

@@ -75,6 +75,11 @@ def objects_of(reader: Reader) -> Objects | None:
     return decoder.objects_known
 
 
+def decoding(reader: Reader) -> Callable[[Elements], Any]:
+    """How the value of a single element is had."""
+    return lambda elements: decode_values(reader, elements)[0]
+
+
 class _Inside:
     """Places of the children of element `i`, which was read alone."""
 

@@ -18,7 +18,7 @@ from matlens.tree.nodes.node import Label, Node
 from matlens.tree.nodes.opaque import OpaqueNode
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, key_suffix
-from matlens.values.loadmat_form import decode_values
+from matlens.values.loadmat_form import decode_values, decoding
 from matlens.values.table_layout import Record
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class MapNode(OpaqueNode):
         """Keys, and the node of all values, or where each of them stands."""
         properties, reader = self._properties(), self._owner._reader
         whole, keys, values = _STORED[self.matlab_class]
-        record = Record(reader, properties or {}, lambda found: decode_values(reader, found)[0]).record(whole)
+        record = Record(reader, properties or {}, decoding(reader)).record(whole)
         stored = record.elements(values)
         if keys not in record or stored is None:
             return [], None

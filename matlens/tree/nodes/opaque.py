@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.classes.instances import ARRAYS, KNOWN_CLASSES, Instance
+from matlens.classes.instances import ARRAYS, KNOWN_CLASSES, SIZED_BY, Instance
 from matlens.classes.strings import stored_strings
 from matlens.classes.time_zones import python_times
 from matlens.columns.unify import Rows
@@ -21,16 +21,13 @@ from matlens.formats.records import Elements, OpaqueValue
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index
-from matlens.values.loadmat_form import LoadmatOptions, decode_values
+from matlens.values.loadmat_form import LoadmatOptions, decode_values, decoding
 from matlens.values.objects import refuse_missing
 from matlens.values.plain import plain
 from matlens.values.table_layout import Record
 
 if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
-
-_SIZED_BY = {"datetime": "data", "duration": "millis", "categorical": "codes"}
-"""The property whose dims are those of the array."""
 
 
 class OpaqueNode(Node):
@@ -68,14 +65,12 @@ class OpaqueNode(Node):
         properties = self._properties() if name in KNOWN_CLASSES else None
         if properties is None:
             return np.shape(self._members()) if self._is_enumeration else self._headers.shape(0)
-        sized = properties.get(_SIZED_BY.get(name, ""))
+        sized = properties.get(SIZED_BY.get(name, ""))
         if isinstance(sized, Elements):
             return reader.headers(sized).shape(0)
         if name == "string":
             return stored_strings(self._part(properties, "any")).dims
         value = self._whole_value()
-        if isinstance(value, dict | list):
-            return len(value), 1
         return tuple(value.shape) if hasattr(value, "shape") else (1, 1)
 
     @property
@@ -242,7 +237,7 @@ class OpaqueNode(Node):
 
         if self.matlab_class in ARRAYS and (properties := self._properties()) is not None:
             reader = self._owner._reader
-            found = Record(reader, properties, lambda elements: decode_values(reader, elements)[0])
+            found = Record(reader, properties, decoding(reader))
             column = arrow_column(self.matlab_class, found)
             picked = column if self._selection is None else column.take(number_array(self._selection.linear))
             return ArrowTable(pa.table({self.name or "value": picked}))
@@ -331,28 +326,15 @@ def _time_text(time: Any) -> str:
 
 
 def _table_of(name: str, value: Any) -> Any:
-    """Entries of a map as key and value; elements of other arrays as a column; what Arrow cannot hold as JSON text."""
-    import json
-
+    """The elements of an array as a column; what Arrow cannot hold as JSON text."""
     import pyarrow as pa
 
-    from matlens.columns.buffers import items_array, text_array
-    from matlens.values.plain import json_safe
+    from matlens.columns.buffers import items_array
+    from matlens.columns.json_texts import json_texts
 
-    def column(items: list[Any]) -> pa.Array:
-        try:
-            return items_array(items)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-            return text_array([json.dumps(json_safe(item), default=str) for item in items])
-
-    if isinstance(value, dict) and not isinstance(value, Instance):
-        keys, items = list(value), [plain(item) for item in value.values()]
-        return pa.table({"key": column(keys), "value": column(items)})
-    flat = (
-        value.ravel(order="F").tolist()
-        if isinstance(value, np.ndarray)
-        else value
-        if isinstance(value, list)
-        else [value]
-    )
-    return pa.table({name: column([plain(item) for item in flat])})
+    flat = value.ravel(order="F").tolist() if isinstance(value, np.ndarray) else [value]
+    items = [plain(item) for item in flat]
+    try:
+        return pa.table({name: items_array(items)})
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return pa.table({name: json_texts(items)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matlens.columns.unify import Rows
 from matlens.errors import PathError
@@ -12,7 +12,7 @@ from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import OpaqueNode
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, Selection
-from matlens.values.loadmat_form import decode_values
+from matlens.values.loadmat_form import decoding
 from matlens.values.table_layout import Tabular, stored_tabular
 
 if TYPE_CHECKING:
@@ -34,14 +34,9 @@ class TableNode(OpaqueNode):
             properties, reader = self._properties(), self._owner._reader
             found = None
             if properties is not None:
-                name = self.matlab_class
-                found = stored_tabular(reader, name, properties, lambda stored: decode_values(reader, stored)[0])
+                found = stored_tabular(reader, self.matlab_class, properties, decoding(reader))
             self._known_tabular = (found,)
         return self._known_tabular[0]
-
-    @property
-    def _is_tabular(self) -> bool:
-        return True
 
     def _find_dims(self) -> tuple[int, ...]:
         found = self._tabular()
@@ -55,9 +50,6 @@ class TableNode(OpaqueNode):
             return []
         rows = [(found.parts.row_label, found.rows)] if isinstance(found.rows, Elements) else []
         return [*rows, *zip(found.parts.names, found.variables, strict=True)]
-
-    def _is_array(self) -> bool:
-        return False
 
     def _field(self, name: str) -> Node:
         """A variable by its name, or by the identifier that MATLAB has for it."""
@@ -82,6 +74,3 @@ class TableNode(OpaqueNode):
 
     def _preview(self, depth: int, width: int) -> str:
         return fields_preview(self.children(0, 8), depth, width)
-
-    def _value(self) -> Any:
-        return self._whole_value()
