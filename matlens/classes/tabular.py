@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -210,7 +211,9 @@ def _columns(name: str, stored: Any, count: int) -> list[tuple[str, Any]]:
     if isinstance(stored, CategoryArray):
         parts = [stored.column(k) for k in range(stored.places.shape[1])]
     else:
-        array = np.asanyarray(stored).reshape(count, -1) if np.ndim(stored) > 2 and count else np.asanyarray(stored)
+        array = np.asanyarray(stored)
+        if array.ndim > 2:
+            array = array.reshape(len(array), math.prod(array.shape[1:]))
         if array.ndim != 2 or array.shape[0] != count:
             raise CorruptFile(f"variable {name} of a table has dims {array.shape}, the table {count} rows")
         parts = [_column(array[:, k]) for k in range(array.shape[1])]

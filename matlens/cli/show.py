@@ -100,7 +100,7 @@ def _lines(node: Node, limit: int) -> list[str]:
         return columns_text(table, widths=80) + _more(node.child_count - len(children))
     if node.kind == "sparse":
         return _sparse(node, limit)
-    return [f"  {safe_text(_value(node))}"] if node.numel else []
+    return [f"  {safe_text(line)}" for line in _value(node).splitlines()] if node.numel else []
 
 
 def _value(node: Node) -> str:

@@ -85,14 +85,10 @@ class ArrayTable(StoredTable):
     def columns(self) -> pa.Schema:
         if max(self._inner, default=0) > MAX_LIST:
             raise UnsupportedValue(f"rows of {max(self._inner)} items: Arrow's lists hold {MAX_LIST}")
-        if self._form is not None:
-            return schema_of(self._form)
+        if self._form is not None or self._nested:
+            return schema_of(self.form)
         leaf = leaf_type(self._array.dtype)
-        if not self._nested:
-            return pa.schema([(name, leaf) for name in safe_column_names(self._names)])
-        for size in reversed(self._inner):
-            leaf = pa.list_(leaf, size)
-        return pa.schema([(safe_column_names([self._name])[0], leaf)])
+        return pa.schema([(name, leaf) for name in safe_column_names(self._names)])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -112,15 +108,10 @@ class ArrayTable(StoredTable):
         if math.prod(self._inner) == 0:
             return no_rows(self.columns, stop - start)
         values = np.moveaxis(self._array.window(self._axis, start, stop), self._axis, 0)
-        if self._form is not None:
-            return self._read_in_form(values, self._form)
-        if not self._nested:
-            arrays = [leaf_array(np.ascontiguousarray(values[:, k])) for k in range(self._inner[0])]
-            return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
-        array = leaf_array(np.ascontiguousarray(values).ravel())
-        for size in reversed(self._inner):
-            array = pa.FixedSizeListArray.from_arrays(array, size)
-        return pa.RecordBatch.from_arrays([array], schema=self.columns)
+        if self._form is not None or self._nested:
+            return self._read_in_form(values, self.form)
+        arrays = [leaf_array(np.ascontiguousarray(values[:, k])) for k in range(self._inner[0])]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.columns)
 
     def _read_in_form(self, values: Any, form: Plan) -> pa.RecordBatch:
         """Rows in a form that others share: each is an element of a column, as in a struct array."""

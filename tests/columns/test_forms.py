@@ -216,6 +216,11 @@ def test_every_value_has_a_form(version: str, tmp_path: Path) -> None:
         "steps": o.calendar_duration(np.array([[1.0, 2.0]])),
         "sparse": scipy.sparse.csc_array(np.array([[0, 1 + 2j], [3j, 0]])),
         "cube": n_dimensional,
+        "flat": np.arange(6.0).reshape(2, 3, 1),
+        "thin": np.arange(8.0).reshape(2, 1, 4),
+        "hollow": np.zeros((2, 3, 0)),
+        "none": np.zeros((0, 3, 2)),
+        "no_rows": o.table(0, cube=np.zeros((0, 3, 4)), flat=np.zeros((0, 3))),
         "table": o.table(2, cube=n_dimensional, flat=np.ones((2, 3))),
     }
     file = o.save(tmp_path, version, **values)
@@ -226,6 +231,8 @@ def test_every_value_has_a_form(version: str, tmp_path: Path) -> None:
     for rows in (file["cube"].to_arrow().column(0), file["table"].to_arrow()["cube"]):
         assert rows.to_pylist() == n_dimensional.tolist()
     assert file["table"].to_arrow()["flat"].to_pylist() == [[1.0, 1.0, 1.0]] * 2
+    assert file["hollow"].to_arrow().column(0).to_pylist() == [None, None]
+    assert file["no_rows"].value.shape == (0, 15) and file["no_rows"].to_arrow().num_rows == 0
 
 
 @pytest.mark.parametrize(
