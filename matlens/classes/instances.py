@@ -54,12 +54,18 @@ KNOWN_CLASSES = frozenset((*ARRAYS, *CONVERTERS, *TABULAR_CLASSES))
 """MATLAB's classes that have a value of their own in Python."""
 
 
+class MissingValues(np.ndarray[Any, Any]):
+    """An object array of None alone: values that are missing, where SciPy would mean structs without fields."""
+
+
 def natural(array: Any) -> Any:
     """The value that stands for an array of one of `ARRAYS` by itself: a 1x1 string is a text."""
-    if isinstance(array, CategoryArray):
-        return array.natural()
-    is_single = isinstance(array, np.ndarray) and array.dtype == object and array.shape == (1, 1)
-    return array.item() if is_single else array
+    found = array.natural() if isinstance(array, CategoryArray) else array
+    if not isinstance(found, np.ndarray) or found.dtype != object or not found.size:
+        return found
+    if found.shape == (1, 1):
+        return found.item()
+    return found.view(MissingValues) if all(item is None for item in found.flat) else found
 
 
 def convert(

@@ -227,7 +227,7 @@ class ColumnBuilder(Visitor):
             items = list(value.ravel(order="F")) if isinstance(value, np.ndarray) else [value]
             if headers.shape(0)[0] != count or len(items) != count:
                 return pa.nulls(len(picked), kind)
-            return text_array([self._json_text(items[i]) for i in picked], kind)
+            return text_array([None if items[i] is None else self._json_text(items[i]) for i in picked], kind)
         flat, dims = self._kept(headers, len(picked) == count, lambda: self._object_items(headers, plan))
         if not dims or dims[0] != count:
             return pa.nulls(len(picked), kind)

@@ -42,8 +42,10 @@ def kind_of(value: Any) -> str:
 def _holds_structs(array: Any) -> bool:
     """Whether an object array is a struct array read with ``struct_as_record=False``.
 
-    A struct without fields comes as an object array of None.
+    A struct without fields comes as an object array of None; `MissingValues` are texts that are missing.
     """
+    if type(array).__name__ == "MissingValues":
+        return False
     items = np.asarray(array, object).ravel().tolist()
     if not items or all(item is None for item in items):
         return bool(items)
@@ -97,7 +99,9 @@ def letters(value: Any) -> Any:
     points = rows.view(np.uint32).reshape((*rows.shape, width))
     if rows.size == 1:
         points = points[..., : len(str(rows.item()))]
-    points = np.where(points == 0, ord(" "), points).astype(np.uint32)
+    # NumPy fills up with zeros; those before a letter are letters, too.
+    is_filled = np.logical_or.accumulate(points[..., ::-1] != 0, axis=-1)[..., ::-1]
+    points = np.where(is_filled, points, ord(" ")).astype(np.uint32)
     return points.view("U1") if points.size else np.zeros((0, 0), "U1")
 
 

@@ -21,6 +21,8 @@ from matlens.values.table_layout import Decode, Record, RowTimes, stored_tabular
 if TYPE_CHECKING:
     import pandas as pd
 
+MISSING = "missing"
+"""MATLAB's class of a value that is missing, whatever stands beside it."""
 ENUMERATION_TAG = "EnumerationInstanceTag"
 """First field of the struct that stands for members of an enumeration."""
 
@@ -104,6 +106,8 @@ class Objects:
 
     def _object(self, number: int, class_id: int) -> Any:
         declared = self._table.class_name(class_id)
+        if declared == MISSING:
+            return None
         if number == 0:
             # No object is stored: one that was deleted, or that has nothing but its class.
             return None if declared in KNOWN_CLASSES else Instance(declared)

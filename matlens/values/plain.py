@@ -227,7 +227,11 @@ def _decode_text(value: Any) -> Any:
     if array.size == 0:
         return ""
     rows = np.moveaxis(array, 1, -1)
-    texts = [_whole("".join(rows[index[::-1]].tolist())) for index in np.ndindex(*rows.shape[-2::-1])]
+    # A letter that is zero is an empty text in NumPy.
+    texts = [
+        _whole("".join(letter or "\0" for letter in rows[index[::-1]].tolist()))
+        for index in np.ndindex(*rows.shape[-2::-1])
+    ]
     return texts[0] if len(texts) == 1 else texts
 
 

@@ -19,7 +19,7 @@ import pytest
 import matlens
 from matlens.errors import CorruptFile, UnsupportedValue
 from tests.matio_values import matio_values, same_as_matio
-from tests.support import assert_same
+from tests.support import assert_same, corpus_files
 
 pytestmark = [pytest.mark.campaign, pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -139,3 +139,39 @@ def test_values_of_pymatreader(tmp_path: Path) -> None:
                 assert child.text is not None
                 expected = np.array([row.split() for row in child.text.strip("[]").split(";")], float)
                 np.testing.assert_allclose(values[name], expected, rtol=1e-12)
+
+
+SCRAMBLED = ("char_arr_2d", "char_arr_3d")
+"""Texts of several rows, which mat73 joins in the order in which they are stored."""
+
+
+def same_as_mat73(ours: Any, theirs: Any, path: str) -> None:
+    """Equal values; struct arrays of mat73 are a dictionary of lists, and what is empty is None."""
+    if isinstance(theirs, dict):
+        records = ours if isinstance(ours, list) else [ours]
+        for name, value in theirs.items():
+            found = [record[name] for record in records]
+            same_as_mat73(found if isinstance(ours, list) else found[0], value, f"{path}.{name}")
+    elif isinstance(theirs, list):
+        items = ours if isinstance(ours, list) else [ours]
+        if len(theirs) == 1 and len(items) != 1:
+            # Values that differ in dims stand in a list of their own.
+            (theirs,) = theirs
+        for k, (x, y) in enumerate(zip(items, theirs, strict=True)):
+            same_as_mat73(x, y, f"{path}[{k}]")
+    elif theirs is None:
+        assert ours in (None, [], "", {}), path
+    elif isinstance(theirs, str):
+        assert ours == theirs, path
+    else:
+        expected = np.ravel(theirs.toarray() if hasattr(theirs, "toarray") else theirs)
+        np.testing.assert_array_equal(np.ravel(ours).astype(expected.dtype), expected, path)
+
+
+@pytest.mark.parametrize("path", corpus_files("skjerns+mat7.3/**/*.mat"))
+def test_values_of_mat73(path: Path) -> None:
+    mat73 = pytest.importorskip("mat73")
+    with matlens.open(path) as file:
+        for name, theirs in mat73.loadmat(path).items():
+            if name not in SCRAMBLED:
+                same_as_mat73(file[name].to_python(), theirs, name)

@@ -116,3 +116,10 @@ def test_values_without_a_matlab_class_say_so() -> None:
     node = matlens.from_loadmat({"t": np.array(["2020-01-01"], "M8[D]")})["t"]
     with pytest.raises(matlens.MatlensError, match="datetime64"):
         node.value
+
+
+def test_zeros_inside_text_are_letters() -> None:
+    """NumPy fills texts up with zeros, of which only those at the end mean nothing."""
+    file = matlens.from_loadmat({"x": np.array(["a\0b"]), "two": np.array(["a\0b", "c"])})
+    assert file["x"].to_python() == "a\0b"
+    assert file["two"].to_python() == ["a\0b", "c  "]

@@ -22,7 +22,7 @@ from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index
 from matlens.values.loadmat_form import LoadmatOptions, decode_values, decoding
-from matlens.values.objects import refuse_missing
+from matlens.values.objects import MISSING, refuse_missing
 from matlens.values.plain import plain
 from matlens.values.table_layout import Record
 
@@ -266,7 +266,7 @@ class OpaqueNode(Node):
 
     def _preview(self, depth: int, width: int) -> str:
         name = self.matlab_class
-        if name not in KNOWN_CLASSES and self.numel == 1 and not self._is_enumeration:
+        if name not in (*KNOWN_CLASSES, MISSING) and self.numel == 1 and not self._is_enumeration:
             return fields_preview(self.children(0, 8), depth, width)
         if self.numel > 10_000:
             return ""
