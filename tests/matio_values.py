@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,12 @@ def same_as_matio(ours: Any, theirs: Any, path: str) -> None:
         if b.dtype.kind in "fc":
             np.testing.assert_array_equal(a, b, path)
         else:
-            assert a.tolist() == b.tolist() or (pd.isna(a.tolist()) == pd.isna(b.tolist())).all(), path
+            assert [_present(item) for item in a.tolist()] == [_present(item) for item in b.tolist()], path
+
+
+def _present(item: Any) -> Any:
+    """An item, None for one of the ways in which a text is missing."""
+    return None if item is None or item is pd.NaT or (isinstance(item, float) and np.isnan(item)) else item
 
 
 def _items(ours: Any, theirs: Any, path: str) -> None:
@@ -81,6 +85,9 @@ def _times(ours: Any, theirs: Any, path: str) -> None:
 
 def _frames(ours: Any, theirs: Any, path: str) -> None:
     assert ours.shape == theirs.shape, path
+    # A name that two columns have is made unique by another number.
+    assert list(ours.columns) == list(theirs.columns) or "name_clash" in path, path
+    same_as_matio(np.asarray(ours.index), np.asarray(theirs.index), f"{path}.Properties.RowNames")
     for k, name in enumerate(ours.columns):
         same_as_matio(np.asarray(ours.iloc[:, k], object), np.asarray(theirs.iloc[:, k], object), f"{path}.{name}")
 
@@ -99,7 +106,7 @@ def _mappings(ours: Any, theirs: Any, path: str) -> None:
 
 def _objects(ours: Any, theirs: Any, path: str) -> None:
     if theirs.classname == "dictionary":
-        assert isinstance(ours, Mapping), path
+        _dictionaries(ours, theirs, path)
         return
     assert object_class(ours) == theirs.classname, path
     if theirs.type_system == "MCOS" and theirs.properties is not None:
@@ -107,6 +114,16 @@ def _objects(ours: Any, theirs: Any, path: str) -> None:
             # Of properties that were added to a single object, mat-io gives what describes them.
             if not name.startswith("__dynamic_property__"):
                 same_as_matio(ours[name], value, f"{path}.{name}")
+
+
+def _dictionaries(ours: Any, theirs: Any, path: str) -> None:
+    stored = theirs.properties["data"].ravel()[0]
+    if "Key" not in stored.dtype.names:
+        assert ours == {}, path
+        return
+    for told, name in ((list(ours), "Key"), (list(ours.values()), "Value")):
+        for k, (x, y) in enumerate(zip(told, np.ravel(stored[name]), strict=True)):
+            same_as_matio(x, y, f"{path}.{name}{{{k + 1}}}")
 
 
 def _object_arrays(ours: Any, theirs: Any, path: str) -> None:
