@@ -90,6 +90,8 @@ def letters(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype.kind == "S":
         array = np.char.decode(array, "latin-1")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.size == 0 or array.dtype.itemsize == 0:
         return np.zeros((0, 0) if array.ndim < 2 else array.shape, "U1")
     if array.ndim >= 2 and array.dtype.itemsize == 4:
@@ -98,10 +100,11 @@ def letters(value: Any) -> Any:
     rows = np.ascontiguousarray(array).reshape(array.shape or (1,))
     points = rows.view(np.uint32).reshape((*rows.shape, width))
     if rows.size == 1:
-        points = points[..., : len(str(rows.item()))]
-    # NumPy fills up with zeros; those before a letter are letters, too.
-    is_filled = np.logical_or.accumulate(points[..., ::-1] != 0, axis=-1)[..., ::-1]
-    points = np.where(is_filled, points, ord(" ")).astype(np.uint32)
+        points = np.ascontiguousarray(points[..., : len(str(rows.item()))])
+    elif not points[..., -1].all():
+        # NumPy fills up with zeros; those before a letter are letters, too.
+        is_letter = np.logical_or.accumulate(points[..., ::-1] != 0, axis=-1)[..., ::-1]
+        points = np.where(is_letter, points, ord(" ")).astype(np.uint32)
     return points.view("U1") if points.size else np.zeros((0, 0), "U1")
 
 

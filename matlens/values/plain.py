@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ from matlens.classes.time_zones import python_times
 from matlens.errors import LimitExceeded
 from matlens.formats.loadmat_output import field_of, fields_of, is_record, kind_of, letters
 from matlens.limits import Limits
+
+_LETTERS = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
+"""NumPy's texts as bytes."""
 
 
 def decode(value: Any) -> Any:
@@ -227,11 +231,9 @@ def _decode_text(value: Any) -> Any:
     if array.size == 0:
         return ""
     rows = np.moveaxis(array, 1, -1)
-    # A letter that is zero is an empty text in NumPy.
-    texts = [
-        _whole("".join(letter or "\0" for letter in rows[index[::-1]].tolist()))
-        for index in np.ndindex(*rows.shape[-2::-1])
-    ]
+    # By its bytes: a letter that is zero would be an empty text.
+    row_bytes = (rows[index[::-1]].tobytes() for index in np.ndindex(*rows.shape[-2::-1]))
+    texts = [_whole(row.decode(_LETTERS, "surrogatepass")) for row in row_bytes]
     return texts[0] if len(texts) == 1 else texts
 
 

@@ -123,3 +123,11 @@ def test_zeros_inside_text_are_letters() -> None:
     file = matlens.from_loadmat({"x": np.array(["a\0b"]), "two": np.array(["a\0b", "c"])})
     assert file["x"].to_python() == "a\0b"
     assert file["two"].to_python() == ["a\0b", "c  "]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_texts_of_any_byte_order(order: str) -> None:
+    one, two, letters = (np.array(items).astype(f"{order}U3") for items in (["abc"], ["abc", "d"], [["a", "b"]]))
+    file = matlens.from_loadmat({"one": one, "two": two, "letters": letters.astype(f"{order}U1")})
+    assert {name: file[name].to_python() for name in file} == {"one": "abc", "two": ["abc", "d  "], "letters": "ab"}
+    assert file["one"].value == "abc"
