@@ -118,6 +118,8 @@ def _shifted(times: NDArray[np.datetime64], zone: str, *, to_local: bool) -> NDA
     there = zone_info(zone)
     if there is None:
         raise UnsupportedValue(f"time zone {zone!r} is not known here")
+    if there is dt.UTC:
+        return times
     here = (dt.UTC, there) if to_local else (there, dt.UTC)
     shifted = [
         time.replace(tzinfo=here[0]).astimezone(here[1]).replace(tzinfo=None) if isinstance(time, dt.datetime) else time
