@@ -20,7 +20,7 @@ from matlens.columns.number_forms import as_entries, form_of_schema, number_head
 from matlens.columns.plan import Plan, leaf_type, renamed_notes
 from matlens.columns.stored_tables import MAX_COLUMNS, MAX_LIST, StoredTable, schema_of
 from matlens.columns.table import Table, no_rows
-from matlens.columns.unify import Rows
+from matlens.columns.unify import Rows, row_dims
 from matlens.errors import PathError, ShapeMismatch, UnsupportedValue
 from matlens.names import safe_column_names
 from matlens.values import windows
@@ -70,9 +70,7 @@ class ArrayTable(StoredTable):
     @property
     def _row_dims(self) -> tuple[int, ...]:
         """Dims of an entry of a row: those that the array has besides its rows."""
-        if not self._nested:
-            return (1, 1)
-        return self._inner if len(self._inner) > 1 else (1, *self._inner)
+        return row_dims(self._inner) if self._nested else (1, 1)
 
     def add_values(self, form: Plan) -> None:
         wanting = [plan for plan in form.columns.values() if plan.needs_values]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from matlens.classes.instances import SIZED_BY, convert
 from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings
 from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
+from matlens.columns.unify import row_dims
 from matlens.errors import CorruptFile
 from matlens.formats.mcos import Property, parse_reference
 from matlens.formats.ragged import counts_to_offsets, units_to_utf8
@@ -250,7 +251,7 @@ def row_header(headers: Headers, count: int) -> Headers:
         raise CorruptFile(f"expected {count} rows in a variable of a table, found dims {text}")
     cls = np.where(headers.cls == MatlabClass.SPARSE, MatlabClass.DOUBLE, headers.cls).astype(np.uint8)
     row = replace(headers, cls=cls, dims=headers.dims.copy(), ndim=headers.ndim.copy(), numel=headers.numel.copy())
-    row.set_dims(0, dims[1:] if len(dims) > 2 else (1, *dims[1:]))
+    row.set_dims(0, row_dims(dims[1:]))
     return row
 
 

@@ -68,6 +68,17 @@ def kinds_of(headers: Headers) -> list[Kind]:
     return list(dict.fromkeys(found))
 
 
+def row_dims(inner: tuple[int, ...]) -> tuple[int, ...]:
+    """Dims of a row as an element of a column, of an array that has these dims besides its rows.
+
+    Examples
+    --------
+    >>> row_dims((3,)), row_dims((2, 3))
+    ((1, 3), (2, 3))
+    """
+    return inner if len(inner) > 1 else (1, *inner)
+
+
 def common_dtype(dtypes: Sequence[np.dtype[Any]], holds: Callable[[np.dtype[Any]], bool]) -> np.dtype[Any] | None:
     """The smallest type that holds the values of all `dtypes` exactly; None if there is none.
 

@@ -29,12 +29,13 @@ def file_wrapper(reader: Reader, segment: int) -> Elements | None:
     None of a file without objects of MATLAB's own system: Java's and COM's have other fields there.
     """
     records = reader.children(reader.headers(Elements(segment, np.array([8]))))
-    if records and all(record.fields and "MCOS" not in record.fields for record in records):
+    found = [
+        record.column(record.fields.index("MCOS")) for record in records if record.fields and "MCOS" in record.fields
+    ]
+    if records and not found and all(record.fields for record in records):
         return None
-    for record in records:
-        if not record.fields or "MCOS" not in record.fields:
-            continue
-        wrapper = reader.headers(record.column(record.fields.index("MCOS")))
+    for column in found:
+        wrapper = reader.headers(column)
         wrapper.raise_first_error()
         if not len(wrapper):
             continue
