@@ -22,6 +22,14 @@ from matlens.formats.records import Int64s
 MAX_OFFSET = 2**31 - 1
 """What Arrow's offsets of 32 bits count to."""
 
+NO_FIELDS = pa.struct({"_": pa.bool_()})
+"""Type of a struct without fields, which Parquet does not have."""
+
+
+def structs_without_fields(count: int) -> pa.Array:
+    """As many structs without fields."""
+    return pa.StructArray.from_arrays([pa.nulls(count, pa.bool_())], fields=list(NO_FIELDS))
+
 
 def number_array(values: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> pa.Array:
     """Numbers, logicals or points in time, without a copy where they are contiguous; null where `mask` is set.

@@ -11,7 +11,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from matlens.columns.buffers import items_array, list_array, number_array, string_array, text_array
+from matlens.columns.buffers import (
+    items_array,
+    list_array,
+    number_array,
+    string_array,
+    structs_without_fields,
+    text_array,
+)
 from matlens.columns.column_plan import ColumnPlan, column_path, is_numeric
 from matlens.columns.json_texts import json_text, json_texts
 from matlens.columns.number_entries import exactly, fixed_list, fixed_row_major, leaf_array, number_entries
@@ -348,8 +355,7 @@ class ColumnBuilder(Visitor):
     def _records(self, arrays: list[pa.Array], plan: ColumnPlan, total: int) -> pa.Array:
         if plan.fields:
             return pa.StructArray.from_arrays(arrays, safe_column_names(plan.fields))
-        # Parquet has no struct without fields.
-        return pa.StructArray.from_arrays([pa.nulls(total, pa.bool_())], ["_"])
+        return structs_without_fields(total)
 
     def _field(self, groups: list[Children], name: str, index: Int64s, total: int, plan: ColumnPlan) -> pa.Array:
         """Array of one field over all records, null where a record does not have it."""

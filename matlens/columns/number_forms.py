@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from matlens.columns.buffers import is_number, list_array
+from matlens.columns.buffers import NO_FIELDS, is_number, list_array
 from matlens.columns.column_plan import ColumnPlan
 from matlens.columns.json_texts import json_texts
 from matlens.columns.object_columns import CALENDAR, as_type
@@ -51,6 +51,8 @@ def form_of_schema(schema: pa.Schema) -> Plan:
             plan.kinds, plan.zones = [Kind.DATETIME], {kind.tz or ""}
         elif pa.types.is_duration(kind):
             plan.kinds = [Kind.DURATION]
+        elif kind == NO_FIELDS:
+            plan.kinds = [Kind.STRUCT]
         elif kind == CALENDAR:
             plan.kinds = [Kind.CALENDAR_DURATION]
         elif pa.types.is_struct(kind) and kind == leaf_type(_complex(kind)):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from matlens.columns.buffers import NO_FIELDS
 from matlens.columns.column_plan import ColumnPlan, column_path
 from matlens.columns.notes import Note
 from matlens.columns.plan_json import VERSION, column_from_dict, column_to_dict
@@ -147,7 +148,7 @@ class Plan:
         """Arrow type of one record of the structs at `path`."""
         fields = self.columns[path].fields
         if not fields:
-            return pa.struct({"_": pa.bool_()})
+            return NO_FIELDS
         types = [self.type_of(column_path(path, name)) for name in fields]
         return pa.struct(list(zip(safe_column_names(fields), types, strict=True)))
 

@@ -215,6 +215,7 @@ def test_every_value_has_a_form(version: str, tmp_path: Path) -> None:
     values = {
         "steps": o.calendar_duration(np.array([[1.0, 2.0]])),
         "sparse": scipy.sparse.csc_array(np.array([[0, 1 + 2j], [3j, 0]])),
+        "nothing": o.made("my.Nothing"),
         "cube": n_dimensional,
         "flat": np.arange(6.0).reshape(2, 3, 1),
         "thin": np.arange(8.0).reshape(2, 1, 4),

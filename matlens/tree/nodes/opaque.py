@@ -231,7 +231,7 @@ class OpaqueNode(Node):
         import pyarrow as pa
 
         from matlens.columns.array_tables import ArrowTable
-        from matlens.columns.buffers import number_array
+        from matlens.columns.buffers import number_array, structs_without_fields
         from matlens.columns.object_columns import arrow_column
         from matlens.columns.stored_tables import ElementsTable
 
@@ -248,9 +248,7 @@ class OpaqueNode(Node):
             keys, elements = zip(*self._parts(), strict=True)
             return ElementsTable(self._owner._reader, list(keys), list(elements))
         if isinstance(value, Instance):
-            # Parquet has no struct without fields.
-            none = pa.StructArray.from_arrays([pa.nulls(1, pa.bool_())], ["_"])
-            return ArrowTable(pa.table({self.name or "value": none}))
+            return ArrowTable(pa.table({self.name or "value": structs_without_fields(1)}))
         if isinstance(value, OpaqueValue):
             raise self._undecoded()
         return ArrowTable(_table_of(self.name or "value", value))
