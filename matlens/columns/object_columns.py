@@ -16,7 +16,7 @@ from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings
 from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
 from matlens.columns.unify import row_dims
 from matlens.errors import CorruptFile
-from matlens.formats.mcos import Property, parse_reference
+from matlens.formats.mcos import parse_reference
 from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Headers, Int64s, MatlabClass
@@ -82,16 +82,13 @@ class ObjectBatch:
         """Where a property stands, and of which objects."""
         places = [i for i, stored in enumerate(self._stored) if stored is not None and name in stored]
         found = [stored[name] for stored in self._stored if stored is not None and name in stored]
-        elements = [stored for stored in found if isinstance(stored, Elements)]
-        if len(elements) != len(found):
-            raise CorruptFile(f"{name} of an object of class {self.class_name(places[0])} is not stored as a value")
-        if not elements:
+        if not found:
             return None, []
-        return Elements(elements[0].segment, np.concatenate([each.positions for each in elements])), places
+        return Elements(found[0].segment, np.concatenate([each.positions for each in found])), places
 
 
 class _RecordOfBatch(Mapping[str, Any]):
-    def __init__(self, batch: ObjectBatch, i: int, stored: Mapping[str, Property]) -> None:
+    def __init__(self, batch: ObjectBatch, i: int, stored: Mapping[str, Elements]) -> None:
         self._batch, self._i, self._stored = batch, i, stored
 
     def __getitem__(self, name: str) -> Any:
@@ -110,7 +107,7 @@ class _RecordOfBatch(Mapping[str, Any]):
         return len(self._stored)
 
 
-def _stored_properties(reader: Reader, headers: Headers, i: int) -> Mapping[str, Property] | None:
+def _stored_properties(reader: Reader, headers: Headers, i: int) -> Mapping[str, Elements] | None:
     table, stored = reader.objects(), reader.opaque(headers, i)
     refuse_missing(reader, stored)
     if table is None or not isinstance(stored.reference, np.ndarray):

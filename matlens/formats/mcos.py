@@ -9,7 +9,6 @@ public descriptions of M. Alkhatib (mat-io) and A. Shaikin (MatFileHandler), che
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, Protocol
@@ -18,15 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile, UnsupportedValue
+from matlens.formats.metadata_values import (
+    in_metadata,
+    metadata_headers,
+    metadata_value,
+    name_position,
+    number_position,
+)
 from matlens.formats.records import OPAQUE_MARK, Children, Elements, Headers, Int64s, MatlabClass
 
 Words = NDArray[np.int64]
-Property = Elements | str | int
-"""Where a value stands; or the name of a member of an enumeration; or a logical that is stored in the metadata."""
 
 _NAMES = 40
 """Where the names begin: behind version, count and eight offsets."""
-_MEMBER, _STORED, _LOGICAL = 0, 1, 2
+_MEMBER, _STORED, _NUMBER = 0, 1, 2
 _VERSIONS = range(1, 6)
 """Versions of the metadata that are known: the low byte counts. Behind the values of properties stand as many cells as
 the version before, those with the defaults of classes last."""
@@ -70,17 +74,26 @@ def reference_dims(words: NDArray[Any]) -> tuple[int, ...] | None:
     return None
 
 
-def mark_references(
-    headers: Headers,
-    objects: ObjectTable,
-    may_refer: NDArray[np.bool_],
-    gather: Callable[[Headers], tuple[NDArray[Any], Int64s]],
-) -> None:
+def object_headers(reader: PlainCells, objects: ObjectTable, elements: Elements) -> Headers:
+    """Headers of elements that may be parts of objects."""
+    here = in_metadata(elements.positions)
+    if here.any():
+        found = metadata_headers(elements, objects.name)
+        rest = np.flatnonzero(~here)
+        headers = found.put(rest, reader.plain_headers(elements.take(rest)))
+    else:
+        headers = reader.plain_headers(elements)
+    _mark_references(headers, reader, objects)
+    _mark_handles(headers, reader)
+    return headers
+
+
+def _mark_references(headers: Headers, reader: PlainCells, objects: ObjectTable) -> None:
     """Make objects of numbers that refer to such, in place: inside objects, references stand as plain uint32."""
-    index = np.flatnonzero(may_refer)
+    index = np.flatnonzero(reader.may_refer(headers))
     if not len(index):
         return
-    values, offsets = gather(headers.take(index))
+    values, offsets = reader.gather(headers.take(index))
     for k, i in enumerate(index.tolist()):
         try:
             reference = parse_reference(values[offsets[k] : offsets[k + 1]])
@@ -95,7 +108,7 @@ HANDLE = 255
 """How function handles inside objects are stored: as cells of the mark of references and a struct."""
 
 
-def mark_handles(headers: Headers, reader: PlainCells) -> None:
+def _mark_handles(headers: Headers, reader: PlainCells) -> None:
     """Make function handles of cells that stand for such, in place; `payload` is then the position of their struct."""
     index = np.flatnonzero((headers.cls == MatlabClass.CELL) & (headers.numel == 2) & headers.ok)
     if not len(index):
@@ -130,9 +143,11 @@ class Cells(Protocol):
 
 
 class PlainCells(Cells, Protocol):
-    """What `mark_handles` needs of a reader besides."""
+    """What `object_headers` needs of a reader besides."""
 
     def plain_headers(self, elements: Elements) -> Headers: ...
+
+    def may_refer(self, headers: Headers) -> NDArray[np.bool_]: ...
 
 
 class ObjectTable:
@@ -156,7 +171,7 @@ class ObjectTable:
             raise CorruptFile(f"the regions of the metadata of objects do not lie one behind another: {ends}")
         self._regions = list(pairwise(ends))
         self._names = self._split_names(head[1], ends[0])
-        self._default_values: dict[int, dict[str, Property]] = {}
+        self._default_values: dict[int, dict[str, Elements]] = {}
         self._starts: dict[int, tuple[Words, Words]] = {}
         self._classes = self._region(0, 4)
         self._objects = self._region(2, 6)
@@ -199,6 +214,10 @@ class ObjectTable:
     def __len__(self) -> int:
         return max(len(self._objects) - 1, 0)
 
+    def metadata_value(self, position: int) -> NDArray[Any]:
+        """A value that stands in the metadata."""
+        return metadata_value(position, self.name)
+
     def class_of(self, object_id: int) -> str:
         """Name of the class of an object."""
         return self.class_name(int(self._object(object_id)[0]))
@@ -211,7 +230,7 @@ class ObjectTable:
 
     # --- properties ----------------------------------------------------------------
 
-    def properties(self, object_id: int) -> dict[str, Property]:
+    def properties(self, object_id: int) -> dict[str, Elements]:
         """Properties of an object by name: the defaults of its class, its own, and dynamic ones."""
         class_id, _, _, _, _, dependency = self._object(object_id).tolist()
         if class_id not in self._default_values:
@@ -222,16 +241,16 @@ class ObjectTable:
                 found |= self._dynamic(dynamic)
         return found
 
-    def _own_properties(self, object_id: int) -> dict[str, Property]:
+    def _own_properties(self, object_id: int) -> dict[str, Elements]:
         _, _, _, by_itself, normal, _ = self._object(object_id).tolist()
         block = self._blocks(1, by_itself) if by_itself else self._blocks(3, normal)
         return {self.name(name): self._property(kind, value) for name, kind, value in block.reshape(-1, 3).tolist()}
 
-    def _dynamic(self, object_id: int) -> dict[str, Property]:
+    def _dynamic(self, object_id: int) -> dict[str, Elements]:
         """A property that was added to one object: an object itself, of name and value."""
         parts = self._own_properties(object_id)
         name = parts.get(_DYNAMIC_NAME)
-        if not isinstance(name, Elements):
+        if name is None:
             return {}
         headers = self._reader.headers(name)
         if not headers.ok[0] or headers.cls[0] != MatlabClass.CHAR:
@@ -239,16 +258,17 @@ class ObjectTable:
         text = self._reader.gather(headers)[0].astype("<u2").tobytes().decode("utf-16-le", "replace")
         return {text: parts[_DYNAMIC_VALUE]} if _DYNAMIC_VALUE in parts else {}
 
-    def _property(self, kind: int, value: int) -> Property:
+    def _property(self, kind: int, value: int) -> Elements:
         if kind == _MEMBER:
-            return self.name(value)
-        if kind == _LOGICAL:
-            return value
+            self.name(value)
+        if kind in (_MEMBER, _NUMBER):
+            place = name_position(value) if kind == _MEMBER else number_position(value)
+            return Elements(self.cells.segment, np.array([place]))
         if kind != _STORED or not 0 <= value < self._value_count:
             raise CorruptFile(f"property {value} of {self._value_count}, kind {kind}, is asked for")
         return self.cells.take(np.array([2 + value]))
 
-    def _defaults(self, class_id: int) -> dict[str, Property]:
+    def _defaults(self, class_id: int) -> dict[str, Elements]:
         """Values that the objects of a class have unless they have their own."""
         defaults = self._default_cells
         if defaults is None or not 0 <= class_id < len(defaults):
@@ -256,7 +276,7 @@ class ObjectTable:
         headers = self._reader.headers(defaults.take(np.array([class_id])))
         if not headers.ok[0] or headers.cls[0] != MatlabClass.STRUCT or headers.numel[0] != 1:
             return {}
-        found: dict[str, Property] = {}
+        found: dict[str, Elements] = {}
         for children in self._reader.children(headers):
             for k, name in enumerate(children.fields or ()):
                 found[name] = children.column(k)

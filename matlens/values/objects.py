@@ -13,7 +13,7 @@ from matlens.classes.strings import CategoryArray, texts_of
 from matlens.classes.tabular import frame
 from matlens.classes.time_zones import ZonedTimes
 from matlens.errors import CorruptFile, LimitExceeded, UnsupportedValue
-from matlens.formats.mcos import ObjectTable, Property, parse_reference
+from matlens.formats.mcos import ObjectTable, parse_reference
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, MatlabClass, OpaqueValue
 from matlens.values.table_layout import Decode, Record, RowTimes, stored_tabular
@@ -55,7 +55,7 @@ class Objects:
         self._reader, self._table, self._decode, self._limits = reader, table, decode, reader.limits
         self._known: dict[int, Any] = {}
         self._open: list[int] = []
-        self._waiting: deque[tuple[Instance, Mapping[str, Property]]] = deque()
+        self._waiting: deque[tuple[Instance, Mapping[str, Elements]]] = deque()
         self._met: list[int] = []
         self._is_filling = False
 
@@ -133,15 +133,15 @@ class Objects:
             self._open.pop()
         return self._known[number]
 
-    def _record(self, stored: Mapping[str, Property]) -> Record:
+    def _record(self, stored: Mapping[str, Elements]) -> Record:
         return Record(self._reader, stored, self._decode)
 
-    def _known_class(self, name: str, stored: Mapping[str, Property]) -> Any:
+    def _known_class(self, name: str, stored: Mapping[str, Elements]) -> Any:
         if name in TABULAR_CLASSES:
             return self._frame(name, stored)
         return convert(name, self._record(stored))
 
-    def _frame(self, name: str, stored: Mapping[str, Property]) -> pd.DataFrame:
+    def _frame(self, name: str, stored: Mapping[str, Elements]) -> pd.DataFrame:
         found = stored_tabular(self._reader, name, stored, self._decode)
         count = found.parts.row_count
         variables = [self._variable(elements, count) for elements in found.variables]

@@ -16,7 +16,7 @@ from matlens.classes.tabular import TableParts, table_parts, timetable_parts
 from matlens.classes.time_zones import time_zone
 from matlens.classes.times import CalendarStep, calendar_times, regular_times
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
-from matlens.formats.mcos import Property, parse_reference
+from matlens.formats.mcos import parse_reference
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, MatlabClass
 from matlens.values.plain import json_safe, plain
@@ -29,16 +29,14 @@ class Record(Mapping[str, Any]):
     """Properties of an object or fields of a 1x1 struct by name, each decoded when it is asked for."""
 
     def __init__(
-        self, reader: Reader, stored: Mapping[str, Property], decode: Decode, empty: Container[str] = ()
+        self, reader: Reader, stored: Mapping[str, Elements], decode: Decode, empty: Container[str] = ()
     ) -> None:
         self._reader, self._stored, self._decode, self._empty = reader, stored, decode, empty
 
     def __getitem__(self, name: str) -> Any:
         stored = self._stored[name]
-        if isinstance(stored, Elements):
-            # Most of what a table may say is empty.
-            return np.empty((0, 0), object) if name in self._empty else self._decode(stored)
-        return stored if isinstance(stored, str) else np.array([[stored != 0]])
+        # Most of what a table may say is empty.
+        return np.empty((0, 0), object) if name in self._empty else self._decode(stored)
 
     def __contains__(self, name: object) -> bool:
         # Mapping's own would decode the value to know.
@@ -52,8 +50,7 @@ class Record(Mapping[str, Any]):
 
     def elements(self, name: str) -> Elements | None:
         """Where the value of a property stands."""
-        stored = self._stored.get(name)
-        return stored if isinstance(stored, Elements) else None
+        return self._stored.get(name)
 
     def record(self, name: str) -> Record:
         """The fields of a property that is a 1x1 struct; none of anything else."""
@@ -134,7 +131,7 @@ def _readable(record: Record) -> dict[str, Any]:
     return found
 
 
-def stored_tabular(reader: Reader, class_name: str, properties: Mapping[str, Property], decode: Decode) -> Tabular:
+def stored_tabular(reader: Reader, class_name: str, properties: Mapping[str, Elements], decode: Decode) -> Tabular:
     """Find the parts of a table or timetable from its properties.
 
     Raises

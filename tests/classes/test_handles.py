@@ -12,6 +12,15 @@ import pytest
 import matlens
 from matlens.errors import MatlensError
 from matlens.formats.mcos import ObjectTable
+from matlens.formats.metadata_values import (
+    NOTHING,
+    in_metadata,
+    metadata_headers,
+    metadata_value,
+    name_position,
+    number_position,
+)
+from matlens.formats.records import Elements
 from tests import objects as o
 from tests.support import CORPUS, out
 
@@ -110,3 +119,34 @@ def test_an_object_without_properties(tmp_path: Path) -> None:
     with matlens.open(path) as file:
         (node,) = file.values()
         assert node.to_pandas().shape[0] == 1 and node.to_python() == {}
+
+
+@has_corpus
+def test_values_in_the_metadata_of_objects_are_values_as_others_are() -> None:
+    """Whole numbers and members of enumerations have no cell: once numbers were true, and neither was in any table."""
+    (figure,) = FIGURE.rglob("plot-simple.fig")
+    with matlens.open(figure) as file:
+        window = file.at("hgM_070000.GraphicsObjects.Format3Data")
+        found = {child.name: child for child in window.children()}
+        assert list(found) == list(window.value)
+        assert found["Copyable"].value.dtype == np.int32 and found["Copyable"].to_python() == 1
+        assert (found["NextPlotMode"].matlab_class, found["NextPlotMode"].value) == ("char", "manual")
+        position = found["StoragePosition"]
+        assert position.to_python()["ScreenResolution_I"] == position["ScreenResolution_I"].to_python() == 96
+        row = position.to_arrow().to_pylist()[0]
+        assert (row["ScreenResolution_I"], row["Units_I"]) == (96, "pixels")
+        assert position["Units_I"].storage() == {"type": "metadata of objects"}
+
+
+def test_positions_of_values_in_the_metadata() -> None:
+    names = ["", "on", "é😀"]
+    places = np.array(
+        [number_position(v) for v in (0, 96, -1, 2**31 - 1)] + [name_position(1), name_position(2), NOTHING]
+    )
+    assert in_metadata(places).all() and not in_metadata(np.array([0, 2**62, -1])).any()
+    headers = metadata_headers(Elements(3, places), names.__getitem__)
+    assert [headers.class_name(i) for i in range(7)] == ["int32"] * 4 + ["char"] * 2 + ["double"]
+    assert [headers.shape(i) for i in range(3, 7)] == [(1, 1), (1, 2), (1, 3), (0, 0)]
+    values = [metadata_value(int(place), names.__getitem__) for place in places]
+    assert [int(value[0]) for value in values[:4]] == [0, 96, -1, 2**31 - 1]
+    assert values[5].tobytes().decode("utf-16") == "é😀" and values[6].size == 0

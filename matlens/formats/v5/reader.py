@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.children import FieldNames, collect_children, unique_names
 from matlens.formats.dtypes import target_dtype, value_dtype
-from matlens.formats.mcos import ObjectTable, mark_handles, mark_references, reference_dims
+from matlens.formats.mcos import ObjectTable, object_headers, reference_dims
+from matlens.formats.metadata_values import IN_METADATA
 from matlens.formats.one_by_one import OneByOne, Single
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import Reader
 from matlens.formats.records import (
     CLASS_DTYPES,
-    OPAQUE_MARK,
     Children,
     Elements,
     Headers,
@@ -39,11 +39,10 @@ from matlens.formats.v5.batch import batch_headers, chase, gather_values
 from matlens.formats.v5.recovery import next_variable
 from matlens.formats.v5.segments import HEAD_BYTES, Segments
 from matlens.formats.v5.single import char_units, numbers, sparse_storage, sparse_triplets
-from matlens.formats.v5.subsystem import file_wrapper, subsystem_bytes
+from matlens.formats.v5.subsystem import file_wrapper, may_refer, subsystem_bytes
 from matlens.formats.v5.tags import (
     MI_COMPRESSED,
     MI_MATRIX,
-    MI_UINT32,
     STORAGE_NAMES,
     UNEVEN,
     ArrayHeader,
@@ -220,11 +219,9 @@ class Mat5Reader(Reader, OneByOne):
     # --- the contract --------------------------------------------------------------
 
     def headers(self, elements: Elements) -> Headers:
-        headers = self.plain_headers(elements)
         if elements.segment == self._object_segment and self._objects is not None:
-            mark_references(headers, self._objects, self._may_refer(headers), self.gather)
-            mark_handles(headers, self)
-        return headers
+            return object_headers(self, self._objects, elements)
+        return self.plain_headers(elements)
 
     def plain_headers(self, elements: Elements) -> Headers:
         """Headers in which nothing stands for a part of an object."""
@@ -340,12 +337,17 @@ class Mat5Reader(Reader, OneByOne):
             offsets = counts_to_offsets(headers.numel)
         if values is None:
             read = char_units if cls == MatlabClass.CHAR else numbers
-            parts = [read(self._tags, buffer, header_at(headers, i)) for i in range(len(headers))]
+            parts = [self._part(read, buffer, headers, i) for i in range(len(headers))]
             offsets = counts_to_offsets([len(part) for part in parts])
             values = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0, np.uint8)])
         if cls == MatlabClass.CHAR:
             return values if values.dtype.itemsize > 1 else values.view(np.uint8).astype(np.uint16), offsets
         return values if as_stored or not len(headers) else values.astype(target_dtype(headers), copy=False), offsets
+
+    def _part(self, read: Callable[..., NDArray[Any]], buffer: Buffer, headers: Headers, i: int) -> NDArray[Any]:
+        if headers.storage[i] == IN_METADATA and self._objects is not None:
+            return self._objects.metadata_value(int(headers.elements.positions[i]))
+        return read(self._tags, buffer, header_at(headers, i))
 
     def single(self, segment: int, position: int, *, as_stored: bool = False) -> Single | None:
         try:
@@ -378,6 +380,8 @@ class Mat5Reader(Reader, OneByOne):
 
     def storage(self, headers: Headers) -> dict[str, Any]:
         headers.raise_first_error()
+        if headers.storage[0] == IN_METADATA:
+            return {"type": "metadata of objects"}
         storage = int(headers.storage[0]) & ~UNEVEN
         kind = {"type": STORAGE_NAMES[storage]} if storage in STORAGE_NAMES else {}
         if headers.cls[0] == MatlabClass.SPARSE:
@@ -409,15 +413,8 @@ class Mat5Reader(Reader, OneByOne):
                 self._has_objects = found is not None
             return self._objects
 
-    def _may_refer(self, headers: Headers) -> NDArray[np.bool_]:
-        """Columns of uint32 that begin with the mark of references."""
-        wide: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & (headers.storage == MI_UINT32) & headers.ok
-        wide &= headers.nbytes >= 32
-        words = self._segments.segment(headers.elements.segment).words
-        first = np.flatnonzero(wide)
-        place = (headers.payload[first] + 8) // 4
-        wide[first] = words[np.minimum(place, len(words) - 1)] == OPAQUE_MARK
-        return wide
+    def may_refer(self, headers: Headers) -> NDArray[np.bool_]:
+        return may_refer(self._segments.segment(headers.elements.segment).words, headers)
 
     def _finish_opaque(self, headers: Headers, i: int, header: ArrayHeader) -> None:
         """Class name, and the dims that an MCOS reference declares."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matlens.errors import CorruptFile
 from matlens.formats.reader import Reader
-from matlens.formats.records import Elements, MatlabClass
+from matlens.formats.records import OPAQUE_MARK, Elements, Headers, MatlabClass
+from matlens.formats.v5.tags import MI_UINT32
 
 
 def subsystem_bytes(reader: Reader, subsystem: Elements, byte_order: str) -> Any:
@@ -44,3 +46,13 @@ def file_wrapper(reader: Reader, segment: int) -> Elements | None:
         if cells is not None and cells.ok[0] and cells.cls[0] == MatlabClass.CELL and cells.numel[0]:
             return reader.children(cells)[0].elements
     raise CorruptFile("the table of the objects is missing")
+
+
+def may_refer(words: NDArray[np.uint32], headers: Headers) -> NDArray[np.bool_]:
+    """Which elements are columns of uint32 that begin with the mark of references; `words` are those of the segment."""
+    wide: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & (headers.storage == MI_UINT32) & headers.ok
+    wide &= headers.nbytes >= 32
+    first = np.flatnonzero(wide)
+    place = (headers.payload[first] + 8) // 4
+    wide[first] = words[np.minimum(place, len(words) - 1)] == OPAQUE_MARK
+    return wide

@@ -18,7 +18,8 @@ from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.children import FieldNames, collect_children, unique_names
 from matlens.formats.dtypes import combine_complex, target_dtype
 from matlens.formats.hdf5.object import REFERENCES, H5Object
-from matlens.formats.mcos import HANDLE, ObjectTable, mark_handles, mark_references, reference_dims
+from matlens.formats.mcos import HANDLE, ObjectTable, object_headers, reference_dims
+from matlens.formats.metadata_values import IN_METADATA
 from matlens.formats.ragged import counts_to_offsets
 from matlens.formats.reader import Reader
 from matlens.formats.records import (
@@ -138,11 +139,7 @@ class Mat73Common(Reader):
         return bool(stored.filters), stored.nbytes
 
     def headers(self, elements: Elements) -> Headers:
-        headers = self.plain_headers(elements)
-        if self._objects is not None:
-            mark_references(headers, self._objects, self._may_refer(headers), self.gather)
-            mark_handles(headers, self)
-        return headers
+        return self.plain_headers(elements) if self._objects is None else object_headers(self, self._objects, elements)
 
     def plain_headers(self, elements: Elements) -> Headers:
         """Headers in which nothing stands for a part of an object; a reference to nothing is an empty double."""
@@ -245,7 +242,7 @@ class Mat73Common(Reader):
         is_reference = math.prod(found.shape) <= MAX_REFERENCE and found.dtype == np.uint32
         headers.set_dims(i, (reference_dims(found.values().ravel()) if is_reference else None) or (1, 1))
 
-    def _may_refer(self, headers: Headers) -> NDArray[np.bool_]:
+    def may_refer(self, headers: Headers) -> NDArray[np.bool_]:
         """Columns of uint32 that begin with the mark of references; large ones are taken for numbers."""
         may: NDArray[np.bool_] = (headers.cls == MatlabClass.UINT32) & headers.ok
         may &= (headers.numel >= 6) & (headers.numel < MAX_REFERENCE)
@@ -304,14 +301,19 @@ class Mat73Common(Reader):
     def _values(self, headers: Headers, i: int) -> NDArray[Any]:
         if headers.numel[i] == 0 or headers.storage[i] == EMPTY:
             return np.zeros(0, target_dtype(headers, i))
+        if headers.storage[i] == IN_METADATA:
+            assert self._objects is not None
+            return self._objects.metadata_value(int(headers.elements.positions[i]))
         with self._opened(headers, i) as found:
             # HDF5 stores the axes reversed, so that its row-major order is MATLAB's column-major.
             return _as_class(headers, i, found.values().ravel())
 
     def window(self, headers: Headers, axis: int, start: int, stop: int) -> NDArray[Any] | None:
         headers.raise_first_error()
+        if headers.storage[0] in (EMPTY, IN_METADATA):
+            return None
         with self._opened(headers, 0) as found:
-            if headers.numel[0] == 0 or headers.storage[0] == EMPTY or axis >= len(found.shape):
+            if headers.numel[0] == 0 or axis >= len(found.shape):
                 return None
             values = found.window(len(found.shape) - 1 - axis, start, stop)
             if values is None:
@@ -321,12 +323,16 @@ class Mat73Common(Reader):
             return _as_class(headers, 0, values.ravel()).reshape(dims, order="F")
 
     def window_step(self, headers: Headers, axis: int) -> int:
+        if headers.storage[0] == IN_METADATA:
+            return 1
         with self._opened(headers, 0) as found:
             return found.window_step(len(found.shape) - 1 - axis) if axis < len(found.shape) else 1
 
     def storage(self, headers: Headers) -> dict[str, Any]:
         """Layout, chunks, filters and attributes; dims in MATLAB's order."""
         headers.raise_first_error()
+        if headers.storage[0] == IN_METADATA:
+            return {"type": "metadata of objects"}
         with self._opened(headers, 0) as found:
             told = found.describe({FIELDS})
         return told | {"chunk": told["chunk"][::-1]} if "chunk" in told else told

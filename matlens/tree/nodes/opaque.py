@@ -15,7 +15,7 @@ from matlens.classes.time_zones import python_times
 from matlens.columns.unify import Rows
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.formats.loadmat_output import is_undecoded
-from matlens.formats.mcos import ObjectReference, Property, parse_reference
+from matlens.formats.mcos import ObjectReference, parse_reference
 from matlens.formats.places import subscript
 from matlens.formats.records import Elements, OpaqueValue
 from matlens.tree.nodes.node import Node
@@ -41,7 +41,7 @@ class OpaqueNode(Node):
 
     kind = "opaque"
     _known_dims: tuple[int, ...] | None = None
-    _known_properties: tuple[dict[str, Property] | None] | None = None
+    _known_properties: tuple[dict[str, Elements] | None] | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -66,7 +66,7 @@ class OpaqueNode(Node):
         if properties is None:
             return np.shape(self._members()) if self._is_enumeration else self._headers.shape(0)
         sized = properties.get(SIZED_BY.get(name, ""))
-        if isinstance(sized, Elements):
+        if sized is not None:
             return reader.headers(sized).shape(0)
         if name == "string":
             return stored_strings(self._part(properties, "any")).dims
@@ -93,13 +93,13 @@ class OpaqueNode(Node):
             return None
         return parse_reference(stored.reference)
 
-    def _properties(self) -> dict[str, Property] | None:
+    def _properties(self) -> dict[str, Elements] | None:
         """Properties of a single object of the object system; None of arrays and of all others."""
         if self._known_properties is None:
             self._known_properties = (self._find_properties(),)
         return self._known_properties[0]
 
-    def _find_properties(self) -> dict[str, Property] | None:
+    def _find_properties(self) -> dict[str, Elements] | None:
         reference, table = self._reference(), self._owner._reader.objects()
         if reference is None or table is None:
             return None
@@ -108,13 +108,13 @@ class OpaqueNode(Node):
             ids = tuple(ids[k] for k in self._selection.linear.tolist())
         return table.properties(ids[0]) if len(ids) == 1 and ids[0] else None
 
-    def _part(self, properties: Mapping[str, Property], name: str) -> Any:
+    def _part(self, properties: Mapping[str, Elements], name: str) -> Any:
         stored = properties.get(name)
-        if not isinstance(stored, Elements):
+        if stored is None:
             raise CorruptFile(f"a {self.matlab_class} without {name}")
         return decode_values(self._owner._reader, stored)[0]
 
-    def _count(self, properties: Mapping[str, Property], name: str) -> int:
+    def _count(self, properties: Mapping[str, Elements], name: str) -> int:
         found = np.asarray(self._part(properties, name)).ravel()
         if found.dtype.kind not in "iuf" or len(found) != 1 or not 0 <= found[0] < 2**53:
             raise CorruptFile(f"{name} of a {self.matlab_class} is no count")
@@ -156,9 +156,7 @@ class OpaqueNode(Node):
         """Names and places of what is below: variables of a table, properties of an object."""
         name = self.matlab_class
         properties = None if name in KNOWN_CLASSES else self._properties()
-        if properties is None:
-            return []
-        return [(key, stored) for key, stored in properties.items() if isinstance(stored, Elements)]
+        return [] if properties is None else list(properties.items())
 
     @property
     def child_count(self) -> int:
@@ -191,11 +189,10 @@ class OpaqueNode(Node):
         if len(stored) != len(ids) or not stored:
             return {}
         found = {}
-        for name in stored[0]:
-            values = [properties.get(name) for properties in stored]
-            elements = [value for value in values if isinstance(value, Elements)]
-            if len(elements) == len(values):
-                found[name] = Elements(elements[0].segment, np.concatenate([each.positions for each in elements]))
+        for name, first in stored[0].items():
+            elements = [properties[name].positions for properties in stored if name in properties]
+            if len(elements) == len(stored):
+                found[name] = Elements(first.segment, np.concatenate(elements))
         return found
 
     def _positions(self) -> Any:
