@@ -6,9 +6,11 @@ Each function gives an object whose properties are those that MATLAB saves; `sav
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -27,10 +29,26 @@ def matio() -> Any:
 
 def save(path: Path, version: str = "v7", **variables: Any) -> matlens.MatFile:
     """A file of these variables, opened."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), arrays_of_objects_in_objects():
         warnings.simplefilter("ignore")
         matio().save_to_mat(str(path / f"{version}.mat"), variables, version=version)
     return matlens.open(path / f"{version}.mat")
+
+
+@contextmanager
+def arrays_of_objects_in_objects() -> Iterator[None]:
+    """mat-io takes an array of objects for a cell where it stands in an object."""
+    matio()
+    from matio.subsystem.subsys import MatSubsystem
+    from matio.utils.matclass import MatlabOpaqueArray
+
+    serialize = MatSubsystem.serialize_nested_props
+
+    def whole(self: Any, value: Any) -> Any:
+        return self.set_object_metadata(value) if isinstance(value, MatlabOpaqueArray) else serialize(self, value)
+
+    with mock.patch.object(MatSubsystem, "serialize_nested_props", whole):
+        yield
 
 
 def made(class_name: str, **properties: Any) -> Any:

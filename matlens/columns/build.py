@@ -29,15 +29,15 @@ from matlens.columns.object_columns import (
     as_type,
     by_rows,
     joined,
-    mark_enumerations,
-    members_of,
     row_columns,
     row_header,
     row_times,
+    upright,
 )
+from matlens.columns.object_records import ObjectRecords, mark_enumerations, members_of
 from matlens.columns.plan import Plan
-from matlens.columns.planner import Level, Planner
-from matlens.columns.unify import Kind, Layout, kinds_of, row_major
+from matlens.columns.planner import Level, Planner, StoredObjects
+from matlens.columns.unify import TABLE_KINDS, Kind, Layout, kinds_of, row_major
 from matlens.errors import LimitExceeded
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.ragged import counts_to_offsets, ragged_ranges, units_to_utf8
@@ -72,7 +72,7 @@ class ColumnBuilder(Visitor):
         reader: Reader,
         plan: Plan,
         levels: dict[str, Level] | None = None,
-        objects: dict[str, ObjectBatch] | None = None,
+        objects: dict[str, ObjectBatch | ObjectRecords] | None = None,
     ) -> None:
         super().__init__(reader)
         self._plan, self._levels = plan, {} if levels is None else levels
@@ -117,8 +117,10 @@ class ColumnBuilder(Visitor):
                 array = self._sparse(present, plan)
             case Kind.FUNCTION:
                 array = text_array(function_texts(self.reader, present))
-            case Kind.TABLE:
+            case Kind.TABLE | Kind.MAP:
                 array = self._tables(present, plan)
+            case Kind.OPAQUE if plan.are_records:
+                array = self._object_records(present, index, plan)
             case Kind.OPAQUE if not plan.members_only:
                 array = self._json(present)
             case _:
@@ -135,7 +137,7 @@ class ColumnBuilder(Visitor):
             texts = [found.ravel(order="F").tolist() for found in members if found is not None]
             items, counts = text_array([text for each in texts for text in each]), np.array(list(map(len, texts)), int)
         else:
-            batch = self._objects_of(headers, plan)
+            batch = self._objects_of(plan, headers, ObjectBatch)
             records = [batch.record(i) for i in range(len(headers))]
             known = [i for i, record in enumerate(records) if record is not None]
             found = [record for record in records if record is not None]
@@ -143,8 +145,20 @@ class ColumnBuilder(Visitor):
         array = items if plan.objects_alone else list_array(items, counts, None, plan.is_large)
         return _spread(array, np.array(known, np.int64), len(headers))
 
-    def _objects_of(self, headers: Headers, plan: ColumnPlan) -> ObjectBatch:
-        return self._known_objects.pop(plan.path, None) or ObjectBatch(self.reader, headers)
+    def _object_records(self, headers: Headers, index: Int64s, plan: ColumnPlan) -> pa.Array:
+        """Structs of the properties of objects; null where none is stored."""
+        found = self._objects_of(plan, headers, ObjectRecords)
+        records = self._properties(found, index, plan)
+        return records if plan.objects_alone else list_array(records, found.counts, None, plan.is_large)
+
+    def _properties(self, found: ObjectRecords, index: Int64s, plan: ColumnPlan) -> pa.Array:
+        owner, total = index[found.first], len(found)
+        arrays = [self._field(found.groups, name, owner, total, plan) for name in plan.fields]
+        return found.of_all(self._records(arrays, plan, total))
+
+    def _objects_of(self, plan: ColumnPlan, headers: Headers, kind: type[StoredObjects]) -> StoredObjects:
+        known = self._known_objects.pop(plan.path, None)
+        return known if isinstance(known, kind) else kind(self.reader, headers)
 
     def _json(self, headers: Headers) -> pa.Array:
         values = decode_values(self.reader, headers.elements, objects=self._objects_once)
@@ -163,7 +177,7 @@ class ColumnBuilder(Visitor):
         record, arrays = self._plan.record_type(plan.path), []
         null = np.zeros(len(headers), bool)
         counts = np.zeros(len(headers), np.int64)
-        batch = self._objects_of(headers, plan)
+        batch = self._objects_of(plan, headers, ObjectBatch)
         for i in range(len(headers)):
             found = batch.tabular(i)
             null[i] = found is None
@@ -181,27 +195,29 @@ class ColumnBuilder(Visitor):
         for name in plan.fields:
             path = column_path(plan.path, name)
             if name in stored:
-                arrays.append(self.rows(stored[name], path, count, picked))
+                arrays.append(self.rows(stored[name], path, count, picked, are_vectors=found.are_vectors))
             else:
                 arrays.append(pa.nulls(len(picked), self._plan.type_of(path)))
         return self._records(arrays, plan, len(picked))
 
     # --- rows of the variables of tables -------------------------------------------
 
-    def rows(self, stored: Elements | RowTimes, where: str, count: int, picked: range) -> pa.Array:
+    def rows(
+        self, stored: Elements | RowTimes, where: str, count: int, picked: range, *, are_vectors: bool = False
+    ) -> pa.Array:
         """The rows of a variable of a table of `count` rows, those that are picked."""
         plan, kind = self._plan.columns[where], self._plan.type_of(where)
         if isinstance(stored, RowTimes) and plan.kind is not None:
             return as_type(row_times(stored).slice(picked.start, len(picked)), kind)
         if isinstance(stored, RowTimes):
-            return self._rows_as_json(stored, count, picked)
+            return self._rows_as_json(stored, count, picked, are_vectors)
         headers = self.walk.enter(stored)
         try:
             self.refuse_damaged(headers, None)
-            headers = mark_enumerations(self.reader, headers)
+            headers = mark_enumerations(self.reader, upright(headers, count) if are_vectors else headers)
             row = row_header(headers, count) if headers.cls[0] != MatlabClass.OPAQUE else headers
             if plan.kind is None and (headers.cls[0] != MatlabClass.CELL or row.numel[0] != 1):
-                return self._rows_as_json(stored, count, picked)
+                return self._rows_as_json(stored, count, picked, are_vectors)
             if headers.cls[0] == MatlabClass.OPAQUE:
                 return self._object_rows(headers, plan, count, picked)
             match kinds_of(row)[0]:
@@ -213,23 +229,25 @@ class ColumnBuilder(Visitor):
         finally:
             self.walk.leave()
 
-    def _rows_as_json(self, stored: Elements | RowTimes, count: int, picked: range) -> pa.Array:
+    def _rows_as_json(self, stored: Elements | RowTimes, count: int, picked: range, are_vectors: bool) -> pa.Array:
         """Rows in the form that they have alone, as JSON text."""
         planner = Planner(self.reader)
-        planner.rows(stored, "", count)
-        values = ColumnBuilder(self.reader, planner.plan).rows(stored, "", count, picked).to_pylist()
-        return json_texts(values)
+        planner.rows(stored, "", count, are_vectors=are_vectors)
+        builder = ColumnBuilder(self.reader, planner.plan)
+        return json_texts(builder.rows(stored, "", count, picked, are_vectors=are_vectors).to_pylist())
 
     def _object_rows(self, headers: Headers, plan: ColumnPlan, count: int, picked: range) -> pa.Array:
         kind, (own,) = self._plan.type_of(plan.path), kinds_of(headers)
-        if own != plan.kind and own != Kind.TABLE:
+        if own != plan.kind and own not in TABLE_KINDS:
             return pa.nulls(len(picked), kind)
+        if plan.kind == Kind.MAP:
+            return self._tables(headers, plan)
         if plan.kind == Kind.STRUCT:
             found = ObjectBatch(self.reader, headers).tabular(0)
             if found is not None and found.parts.row_count == count:
                 return self.table(found, plan, slice(picked.start, picked.stop))
             return pa.nulls(len(picked), kind)
-        if plan.kind == Kind.OPAQUE and not plan.members_only:
+        if plan.kind == Kind.OPAQUE and not plan.members_only and not plan.are_records:
             value = decode_values(self.reader, headers.elements, objects=self._objects_once)[0]
             items = list(value.ravel(order="F")) if isinstance(value, np.ndarray) else [value]
             if headers.shape(0)[0] != count or len(items) != count:
@@ -244,6 +262,10 @@ class ColumnBuilder(Visitor):
 
     def _object_items(self, headers: Headers, plan: ColumnPlan) -> tuple[pa.Array, tuple[int, ...]]:
         """Items of an object row by row, and its dims; none where it is not decoded."""
+        if plan.are_records:
+            found = ObjectRecords(self.reader, headers)
+            dims = found.dims(0)
+            return by_rows(self._properties(found, np.zeros(1, np.int64), plan), dims), dims
         if plan.kind == Kind.OPAQUE:
             members = members_of(self.reader, headers, 0)
             return (None, ()) if members is None else (text_array(members.ravel().tolist()), members.shape)

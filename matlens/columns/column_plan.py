@@ -14,6 +14,7 @@ from matlens.columns.notes import Note
 from matlens.columns.object_columns import CALENDAR
 from matlens.columns.unify import (
     ITEM_KINDS,
+    TABLE_KINDS,
     Kind,
     Layout,
     Shapes,
@@ -29,6 +30,11 @@ from matlens.formats.records import CLASS_DTYPES, Headers, Int64s, MatlabClass
 INT32_MAX = 2**31 - 1
 UTF8_BYTES = 3
 """Bytes of UTF-8 that one UTF-16 code unit becomes at most."""
+
+MAX_LEVELS = 2
+"""In how many objects, one in another, an object may stand that is a struct."""
+MAX_PROPERTIES = 100
+"""How many properties an object may have that is a struct."""
 
 _IS_NUMBER = np.zeros(256, bool)
 # Damaged elements that are passed over count as [], which is null.
@@ -73,6 +79,12 @@ class ColumnPlan:
     """Whether objects are more than references: those of `scipy.io.loadmat` output are not."""
     members_only: bool = True
     """Whether all objects of classes that are not MATLAB's own are members of enumerations."""
+    properties_known: bool = True
+    """Whether all objects of classes that are not MATLAB's own have properties, which are the fields."""
+    inside: set[str] = field(default_factory=set)
+    """Classes of the objects in whose properties these objects stand."""
+    levels: int = 0
+    """In how many objects, one in another, these objects stand."""
     apart: set[str] = field(default_factory=set)
     """Classes of objects that stand for all rows of a table together."""
     zones: set[str] = field(default_factory=set)
@@ -103,6 +115,9 @@ class ColumnPlan:
             objects_alone=self.objects_alone and other.objects_alone,
             objects_known=self.objects_known and other.objects_known,
             members_only=self.members_only and other.members_only,
+            properties_known=self.properties_known and other.properties_known,
+            inside=self.inside | other.inside,
+            levels=max(self.levels, other.levels),
             apart=self.apart | other.apart,
             zones=self.zones | other.zones,
             orders=self.orders | other.orders,
@@ -201,6 +216,26 @@ class ColumnPlan:
         return None if kind == Kind.NUMBER and self.dtype is None else kind
 
     @property
+    def are_records(self) -> bool:
+        """Whether objects of classes that are not MATLAB's own become structs of their properties.
+
+        Those that stand in objects of their own class or in several others do not, and those of very many properties:
+        graphs of objects have no end otherwise.
+        """
+        return (
+            self.kind == Kind.OPAQUE
+            and self.properties_known
+            and not self.members_only
+            and not self.is_nested
+            and len(self.positions) <= MAX_PROPERTIES
+        )
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether objects stand too deep in others for a struct."""
+        return self.levels > MAX_LEVELS or not self.inside.isdisjoint(self.object_classes)
+
+    @property
     def dtypes(self) -> list[np.dtype[Any]]:
         """NumPy dtypes of the classes of numbers that occur, those of empty arrays only if there is no other."""
         wanted = [key for key, filled in self._types.items() if filled] or list(self._types)
@@ -273,10 +308,11 @@ class ColumnPlan:
 
     def _notes_of_objects(self) -> list[Note]:
         names = ", ".join(self.classes)
-        if self.kind in ITEM_KINDS | {Kind.OPAQUE, Kind.TABLE} and not self.objects_known:
+        if self.kind in ITEM_KINDS | TABLE_KINDS | {Kind.OPAQUE} and not self.objects_known:
             return [Note(self.path, f"objects of class {names} without a table of objects: null")]
-        if self.kind == Kind.OPAQUE and not self.members_only:
-            return [Note(self.path, f"objects of class {names}: JSON text")]
+        if self.kind == Kind.OPAQUE and not self.members_only and not self.are_records:
+            within = " inside of objects" if self.is_nested else ""
+            return [Note(self.path, f"objects of class {names}{within}: JSON text")]
         if self.kind == Kind.DATETIME and len(self.zones) > 1:
             zones = ", ".join(sorted(self.zones - {""}))
             if "" in self.zones:

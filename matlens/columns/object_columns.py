@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from matlens.classes.instances import SIZED_BY, convert
+from matlens.classes.instances import CONVERTERS, SIZED_BY, convert
 from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings
 from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
 from matlens.columns.unify import row_dims
@@ -21,12 +20,10 @@ from matlens.formats.ragged import counts_to_offsets, units_to_utf8
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Headers, Int64s, MatlabClass
 from matlens.values.loadmat_form import decode_values, decoding
-from matlens.values.objects import ENUMERATION_TAG, refuse_missing
-from matlens.values.table_layout import RowTimes, Tabular, stored_tabular
+from matlens.values.objects import refuse_missing
+from matlens.values.table_layout import RowTimes, Tabular, stored_map, stored_tabular
 
 CALENDAR = pa.struct({"months": pa.float64(), "days": pa.float64(), "time": pa.duration("us")})
-_ENUMERATION = 255
-"""How members of an enumeration are stored that stand as a struct."""
 
 
 class ObjectBatch:
@@ -50,11 +47,12 @@ class ObjectBatch:
         return None if stored is None else _RecordOfBatch(self, i, stored)
 
     def tabular(self, i: int) -> Tabular | None:
-        """Parts of the table or timetable `i`; None where it is not decoded."""
+        """Parts of the table, timetable or map `i`; None where it is not decoded."""
         stored, reader = self._stored[i], self._reader
         if stored is not None and i not in self._tabular:
-            name = self.class_name(i)
-            self._tabular[i] = stored_tabular(reader, name, stored, decoding(reader))
+            name, decode = self.class_name(i), decoding(reader)
+            make = stored_map if name in CONVERTERS else stored_tabular
+            self._tabular[i] = make(reader, name, stored, decode)
         return self._tabular.get(i)
 
     def values(self, name: str) -> list[Any]:
@@ -202,42 +200,19 @@ def by_rows(array: pa.Array, dims: tuple[int, ...]) -> pa.Array:
     return array.take(number_array(order))
 
 
-def mark_enumerations(reader: Reader, headers: Headers) -> Headers:
-    """Headers in which members of enumerations are objects: inside of objects they stand as structs."""
-    index = np.flatnonzero((headers.cls == MatlabClass.STRUCT) & (headers.numel == 1))
-    if not len(index) or not reader.may_hold_objects:
-        return headers
-    found = [
-        (group, index[group.parents])
-        for group in reader.children(headers.take(index))
-        if (group.fields or ("",))[0] == ENUMERATION_TAG
-    ]
-    if not found:
-        return headers
-    marked = replace(
-        headers, cls=headers.cls.copy(), storage=headers.storage.copy(), class_names=dict(headers.class_names)
-    )
-    for group, places in found:
-        marked.cls[places], marked.storage[places] = MatlabClass.OPAQUE, _ENUMERATION
-        numbers = decode_values(reader, group.column((group.fields or ()).index("ClassName")))
-        for place, number in zip(places.tolist(), numbers, strict=True):
-            table = reader.objects()
-            marked.class_names[place] = table.class_name(int(number.ravel()[0])) if table else "enumeration"
-    return marked
-
-
-def members_of(reader: Reader, headers: Headers, i: int) -> NDArray[np.object_] | None:
-    """Members of an enumeration by name, with MATLAB's dims; None of what is not an enumeration."""
-    if headers.storage[i] != _ENUMERATION and not isinstance(reader.opaque(headers, i).reference, Elements):
-        return None
-    value = decode_values(reader, headers.elements.take([i]))[0]
-    return np.array([[value]], object) if isinstance(value, str) else np.asarray(value, object)
-
-
 def row_columns(found: Tabular) -> list[tuple[str, Elements | RowTimes]]:
     """Names and places of the columns of a table: the names or times of its rows come first."""
     columns: list[tuple[str, Elements | RowTimes]] = list(zip(found.parts.names, found.variables, strict=True))
     return columns if found.rows is None else [(found.parts.row_label, found.rows), *columns]
+
+
+def upright(headers: Headers, count: int) -> Headers:
+    """Header of a vector of so many elements as that of a column."""
+    if headers.cls[0] == MatlabClass.OPAQUE or headers.numel[0] != count or not count:
+        return headers
+    column = replace(headers, dims=np.ones_like(headers.dims), ndim=headers.ndim.copy(), numel=headers.numel.copy())
+    column.set_dims(0, (count, 1))
+    return column
 
 
 def row_header(headers: Headers, count: int) -> Headers:

@@ -136,8 +136,11 @@ class Plan:
                 index, value_type = list_type(pa.int64(), large), list_type(leaf_type(value), large)
                 shape = pa.list_(pa.int64(), 2)
                 return pa.struct({"row": index, "col": index, "value": value_type, "shape": shape})
-            case Kind.TABLE:
+            case Kind.TABLE | Kind.MAP:
                 return list_type(self.record_type(path), large)
+            case Kind.OPAQUE if plan.are_records:
+                record = self.record_type(path)
+                return record if plan.objects_alone else list_type(record, large)
             case Kind.OPAQUE if not plan.members_only:
                 return text
             case Kind.FUNCTION | None:

@@ -40,6 +40,7 @@ _CODECS: dict[str, _Codec] = {
     "_sparse_types": (lambda value: sorted(map(list, value)), lambda stored: {(bool(a), bool(b)) for a, b in stored}),
     "object_classes": _SORTED,
     "apart": _SORTED,
+    "inside": _SORTED,
     "zones": _SORTED,
     "orders": (
         lambda orders: [None if order is None else list(order) for order in sorted(orders, key=lambda o: o or ())],

@@ -30,6 +30,7 @@ class Kind(Enum):
     DURATION = "duration"
     CALENDAR_DURATION = "calendarDuration"
     TABLE = "table"
+    MAP = "map"
     OPAQUE = "opaque"
 
 
@@ -51,10 +52,14 @@ OBJECT_KINDS = {
     "calendarDuration": Kind.CALENDAR_DURATION,
     "table": Kind.TABLE,
     "timetable": Kind.TABLE,
+    "containers.Map": Kind.MAP,
+    "dictionary": Kind.MAP,
 }
 """Kinds of MATLAB's own classes; all other objects are `Kind.OPAQUE`."""
 ITEM_KINDS = frozenset((Kind.STRING, Kind.CATEGORICAL, Kind.DATETIME, Kind.DURATION, Kind.CALENDAR_DURATION))
 """Kinds of arrays of single values that are stored as one object."""
+TABLE_KINDS = frozenset((Kind.TABLE, Kind.MAP))
+"""Kinds of objects that have rows: those of a map are its entries."""
 
 
 def kinds_of(headers: Headers) -> list[Kind]:

@@ -36,7 +36,7 @@ import numpy as np
 
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.places import ChildPlaces, Places, SomePlaces
-from matlens.formats.ragged import groups, ragged_ranges
+from matlens.formats.ragged import counts_to_offsets, groups, ragged_ranges
 from matlens.formats.reader import Reader
 from matlens.formats.records import CLASS_DTYPES, Children, Elements, Headers, Int64s, MatlabClass
 
@@ -336,11 +336,7 @@ def field_of_records(groups: list[Children], name: str, index: Int64s) -> tuple[
 
     `index` says which elements the parents of the groups are.
     """
-    total = max((int(group.parents.max(initial=-1)) for group in groups), default=-1) + 1
-    counts = np.zeros(total, np.int64)
-    for group in groups:
-        counts[group.parents] = np.diff(group.offsets)
-    starts = np.concatenate([[0], np.cumsum(counts)])
+    starts = counts_to_offsets(_record_counts(groups))
     targets, positions, owners = [], [], []
     for group in groups:
         if name not in (group.fields or ()):
@@ -353,3 +349,18 @@ def field_of_records(groups: list[Children], name: str, index: Int64s) -> tuple[
     order: Any = np.argsort(target, kind="stable") if len(groups) > 1 else slice(None)
     elements = Elements(groups[0].elements.segment, np.concatenate(positions)[order])
     return elements, target[order], np.concatenate(owners)[order]
+
+
+def record_owners(groups: list[Children], index: Int64s) -> Int64s:
+    """The element that owns each record of all structs; `index` says which elements the parents of the groups are."""
+    counts = _record_counts(groups)
+    return np.asarray(index[np.repeat(np.arange(len(counts)), counts)])
+
+
+def _record_counts(groups: list[Children]) -> Int64s:
+    """How many records each parent has."""
+    total = max((int(group.parents.max(initial=-1)) for group in groups), default=-1) + 1
+    counts = np.zeros(total, np.int64)
+    for group in groups:
+        counts[group.parents] = np.diff(group.offsets)
+    return counts

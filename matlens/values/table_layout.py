@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.classes.instances import convert
+from matlens.classes.instances import ARRAYS, convert
 from matlens.classes.tabular import TableParts, table_parts, timetable_parts
 from matlens.classes.time_zones import time_zone
 from matlens.classes.times import CalendarStep, calendar_times, regular_times
 from matlens.errors import CorruptFile, LimitExceeded, MatlensError
 from matlens.formats.mcos import parse_reference
+from matlens.formats.metadata_values import NOTHING
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, MatlabClass
 from matlens.values.plain import json_safe, plain
@@ -101,6 +102,7 @@ class Tabular(NamedTuple):
     """A table or timetable: `rows` are where its names or times are stored, or the times of a regular timetable.
 
     `custom` are the custom properties of the table, `variable_custom` those that have an element for each variable.
+    With `are_vectors`, variables may lie as rows of as many elements as there are rows.
     """
 
     parts: TableParts
@@ -108,6 +110,7 @@ class Tabular(NamedTuple):
     rows: Elements | RowTimes | None
     custom: Record
     variable_custom: Record
+    are_vectors: bool = False
 
     def about(self) -> dict[str, Any]:
         """What the table says of itself, with custom properties that can be decoded, as builtin objects."""
@@ -157,6 +160,41 @@ def stored_tabular(reader: Reader, class_name: str, properties: Mapping[str, Ele
     if len(parts.names) != len(found.variables):
         raise CorruptFile(f"{len(parts.names)} names for {len(found.variables)} variables of a table")
     return found
+
+
+MAP_PARTS = {"containers.Map": ("serialization", "keys", "values"), "dictionary": ("data", "Key", "Value")}
+"""The property of a map that holds everything, and its fields of keys and of values."""
+
+
+def stored_map(reader: Reader, class_name: str, properties: Mapping[str, Elements], decode: Decode) -> Tabular:
+    """Find the keys and values of a containers.Map or dictionary, as a table with a row for each entry.
+
+    Raises
+    ------
+    CorruptFile
+        If there are more keys than values, or fewer.
+    """
+    whole, *parts = MAP_PARTS[class_name]
+    record = Record(reader, properties, decode).record(whole)
+    stored = [elements for elements in map(record.elements, parts) if elements is not None]
+    counts = [_count(reader, elements, record, name) for elements, name in zip(stored, parts, strict=False)]
+    if len(stored) < len(parts) or not any(counts):
+        # Whatever an empty map has for its entries says nothing of those of others.
+        nothing = Elements(next(iter(properties.values())).segment, np.array([NOTHING]))
+        stored, counts = [nothing, nothing], [0, 0]
+    if counts[0] != counts[1]:
+        raise CorruptFile(f"{counts[0]} keys for {counts[1]} values of a {class_name}")
+    names, none = ["key", "value"], Record(reader, {}, decode)
+    about = TableParts(names, names, counts[0], ["", ""], [], [], [], "")
+    return Tabular(about, stored, None, none, none, are_vectors=True)
+
+
+def _count(reader: Reader, elements: Elements, record: Record, name: str) -> int:
+    """How many keys or values there are; an array of MATLAB's own classes tells only when it is decoded."""
+    headers = reader.headers(elements)
+    headers.raise_first_error()
+    is_array = headers.cls[0] == MatlabClass.OPAQUE and headers.class_name(0) in ARRAYS
+    return int(np.size(record[name])) if is_array else int(headers.numel[0])
 
 
 def _row_times(reader: Reader, record: Record, count: int) -> Elements | RowTimes | None:

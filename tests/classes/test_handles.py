@@ -89,7 +89,7 @@ def test_each_object_of_a_graph_is_read_once(tmp_path: Path, version: str, monke
         assert told["kids"][0]["parent"] == told["next"] == "<the my.Node above>"
         asked.clear()
         texts = file["c"].to_arrow()["c"].to_pylist()
-        assert len(asked) <= count + 20 and sum(map(len, texts)) < 200 * count
+        assert len(asked) <= count + 20 and len(str(texts)) < 200 * count
         with pytest.raises(MatlensError, match="no bounding boxes"):
             matlens.boxes.read(file)
         assert list(matlens.diff(file, file)) == []

@@ -24,6 +24,7 @@ from matlens.columns.unify import Rows
 from matlens.errors import FormMismatch
 from matlens.tree.access import stored_table
 from tests import objects as o
+from tests.classes.test_maps import container, dictionary
 
 DTYPES = ("f8", "f4", "i1", "u1", "i4", "u8", "i8", "c16", "?")
 
@@ -149,6 +150,34 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
         lambda: o.table(2, x=np.array([[1], [2]], np.int8), m=np.ones((2, 2)), s=o.string([["a"], ["b"]])),
         lambda: o.table(0, x=np.zeros((0, 1)), m=np.zeros((0, 2))),
     ],
+    "objects": [
+        lambda: o.made("my.Point", x=np.array([[1.0]]), name=o.char("a")),
+        lambda: o.made("my.Point", x=np.array([[2.0, 3.0]]), name=o.char("b")),
+        lambda: o.made("my.Other", name=o.char("c"), more=o.string([["d"]])),
+    ],
+    "arrays": [
+        lambda: o.made("my.Point", x=np.array([[1.0]])),
+        lambda: o.made_array(o.made("my.Point", x=np.array([[2]], np.int8)), o.made("my.Point", x=np.zeros((0, 0)))),
+    ],
+    "wide": [
+        lambda: o.made("my.Wide", **{f"a{k}": np.array([[float(k)]]) for k in range(60)}),
+        lambda: o.made("my.Wide", **{f"b{k}": np.array([[float(k)]]) for k in range(60)}),
+    ],
+    "nested": [
+        lambda: o.made("my.A", below=o.made("my.B", x=np.array([[1.0]]))),
+        lambda: o.made("my.B", below=o.made("my.B", x=np.array([[2.0]]))),
+        lambda: o.made("my.A", below=o.made("my.A", x=np.array([[3.0]]))),
+    ],
+    "maps": [
+        lambda: container([o.char("a")], [np.array([[1.0]])]),
+        lambda: container([o.char("b"), o.char("c")], [np.array([[2]], np.int8), np.array([[3.0]])]),
+        lambda: dictionary(Key=o.string([["k"], ["l"]]), Value=np.array([[5.0], [6.0]])),
+    ],
+    "contents": [
+        lambda: container([o.char("a")], [o.struct(x=np.array([[1.0]]))]),
+        lambda: container([np.array([[1.5]])], [o.char("text")], "double"),
+        lambda: o.made("containers.Map", serialization=np.zeros((0, 0))),
+    ],
     "classes": [lambda: o.string([["a"]]), lambda: o.datetime(0.0)],
     "numbers": [lambda: np.array([[1.0]]), lambda: np.zeros((0, 0)), lambda: np.array([[1, 2, 3]], np.int16)],
 }
@@ -251,3 +280,16 @@ def test_forms_are_small(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"s": structs([o.struct(a=1.0, b="x"), o.struct(a=np.ones((2, 4)))])})
     form = matlens.open(tmp_path / "a.mat")["s"].form()
     assert len(form.to_json()) < 1500 and json.loads(form.to_json())["form"] == 1
+
+
+@pytest.mark.parametrize("version", WRITERS)
+def test_fields_have_the_order_that_they_have_alone(version: str, tmp_path: Path) -> None:
+    """Once structs of unlike fields had another order of columns in one cell than in several files."""
+    single, double = np.array([[1.0]]), np.array([[2.0]])
+    first, second = o.struct(z=single, y=double), o.struct(y=single, x=double)
+    for name, values in (("a", [first]), ("b", [second]), ("ab", [first, second])):
+        WRITERS[version](tmp_path / f"{name}.mat", values)
+    one, other, both = (matlens.open(tmp_path / f"{name}.mat")["s"] for name in ("a", "b", "ab"))
+    form = stored_table(one, rows=Rows.RECORDS).form.merge(stored_table(other, rows=Rows.RECORDS).form)
+    assert form.type_of("f") == both.to_arrow()["f"].type == both.to_arrow(form=form)["f"].type
+    assert [field.name for field in form.type_of("f")] == ["y", "z", "x"]

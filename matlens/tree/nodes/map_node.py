@@ -19,13 +19,10 @@ from matlens.tree.nodes.opaque import OpaqueNode
 from matlens.tree.nodes.texts import fields_preview, find_name
 from matlens.tree.paths import Index, key_suffix
 from matlens.values.loadmat_form import decode_values, decoding
-from matlens.values.table_layout import Record
+from matlens.values.table_layout import MAP_PARTS, Record, stored_map
 
 if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
-
-_STORED = {"containers.Map": ("serialization", "keys", "values"), "dictionary": ("data", "Key", "Value")}
-"""The property that holds everything, and its fields of keys and of values."""
 
 
 class MapNode(OpaqueNode):
@@ -39,7 +36,7 @@ class MapNode(OpaqueNode):
     def _entries(self) -> tuple[list[Any], Node | Elements | None]:
         """Keys, and the node of all values, or where each of them stands."""
         properties, reader = self._properties(), self._owner._reader
-        whole, keys, values = _STORED[self.matlab_class]
+        whole, keys, values = MAP_PARTS[self.matlab_class]
         record = Record(reader, properties or {}, decoding(reader)).record(whole)
         stored = record.elements(values)
         if keys not in record or stored is None:
@@ -115,18 +112,12 @@ class MapNode(OpaqueNode):
                 raise PathError(f"no key {step.text} in this {self.matlab_class}; there are {shown}") from None
 
     def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
-        import pyarrow as pa
+        from matlens.columns.tabular_table import TabularTable
 
-        from matlens.columns.array_tables import ArrowTable, JoinedTable
-        from matlens.columns.buffers import items_array
-        from matlens.columns.stored_tables import ElementsTable
-
-        keys, whole = self._entries
-        if not isinstance(whole, Elements):
+        properties, reader = self._properties(), self._owner._reader
+        if properties is None:
             return super()._source(axis, names, rows)
-        column = ArrowTable(pa.table({"key": items_array(keys)}))
-        values = ElementsTable(self._owner._reader, ["value"], [whole])
-        return JoinedTable([column, values], ["key", "value"])
+        return TabularTable(reader, stored_map(reader, self.matlab_class, properties, decoding(reader)))
 
     def _preview(self, depth: int, width: int) -> str:
         return fields_preview(self.children(0, 8), depth, width) + (", …" if len(self) > 8 else "")
@@ -158,6 +149,20 @@ class OctaveMapNode(MapNode):
 
     def _reference(self) -> None:
         return None
+
+    def _source(self, axis: int | None, names: Sequence[str] | None, rows: Rows | None = None) -> StoredTable:
+        import pyarrow as pa
+
+        from matlens.columns.array_tables import ArrowTable, JoinedTable
+        from matlens.columns.buffers import items_array
+        from matlens.columns.stored_tables import ElementsTable
+
+        keys, whole = self._entries
+        if not isinstance(whole, Elements):
+            return super()._source(axis, names, rows)
+        column = ArrowTable(pa.table({"key": items_array(keys)}))
+        values = ElementsTable(self._owner._reader, ["value"], [whole])
+        return JoinedTable([column, values], ["key", "value"])
 
     def _whole_value(self) -> Any:
         keys, stored = self._entries

@@ -16,6 +16,7 @@ from matlens.columns.unify import Rows
 from matlens.errors import CorruptFile, MatlensError, PathError, UnsupportedValue
 from matlens.formats.loadmat_output import is_undecoded
 from matlens.formats.mcos import ObjectReference, parse_reference
+from matlens.formats.metadata_values import NOTHING
 from matlens.formats.places import subscript
 from matlens.formats.records import Elements, OpaqueValue
 from matlens.tree.nodes.node import Node
@@ -180,20 +181,16 @@ class OpaqueNode(Node):
         return self._owner._make_nodes(elements, [self._field_label(name)])[0]
 
     def _columns(self) -> dict[str, Elements]:
-        """The stored values of each property that all objects of an array have, as those of a struct array."""
+        """The stored values of each property of the objects of an array, as those of a struct array."""
         reference, table = self._reference(), self._owner._reader.objects()
         if reference is None or table is None:
             return {}
         ids = np.array(reference.object_ids)[self._positions()]
-        stored = [table.properties(number) for number in ids.tolist() if number]
-        if len(stored) != len(ids) or not stored:
-            return {}
-        found = {}
-        for name, first in stored[0].items():
-            elements = [properties[name].positions for properties in stored if name in properties]
-            if len(elements) == len(stored):
-                found[name] = Elements(first.segment, np.concatenate(elements))
-        return found
+        stored = [table.properties(number) if number else {} for number in ids.tolist()]
+        names = dict.fromkeys(name for properties in stored for name in properties)
+        nothing = Elements(table.cells.segment, np.array([NOTHING]))
+        columns = {name: [properties.get(name, nothing).positions for properties in stored] for name in names}
+        return {name: Elements(nothing.segment, np.concatenate(places)) for name, places in columns.items()}
 
     def _positions(self) -> Any:
         return slice(None) if self._selection is None else self._selection.linear
@@ -240,10 +237,9 @@ class OpaqueNode(Node):
             return ArrowTable(pa.table({self.name or "value": picked}))
         if self._is_array() and (columns := self._columns()):
             return ElementsTable(self._owner._reader, list(columns), list(columns.values()))
+        if parts := dict(self._parts()):
+            return ElementsTable(self._owner._reader, list(parts), list(parts.values()))
         value = self._value()
-        if isinstance(value, Instance) and self._parts():
-            keys, elements = zip(*self._parts(), strict=True)
-            return ElementsTable(self._owner._reader, list(keys), list(elements))
         if isinstance(value, Instance):
             return ArrowTable(pa.table({self.name or "value": structs_without_fields(1)}))
         if isinstance(value, OpaqueValue):
