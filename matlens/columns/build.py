@@ -34,7 +34,7 @@ from matlens.columns.object_columns import (
     row_times,
     upright,
 )
-from matlens.columns.object_records import ObjectRecords, mark_enumerations, members_of
+from matlens.columns.object_records import ObjectRecords, mark_enumerations
 from matlens.columns.plan import Plan
 from matlens.columns.planner import Level, Planner, StoredObjects
 from matlens.columns.unify import TABLE_KINDS, Kind, Layout, kinds_of, row_major
@@ -132,7 +132,8 @@ class ColumnBuilder(Visitor):
     def _objects(self, headers: Headers, plan: ColumnPlan) -> pa.Array:
         """Arrays of single values, and members of enumerations; null where no object is stored."""
         if plan.kind == Kind.OPAQUE:
-            members = [members_of(self.reader, headers, i) for i in range(len(headers))]
+            objects = self._objects_of(plan, headers, ObjectRecords)
+            members = [objects.members(i) for i in range(len(headers))]
             known = [i for i, found in enumerate(members) if found is not None]
             texts = [found.ravel(order="F").tolist() for found in members if found is not None]
             items, counts = text_array([text for each in texts for text in each]), np.array(list(map(len, texts)), int)
@@ -262,12 +263,11 @@ class ColumnBuilder(Visitor):
 
     def _object_items(self, headers: Headers, plan: ColumnPlan) -> tuple[pa.Array, tuple[int, ...]]:
         """Items of an object row by row, and its dims; none where it is not decoded."""
-        if plan.are_records:
-            found = ObjectRecords(self.reader, headers)
-            dims = found.dims(0)
-            return by_rows(self._properties(found, np.zeros(1, np.int64), plan), dims), dims
         if plan.kind == Kind.OPAQUE:
-            members = members_of(self.reader, headers, 0)
+            found = ObjectRecords(self.reader, headers)
+            members, dims = found.members(0), found.dims(0)
+            if plan.are_records:
+                return by_rows(self._properties(found, np.zeros(1, np.int64), plan), dims), dims
             return (None, ()) if members is None else (text_array(members.ravel().tolist()), members.shape)
         batch = ObjectBatch(self.reader, headers)
         record, dims = batch.record(0), batch.dims(0)

@@ -45,8 +45,10 @@ class ObjectRecords:
     """
 
     def __init__(self, reader: Reader, headers: Headers) -> None:
+        self._reader, self._headers, self._table = reader, headers, reader.objects()
         self.are_objects = self.are_members = True
-        found = [self._numbers(reader, headers, i) for i in range(len(headers))]
+        self._is_member = np.zeros(len(headers), bool)
+        found = [self._numbers(i) for i in range(len(headers))]
         self.counts = np.array([len(numbers) for numbers, _ in found], np.int64)
         self._dims = [dims for _, dims in found]
         numbers = np.array([number for numbers, _ in found for number in numbers], np.int64)
@@ -55,7 +57,7 @@ class ObjectRecords:
         self._places = np.zeros(len(numbers), np.int64)
         self._places[~self._is_null] = inverse
         self.first = np.repeat(np.arange(len(headers)), self.counts)[~self._is_null][places]
-        self._table, self._known = reader.objects(), known.tolist()
+        self._known = known.tolist()
         self.classes = set() if self._table is None else set(map(self._table.class_of, self._known))
 
     @cached_property
@@ -83,19 +85,27 @@ class ObjectRecords:
         sums = counts_to_offsets(of_all)
         return np.diff(sums[counts_to_offsets(self.counts)])
 
-    def _numbers(self, reader: Reader, headers: Headers, i: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def members(self, i: int) -> NDArray[np.object_] | None:
+        """Members of an enumeration by name, with MATLAB's dims; None of what is not an enumeration."""
+        if not self._is_member[i]:
+            return None
+        value = decode_values(self._reader, self._headers.elements.take([i]))[0]
+        return np.array([[value]], object) if isinstance(value, str) else np.asarray(value, object)
+
+    def _numbers(self, i: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Numbers of the objects of an element, 0 for those that are null, and dims of their array."""
-        if _is_member(reader, headers, i):
-            self.are_objects = False
+        reader, headers = self._reader, self._headers
+        stored = None if headers.storage[i] == _ENUMERATION else reader.opaque(headers, i)
+        if stored is None or (stored.type_system == "MCOS" and isinstance(stored.reference, Elements)):
+            self._is_member[i], self.are_objects = True, False
             return (), (0, 0)
-        self.are_members &= headers.class_name(i) == MISSING
-        stored = reader.opaque(headers, i)
+        is_missing = headers.class_name(i) == MISSING
+        self.are_members &= is_missing
         refuse_missing(reader, stored)
-        if reader.objects() is None or stored.type_system != "MCOS" or not isinstance(stored.reference, np.ndarray):
+        if self._table is None or stored.type_system != "MCOS" or not isinstance(stored.reference, np.ndarray):
             self.are_objects = False
             return (), (0, 0)
         reference = parse_reference(stored.reference)
-        is_missing = headers.class_name(i) == MISSING
         return (0,) * len(reference.object_ids) if is_missing else reference.object_ids, reference.dims
 
 
@@ -142,18 +152,3 @@ def mark_enumerations(reader: Reader, headers: Headers) -> Headers:
             table = reader.objects()
             marked.class_names[place] = table.class_name(int(number.ravel()[0])) if table else "enumeration"
     return marked
-
-
-def _is_member(reader: Reader, headers: Headers, i: int) -> bool:
-    if headers.storage[i] == _ENUMERATION:
-        return True
-    stored = reader.opaque(headers, i)
-    return stored.type_system == "MCOS" and isinstance(stored.reference, Elements)
-
-
-def members_of(reader: Reader, headers: Headers, i: int) -> NDArray[np.object_] | None:
-    """Members of an enumeration by name, with MATLAB's dims; None of what is not an enumeration."""
-    if not _is_member(reader, headers, i):
-        return None
-    value = decode_values(reader, headers.elements.take([i]))[0]
-    return np.array([[value]], object) if isinstance(value, str) else np.asarray(value, object)

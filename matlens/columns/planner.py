@@ -12,7 +12,7 @@ import numpy as np
 from matlens.classes.time_zones import time_zone
 from matlens.columns.column_plan import ITEMSIZE, MAX_PROPERTIES, ColumnPlan, column_path, is_numeric
 from matlens.columns.object_columns import ObjectBatch, category_order, row_columns, row_header, upright
-from matlens.columns.object_records import ObjectRecords, mark_enumerations, members_of
+from matlens.columns.object_records import ObjectRecords, mark_enumerations
 from matlens.columns.plan import Plan
 from matlens.columns.unify import ITEM_KINDS, TABLE_KINDS, Kind, kinds_of
 from matlens.formats.reader import Reader
@@ -170,7 +170,7 @@ class Planner(Visitor):
         plan.levels = max(plan.levels, len(self._inside))
         plan.records += int(found.counts.sum())
         for i in range(len(headers)):
-            members = members_of(self.reader, headers, i)
+            members = found.members(i)
             plan.objects_alone &= (int(found.counts[i]) if members is None else members.size) == 1
 
     # --- tables --------------------------------------------------------------------
@@ -260,7 +260,8 @@ class Planner(Visitor):
         return 0
 
     def _opaque_rows(self, headers: Headers, plan: ColumnPlan, count: int) -> int:
-        found, members = ObjectRecords(self.reader, headers), members_of(self.reader, headers, 0)
+        found = ObjectRecords(self.reader, headers)
+        members = found.members(0)
         dims = members.shape if members is not None else found.dims(0) if found.are_objects else headers.shape(0)
         if dims[0] != count:
             plan.add_apart(headers.class_name(0))
