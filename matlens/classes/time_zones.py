@@ -72,6 +72,21 @@ def zone_info(zone: str) -> dt.tzinfo | None:
         return None
 
 
+def arrow_zone(zone: str) -> str | None:
+    """The name that Arrow has for a time zone: UTC for one that is not known here, None for none at all.
+
+    Examples
+    --------
+    >>> arrow_zone("Europe/Berlin"), arrow_zone("-0530"), arrow_zone("Nowhere/Land"), arrow_zone("")
+    ('Europe/Berlin', '-05:30', 'UTC', None)
+    """
+    if not zone:
+        return None
+    if offset := _OFFSET.fullmatch(zone):
+        return "{}{}:{}".format(*offset.groups()) if zone_info(zone) else "UTC"
+    return zone if zone != "UTCLeapSeconds" and zone_info(zone) else "UTC"
+
+
 def python_times(times: NDArray[Any], zone: dt.tzinfo | None = None) -> list[Any]:
     """Times and durations as datetime's, with their zone or the one that is given, in column-major order.
 

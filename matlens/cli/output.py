@@ -196,7 +196,9 @@ def json_options(function: Any) -> Any:
 
 def print_json(data: Any) -> None:
     """JSON with `schema_version` on stdout; controls are escaped by JSON itself."""
-    click.echo(json.dumps({"schema_version": 1} | data, indent=2, default=str))
+    from matlens.values.plain import json_default
+
+    click.echo(json.dumps({"schema_version": 1} | data, indent=2, default=json_default))
 
 
 # --- inputs ------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
 
 from matlens.cli.deliver import print_table, write_table
-from matlens.cli.output import json_options, open_input, print_json
+from matlens.cli.output import json_options, message, open_input, print_json
 
 
 @click.command("sql")
@@ -27,10 +28,14 @@ def command(
     Such as: matlens sql a.mat "select image, size from annotations where reviewed". A path
     in double quotes is a table, too: from "s.data". Needs DuckDB: pip install 'matlens[sql]'.
     """
+    from matlens.columns.table import METADATA_KEY
     from matlens.operations.query import query as run_query
 
     with open_input(file) as opened:
         table = run_query(opened, query)
+    told = (table.schema.metadata or {}).get(METADATA_KEY, b"{}")
+    for note in json.loads(told).get("notes", ()):
+        message(f"note: {note}")
     if output:
         write_table(table, output, "row", "query", force=force, flatten=flatten)
     elif as_csv:

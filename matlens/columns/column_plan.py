@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from matlens.classes.time_zones import arrow_zone, zone_info
 from matlens.columns.notes import Note
 from matlens.columns.object_columns import CALENDAR
 from matlens.columns.unify import (
@@ -299,7 +300,7 @@ class ColumnPlan:
                 return pa.dictionary(pa.int32(), pa.string(), is_ordered)
             case Kind.DATETIME:
                 zone = next(iter(self.zones)) if len(self.zones) == 1 else "" if "" in self.zones else "UTC"
-                return pa.timestamp("us", tz=zone or None)
+                return pa.timestamp("us", tz=arrow_zone(zone))
             case Kind.DURATION:
                 return pa.duration("us")
             case Kind.CALENDAR_DURATION:
@@ -318,6 +319,8 @@ class ColumnPlan:
             if "" in self.zones:
                 return [Note(self.path, f"some points in time have no time zone, others {zones}: none is kept")]
             return [Note(self.path, f"time zones differ: {zones}: UTC", is_lossy=False)]
+        if self.kind == Kind.DATETIME and (unknown := [zone for zone in self.zones if zone and not zone_info(zone)]):
+            return [Note(self.path, f"time zone {unknown[0]} is not known: UTC")]
         if self.kind == Kind.CATEGORICAL and len(self.orders) > 1 and self.orders != {None}:
             return [Note(self.path, "categories are ordered differently: the order is not kept")]
         return []

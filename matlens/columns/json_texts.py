@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from matlens.columns.buffers import text_array
-from matlens.values.plain import json_safe
+from matlens.values.plain import json_default, json_safe
 
 
 def json_texts(values: Iterable[Any]) -> pa.Array:
@@ -25,4 +25,4 @@ def json_texts(values: Iterable[Any]) -> pa.Array:
 
 def json_text(value: Any) -> str:
     """A value of builtin types as JSON text."""
-    return json.dumps(json_safe(value), ensure_ascii=False, default=str)
+    return json.dumps(json_safe(value), ensure_ascii=False, default=json_default)

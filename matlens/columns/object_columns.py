@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from matlens.classes.instances import CONVERTERS, SIZED_BY, convert
 from matlens.classes.strings import CategoryArray, StoredStrings, stored_strings
+from matlens.classes.time_zones import arrow_zone
 from matlens.columns.buffers import MAX_OFFSET, number_array, string_array, text_array
 from matlens.columns.unify import row_dims
 from matlens.errors import CorruptFile
@@ -158,7 +159,7 @@ def arrow_column(class_name: str, record: Mapping[str, Any]) -> pa.Array:
 
 def zoned(times: Any, zone: str) -> pa.Array:
     """Points in time, which are UTC where they have a zone."""
-    return number_array(times).view(pa.timestamp("us", tz=zone or None))
+    return number_array(times).view(pa.timestamp("us", tz=arrow_zone(zone)))
 
 
 def row_times(times: RowTimes) -> pa.Array:

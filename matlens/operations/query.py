@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 import pyarrow as pa
 
+from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError, PathError, QueryError
 from matlens.export.writers.duckdb import connect
 from matlens.names import unique_names
@@ -28,6 +29,7 @@ def query(source: Source, sql: str, **options: Unpack[ReadingOptions]) -> pa.Tab
     Returns
     -------
     pyarrow.Table
+        Two columns of one name get names of their own; ``notes`` under the key ``matlens`` of the metadata say so.
 
     Raises
     ------
@@ -55,9 +57,7 @@ def _query(file: MatFile, sql: str) -> pa.Table:
         relation = connection.sql(sql)
         if relation is None:
             return pa.table({})
-        table = relation.to_arrow_table()
-        # Two columns of one name would be one in JSON, and none in Arrow.
-        return table.rename_columns(unique_names(table.column_names))
+        return _named_apart(relation.to_arrow_table())
     except MatlensError:
         raise
     except Exception as error:
@@ -67,6 +67,15 @@ def _query(file: MatFile, sql: str) -> pa.Table:
         raise QueryError(f"{str(error).strip().splitlines()[0]}{hint}", file=file.name) from None
     finally:
         connection.close()
+
+
+def _named_apart(table: pa.Table) -> pa.Table:
+    """Columns of one name, which JSON and Arrow know but once, under names of their own; ``notes`` tell of it."""
+    names = unique_names(table.column_names)
+    changed = [f"a second column {old!r} is named {new!r}" for old, new in zip(table.column_names, names, strict=True)]
+    notes = [note for note, old, new in zip(changed, table.column_names, names, strict=True) if old != new]
+    renamed = table.rename_columns(names)
+    return with_metadata(renamed, {"notes": notes}) if notes else renamed
 
 
 def _node(file: MatFile, name: str) -> Any:

@@ -254,11 +254,20 @@ def json_safe(value: Any) -> Any:
         return None
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return str(value)
+    if isinstance(value, dt.datetime | dt.timedelta):
+        return json_default(value)
     return printable(value) if isinstance(value, str) else value
+
+
+def json_default(value: Any) -> str:
+    """Text of what JSON does not know: dates and times as ISO 8601 has them.
+
+    Examples
+    --------
+    >>> json_default(dt.datetime(2020, 1, 2, 3, 4)), json_default(dt.timedelta(seconds=1))
+    ('2020-01-02T03:04:00', '0:00:01')
+    """
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import matlens
 from tests import objects as o
 from tests.support import out
 
@@ -56,6 +57,9 @@ def test_times_keep_their_zone(version: str, zone: str, millis: float, expected:
     assert json.loads(out("show", str(tmp_path / f"{version}.mat"), "record", "--json"))["values"][0]["value"] == {
         "when": expected
     }
+    assert file["record"].to_pandas()["when"].iloc[0] == time
+    matlens.convert(file, tmp_path / "r.jsonl", var="record")
+    assert json.loads((tmp_path / "r.jsonl").read_text()) == {"when": expected}
     assert str(time).removesuffix(" 00:00:00") in file["record"]["when"].preview()
     whole = pickle.loads(pickle.dumps(file["alone"].value))
     assert whole.dtype == "M8[us]" and getattr(whole, "zone", "") == zone

@@ -65,3 +65,11 @@ def test_command_line(tmp_path: Path) -> None:
     done = run("sql", ANNOTATIONS, "select * from nothing")
     assert done.returncode == 2 and b"tables are annotations" in done.stderr and b"Traceback" not in done.stderr
     assert "29 more" in run("sql", ANNOTATIONS, "select image from annotations limit 69").stdout.decode()
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    done = run("sql", ANNOTATIONS, "select image, image, 1 as n from annotations limit 1", "--json")
+    assert json.loads(done.stdout)["columns"] == ["image", "image_2", "n"]
+    assert done.stderr.decode() == "note: a second column 'image' is named 'image_2'\n"
+    plain = run("sql", ANNOTATIONS, "select image from annotations limit 1")
+    assert plain.returncode == 0 and plain.stderr == b""

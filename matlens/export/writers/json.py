@@ -14,6 +14,7 @@ from matlens.columns.notes import Note
 from matlens.errors import UnfitFormat
 from matlens.export.format import Format
 from matlens.export.options import ExportOptions, NanPolicy
+from matlens.values.plain import json_default
 
 if TYPE_CHECKING:
     from matlens.export.item import Item
@@ -57,9 +58,9 @@ class _Encoder:
 
     def _encode(self, record: Any) -> str:
         try:
-            return json.dumps(record, ensure_ascii=False, allow_nan=self._nan == "literal", default=str)
+            return json.dumps(record, ensure_ascii=False, allow_nan=self._nan == "literal", default=json_default)
         except ValueError:
-            return json.dumps(self._finite(record), ensure_ascii=False, default=str)
+            return json.dumps(self._finite(record), ensure_ascii=False, default=json_default)
 
     def _finite(self, value: Any) -> Any:
         if isinstance(value, dict):
