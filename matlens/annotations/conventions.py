@@ -18,6 +18,7 @@ CONVENTIONS = {
     "xywh1": "1-based corner and size",
     "matlab": "regionprops BoundingBox: corner at the half-pixel, and size",
     "xxyy": "0-based [x1 x2 y1 y2]",
+    "yyxx": "0-based [y1 y2 x1 x2]",
     "cxcywh": "0-based centre and size",
     "yolo": "centre and size, divided by the image size",
     "rowcol": "(min_row, min_col, max_row, max_col), half-open (scikit-image)",
@@ -95,7 +96,7 @@ def _to_canonical(boxes: NDArray[np.float64], source: str, scale: NDArray[np.flo
         return np.asarray(np.concatenate([corner, corner + boxes[..., 2:]], axis=-1))
     if source == "xyxy1":
         return np.asarray(boxes - _INCLUSIVE)
-    return np.asarray(boxes[..., _REORDER.get(source, [0, 1, 2, 3])])
+    return np.asarray(boxes[..., _TO_CANONICAL.get(source, [0, 1, 2, 3])])
 
 
 def _from_canonical(boxes: NDArray[np.float64], target: str, scale: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,10 +108,10 @@ def _from_canonical(boxes: NDArray[np.float64], target: str, scale: NDArray[np.f
         return np.concatenate([low + _CORNER_SHIFT[target], high - low], axis=-1)
     if target == "xyxy1":
         return np.asarray(boxes + _INCLUSIVE)
-    return np.asarray(boxes[..., _REORDER.get(target, [0, 1, 2, 3])])
+    return np.asarray(boxes[..., _FROM_CANONICAL.get(target, [0, 1, 2, 3])])
 
 
 _INCLUSIVE = np.array([1.0, 1.0, 0.0, 0.0])
 """What 1-based inclusive corners lie beyond canonical ones: the end is the same number."""
-_REORDER = {"xxyy": [0, 2, 1, 3], "rowcol": [1, 0, 3, 2]}
-"""Orders that are their own inverse."""
+_TO_CANONICAL = {"xxyy": [0, 2, 1, 3], "yyxx": [2, 0, 3, 1], "rowcol": [1, 0, 3, 2]}
+_FROM_CANONICAL = _TO_CANONICAL | {"yyxx": [1, 3, 0, 2]}

@@ -23,6 +23,9 @@ _LAYOUT_IN_NAME = (
     (re.compile(r"yolo"), "yolo"),
     (re.compile(r"xyxy|x1y1x2y2|ltrb"), "xyxy"),
     (re.compile(r"xxyy|x1x2y1y2"), "xxyy"),
+    (re.compile(r"yyxx|y1y2x1x2"), "yyxx"),
+    # Of Caltech 101, beside `obj_contour`.
+    (re.compile(r"^box_coord$"), "yyxx"),
     (re.compile(r"yxyx|tlbr|rowcol"), "rowcol"),
     (re.compile(r"xywh|ltwh|(^|_|\b)rects?($|_|\b)"), "xywh"),
 )
@@ -44,6 +47,8 @@ class Evidence:
         The layout with its origin; None if the layout is undecided.
     reasons : list of str
         In the order of the decision, for people to read.
+    is_assumed : bool
+        Whether the origin is what boxes usually have, and nothing in the values tells it.
     """
 
     rows: int
@@ -51,6 +56,7 @@ class Evidence:
     layout: str | None
     convention: str | None
     reasons: list[str]
+    is_assumed: bool = False
 
     def require(self) -> str:
         """The convention; raises `AmbiguousConvention` where there is none."""
@@ -90,7 +96,7 @@ def judge(
     else:
         layout = _layout_by_name(name, reasons) or _layout_by_values(len(rows), violations, reasons)
     convention = None if layout is None else _origin(rows, layout, reasons)
-    return Evidence(len(rows), violations, layout, convention, reasons)
+    return Evidence(len(rows), violations, layout, convention, reasons, "assumed" in reasons[-1])
 
 
 def _violations(rows: NDArray[np.float64]) -> dict[str, int]:
@@ -141,10 +147,22 @@ def _origin(rows: NDArray[np.float64], layout: str, reasons: list[str]) -> str:
         return layout
     corner = rows[:, :2]
     smallest = float(corner.min())
+    inside = corner[corner >= 0]
     if layout == "xywh" and (corner % 1 == 0.5).all():
         reasons.append("origin: all corners lie on half-pixels, as regionprops gives them")
         return "matlab"
-    if smallest < 1:
+    if smallest < 0 and len(inside) and (rows % 1 == 0).all():
+        # Boxes that are cut off at the edge of the image lie at its first pixel.
+        first = {start: int((inside == start).sum()) for start in (0, 1)}
+        if first[0] == first[1]:
+            reasons.append("origin: 0 assumed, coordinates below 0 do not tell")
+            return layout
+        start = max(first, key=lambda number: first[number])
+        reasons.append(
+            f"origin: {start}, {first[start]:,} coordinates are {start} and {first[1 - start]:,} {1 - start}"
+        )
+        return layout + "1" * start
+    if 0 <= smallest < 1:
         reasons.append(f"origin: 0, the smallest coordinate is {smallest:g}")
         return layout
     if (rows % 1 != 0).any():

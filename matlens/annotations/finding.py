@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.labels import labelled_level
-from matlens.annotations.levels import Level, Paths, numbered, record_paths, struct_columns
-from matlens.columns.buffers import number_array, scalar, text_array
-from matlens.columns.build import build_column
+from matlens.annotations.labelers import labelled_level
+from matlens.annotations.levels import Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.roles import BOX_NAME
+from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
+from matlens.columns.build import ColumnBuilder
+from matlens.columns.planner import Planner
 from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import MatlensError
-from matlens.formats.records import Int64s
+from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
 from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, OpaqueNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
@@ -24,17 +27,20 @@ IMAGE_SIDE = 16
 MAX_WIDTH = 512
 """A matrix of more columns is data, not one row for each record."""
 MAX_DEPTH = 16
+_TEXT_CLASSES = ("string", "categorical")
 
 
 class _Siblings:
     """Columns of sibling values, by length, and the texts before and after the number in their paths."""
 
     def __init__(self) -> None:
-        self.columns: dict[int, dict[str, pa.Array]] = {}
+        self.columns: dict[int, Columns] = {}
         self.templates: dict[str, tuple[str, str]] = {}
 
-    def add(self, name: str, array: pa.Array, template: tuple[str, str]) -> None:
-        self.columns.setdefault(len(array), {})[name] = array
+    def add(
+        self, name: str, count: int, kind: pa.DataType, make: Callable[[], pa.Array], template: tuple[str, str]
+    ) -> None:
+        self.columns.setdefault(count, Columns()).add(name, kind, make)
         self.templates[name] = template
 
 
@@ -51,34 +57,50 @@ def levels_of(
     Texts that stand alone beside them, such as a file name, are found through the level
     above. What cannot be read is left out and goes to `problems`. Objects that were `seen` are not gone into again.
     """
-    beside, found = _Siblings(), []
+    beside, found, deeper = _Siblings(), [], []
     seen = set() if seen is None else seen
-    nodes = [node for node in nodes if not (isinstance(node, OpaqueNode) and _was_seen(node, seen))]
     for node in nodes:
+        if isinstance(node, OpaqueNode) and _was_seen(node, seen):
+            continue
         try:
             if node.error is not None:
                 with guarded(node):
                     raise node.error
-            if isinstance(node, StructArrayNode):
+            if isinstance(node, OpaqueNode) and (level := labelled_level(node)) is not None:
+                found.append(level)
+            elif isinstance(node, StructArrayNode):
                 found.append(_struct_array(node, problems))
             elif isinstance(node, CellNode):
                 found += _cell(node, beside)
-            elif isinstance(node, OpaqueNode):
-                level = labelled_level(node)
-                found += [level] if level is not None else []
-            elif not isinstance(node, StructNode):
+            elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
+                beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
+            elif isinstance(node, StructNode | OpaqueNode):
+                deeper.append(node)
+            else:
                 _note_array(node, beside)
         except MatlensError as error:
             problems.append(error)
     paths = _sibling_paths(beside.templates, base)
-    alone = {name: array for name, array in beside.columns.get(1, {}).items() if pa.types.is_string(array.type)}
-    above = _below(Level(1, alone, paths), parent)
-    yield from (_below(level, above) for level in found)
+    above = _below(Level(1, _alone(beside), paths, base), parent)
+    yield from (_below(level, above) if level.parent is None else level for level in found)
     for size, columns in beside.columns.items():
-        yield _below(Level(size, struct_columns(columns), paths), parent if size == 1 else above)
-    for node in nodes if depth < MAX_DEPTH else ():
-        if isinstance(node, StructNode | OpaqueNode):
-            yield from levels_of(node.children(), problems, node.path, above, depth + 1, seen)
+        yield _below(Level(size, columns, paths, base), parent if size == 1 else above)
+    for node in deeper if depth < MAX_DEPTH else ():
+        try:
+            below = node.children()
+        except MatlensError as error:
+            problems.append(error)
+            continue
+        yield from levels_of(below, problems, node.path, above, depth + 1, seen)
+
+
+def _alone(beside: _Siblings) -> Columns:
+    """The texts that stand alone."""
+    single, texts = beside.columns.get(1, Columns()), Columns()
+    for name, kind in single.types.items():
+        if pa.types.is_string(kind):
+            texts.add(name, kind, partial(single.__getitem__, name))
+    return texts
 
 
 def _was_seen(node: OpaqueNode, seen: set[int]) -> bool:
@@ -98,21 +120,70 @@ def _below(level: Level, parent: Level | None) -> Level:
     return level
 
 
+# --- columns -------------------------------------------------------------------------------
+
+
 def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
-    columns: dict[str, pa.Array] = {}
+    columns = Columns()
     for name in node.fields():
         try:
             with guarded(node):
                 elements = elements_below(node, name)
                 if not len(elements) or not _is_picture(reader_of(node).headers(elements.take([0])).shape(0)):
-                    columns[name] = build_column(reader_of(node), elements, name)
+                    columns.add(name, *_column(node, elements, name))
         except MatlensError as error:
             problems.append(error)
-    return Level(node.numel, struct_columns(columns), record_paths(node.path, "()"))
+    return Level(node.numel, columns, record_paths(node.path, "()"))
 
 
 def _is_picture(dims: tuple[int, ...]) -> bool:
     return len(dims) > 2 or (dims[0] > IMAGE_SIDE and dims[1] > IMAGE_SIDE)
+
+
+def _column(node: Node, elements: Elements, name: str) -> tuple[pa.DataType, Callable[[], pa.Array]]:
+    """Type of a column, from headers alone, and what makes it."""
+    planner = Planner(reader_of(node))
+    planner.survey([(elements, name)])
+    kind = planner.plan.type_of(name)
+
+    def make() -> pa.Array:
+        with guarded(node):
+            return ColumnBuilder(reader_of(node), planner.plan).visit(elements, name)
+
+    return _upright(name, kind, make)
+
+
+def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
+    """Matrices of four rows, a box in each column, as lists of rows, where all are so and the name tells of boxes."""
+    if not BOX_NAME.search(name):
+        return kind, make
+    rows = pa.list_(pa.list_(pa.float64(), 4))
+    if pa.types.is_struct(kind) and [part.name for part in kind] == ["data", "shape"]:
+        array = make()
+        shapes = [shape for shape in array.field("shape").to_pylist() if shape]
+        if shapes and all(len(shape) == 2 and shape[0] == 4 for shape in shapes):
+            return rows, lambda: _turned(
+                array, [shape[1] if shape else 0 for shape in array.field("shape").to_pylist()]
+            )
+    elif pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(kind.value_type) and kind.list_size == 4:
+        width = kind.value_type.list_size
+        if width not in range(4, 9) and pa.types.is_primitive(kind.value_type.value_type):
+            return rows, lambda: _turned(make(), None, width)
+    return kind, make
+
+
+def _turned(array: pa.Array, counts: list[int] | None, width: int = 0) -> pa.Array:
+    """Lists of the columns of matrices of four rows."""
+    valid = numbers_of(array.is_valid())
+    flat = array.field("data").flatten() if counts is not None else array.flatten().flatten()
+    numbers = numbers_of(flat.cast(pa.float64(), safe=False))
+    sizes = np.array(counts if counts is not None else np.where(valid, width, 0), np.int64)
+    starts = np.concatenate([[0], np.cumsum(4 * sizes)])
+    parts = [
+        numbers[a : a + 4 * n].reshape(4, n).T.ravel() for a, n in zip(starts.tolist(), sizes.tolist(), strict=False)
+    ]
+    boxes = pa.FixedSizeListArray.from_arrays(number_array(np.concatenate(parts or [np.zeros(0)])), 4)
+    return list_array(boxes, sizes, ~valid)
 
 
 def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
@@ -124,36 +195,54 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
         elements, reader = elements_below(node), reader_of(node)
         # The first alone may tell that they are not all objects.
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
-            # Their form is text, and each is gone into where it stands alone.
+            # Each is gone into where it stands alone.
             return
-        array = build_column(reader, elements, name)
-    if pa.types.is_struct(array.type):
-        inner = dict(zip([f.name for f in array.type], array.flatten(), strict=True))
-        yield Level(len(array), struct_columns(inner), record_paths(node.path, "{}"))
+        kind, make = _column(node, elements, name)
+    if pa.types.is_struct(kind) and not isinstance(node, FieldNode):
+        whole = Columns()
+        whole.add(name, kind, make)
+        inner = Columns()
+        for long, part in whole.types.items():
+            inner.add(long.removeprefix(f"{name}."), part, partial(whole.__getitem__, long))
+        yield Level(node.numel, inner, record_paths(node.path, "{}"))
     else:
         template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
-        beside.add(name, array, template)
+        beside.add(name, node.numel, kind, make, template)
 
 
 def _note_array(node: Node, beside: _Siblings) -> None:
-    """A matrix of n rows, or a vector of n, stands beside its siblings of length n."""
+    """A matrix of n rows, or a vector of n, stands beside its siblings of length n; a box in each column, as well."""
     if len(node.dims) != 2 or not node.numel:
         return
     rows, width = node.dims
-    name = node.name or "value"
+    name, row = node.name or "value", (f"{node.path}(", ",:)")
     if isinstance(node, CharNode):
-        value = node.value
-        texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
-        beside.add(name, text_array(list(map(printable, texts))), (f"{node.path}(", ",:)"))
+        beside.add(name, rows, pa.string(), partial(_texts, node), row)
     elif isinstance(node, NumericNode) and not node.is_complex:
-        if (rows == 1 and width > MAX_WIDTH) or width == 1:
-            array, template = number_array(node.value.ravel()), (f"{node.path}(", ")")
+        kind = pa.from_numpy_dtype(node.dtype)
+        if rows == 4 and width not in range(4, 9) and BOX_NAME.search(name):
+            turned = partial(_matrix, node, turned=True)
+            beside.add(name, width, pa.list_(kind, 4), turned, (f"{node.path}(:,", ")"))
+        elif (rows == 1 and width > MAX_WIDTH) or width == 1:
+            beside.add(name, node.numel, kind, lambda: number_array(node.value.ravel()), (f"{node.path}(", ")"))
         elif width <= MAX_WIDTH:
-            flat = number_array(np.ascontiguousarray(node.value).ravel())
-            array, template = pa.FixedSizeListArray.from_arrays(flat, width), (f"{node.path}(", ",:)")
-        else:
-            return
-        beside.add(name, array, template)
+            beside.add(name, rows, pa.list_(kind, width), partial(_matrix, node), row)
+
+
+def _strings(node: OpaqueNode) -> pa.Array:
+    return node.to_arrow().column(0).combine_chunks().cast(pa.string())
+
+
+def _texts(node: CharNode) -> pa.Array:
+    value = node.value
+    texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
+    return text_array(list(map(printable, texts)))
+
+
+def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
+    """The rows of a matrix, or its columns."""
+    value = node.value.T if turned else node.value
+    return pa.FixedSizeListArray.from_arrays(number_array(np.ascontiguousarray(value).ravel()), value.shape[1])
 
 
 def _sibling_paths(templates: dict[str, tuple[str, str]], base: str) -> Paths:

@@ -1,33 +1,85 @@
 """Records at every depth: what one row of a struct array, or one entry of a cell, has beside it.
 
-A level is a table of Arrow columns of equal length. A list column opens a level below,
-whose records point to their parent, so that names found above can be carried down.
+A level is a table of Arrow columns of equal length, each made when it is first asked for. Lists of equal counts open
+one level below, together and once; its records point to their parents, so that names found above can be carried down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from matlens.columns.buffers import number_array, numbers_of, scalar
+from matlens.columns.buffers import NO_FIELDS, is_number, number_array, numbers_of, scalar
 from matlens.formats.records import Int64s
 
 Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
 
 
+class Columns(Mapping[str, pa.Array]):
+    """Columns by name, of which the types are known before any is made; 1x1 structs are opened, ``a`` to ``a.b``.
+
+    Examples
+    --------
+    >>> columns = Columns({"x": pa.array([1, 2]), "s": pa.array([{"y": 3}, None])})
+    >>> list(columns.types), columns["s.y"].to_pylist()
+    (['x', 's.y'], [3, None])
+    """
+
+    def __init__(self, made: Mapping[str, pa.Array] | None = None) -> None:
+        self.types: dict[str, pa.DataType] = {}
+        self._make: dict[str, Callable[[], pa.Array]] = {}
+        for name, array in (made or {}).items():
+            self.add(name, array.type, partial(_itself, array))
+
+    def add(self, name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> None:
+        """Add a column that `make` makes."""
+        made = cache(make)
+        if pa.types.is_struct(kind):
+            for k, part in enumerate(kind if kind != NO_FIELDS else ()):
+                self.add(f"{name}.{part.name}", part.type, partial(_member, made, k))
+        else:
+            self.types[name], self._make[name] = kind, made
+
+    def __getitem__(self, name: str) -> pa.Array:
+        return self._make[name]()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.types
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.types)
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+
+def _itself(array: pa.Array) -> pa.Array:
+    return array
+
+
+def _member(whole: Callable[[], pa.Array], k: int) -> pa.Array:
+    return pc.struct_field(whole(), [k])
+
+
 @dataclass(slots=True)
 class Level:
-    """n records: their columns, how their paths are written, the level above, and the convention of boxes if known."""
+    """n records: their columns, how their paths are written, and the level above.
+
+    `base` is the path of the struct whose fields the columns are, None where the records are those of an array;
+    `convention` that of the boxes, where whoever has stored them is known.
+    """
 
     size: int
-    columns: dict[str, pa.Array]
+    columns: Columns
     paths: Paths
+    base: str | None = None
     parent: Level | None = None
     parent_index: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
     convention: str | None = None
@@ -38,10 +90,26 @@ class Level:
             return self.columns[name]
         return self.parent.column(name).take(number_array(self.parent_index))
 
+    def type_of(self, name: str) -> pa.DataType:
+        """Arrow type of `column`, which is not made for it."""
+        return self.home(name).columns.types[name]
+
+    def home(self, name: str) -> Level:
+        """The level, this one or one above, that a column is of."""
+        level = self
+        while name not in level.columns and level.parent is not None:
+            level = level.parent
+        return level
+
     def names(self) -> list[str]:
         """Names of all columns that `column` finds, own ones first."""
         above = self.parent.names() if self.parent else []
         return [*self.columns, *(name for name in above if name not in self.columns)]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether its only record is a struct of its own, or the file."""
+        return self.base is not None and self.size == 1
 
 
 def record_paths(base: str, brackets: str) -> Paths:
@@ -67,39 +135,66 @@ def numbered(before: str | pa.Array, index: Int64s, after: str) -> pa.Array:
     return pc.binary_join_element_wise(start, numbers, scalar(after), scalar(""))
 
 
-def struct_columns(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """Columns with 1x1 structs opened: the fields of ``a`` become ``a.b``."""
-    flat: dict[str, pa.Array] = {}
-    for name, array in columns.items():
-        if pa.types.is_struct(array.type):
-            inner = dict(zip([f.name for f in array.type], array.flatten(), strict=True))
-            flat |= struct_columns({f"{name}.{key}": value for key, value in inner.items()})
-        else:
-            flat[name] = array
-    return flat
+def levels_below(level: Level) -> list[Level]:
+    """The levels that lists of a level open, where any of them may hold boxes: one for all lists of equal counts."""
+    lists = [name for name, kind in level.columns.types.items() if is_list(kind) and not is_row(kind)]
+    groups: dict[bytes, list[str]] = {}
+    for wanted in (True, False):
+        for name in lists:
+            if may_hold_boxes(level.columns.types[name]) == wanted and (wanted or groups):
+                counts = _counts(level.columns[name]).tobytes()
+                if wanted or counts in groups:
+                    groups.setdefault(counts, []).append(name)
+    return [_list_level(level, [name for name in lists if name in names]) for names in groups.values()]
 
 
-def list_level(level: Level, name: str) -> Level:
-    """The level below a list column: its entries, beside those of lists of the same lengths."""
-    counts = _counts(level.columns[name])
+def may_hold_boxes(kind: pa.DataType) -> bool:
+    """Whether rows of four numbers, or four numbers or texts side by side, stand somewhere inside entries of a type."""
+    if is_row(kind):
+        return True
+    if is_list(kind):
+        return may_hold_boxes(kind.value_type)
+    if pa.types.is_struct(kind):
+        single = sum(is_number(part.type) or pa.types.is_string(part.type) for part in kind)
+        return single >= 4 or any(may_hold_boxes(part.type) for part in kind)
+    return False
+
+
+def is_row(kind: pa.DataType) -> bool:
+    """Whether entries are single rows of at least four numbers."""
+    return bool(pa.types.is_fixed_size_list(kind) and kind.list_size >= 4 and is_number(kind.value_type))
+
+
+def is_list(kind: Any) -> bool:
+    """Whether an Arrow type is a list, of variable or of fixed length."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _list_level(level: Level, names: list[str]) -> Level:
+    """The level below some list columns of equal counts."""
+    counts = _counts(level.columns[names[0]])
     owner = np.repeat(np.arange(level.size, dtype=np.int64), counts)
     starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
     rank = np.arange(len(owner), dtype=np.int64) - starts[owner]
-    columns = {
-        other: pc.list_flatten(values)
-        for other, values in level.columns.items()
-        if is_list(values.type) and np.array_equal(_counts(values), counts)
-    }
-    kinds = {other: values.type for other, values in columns.items()}
+    kinds = {name: level.columns.types[name].value_type for name in names}
+    columns = Columns()
+    for name, kind in kinds.items():
+        columns.add(name, kind, partial(_items, level, name))
+
+    records = next((name for name, kind in kinds.items() if pa.types.is_struct(kind)), names[0])
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
-        stored = next((other for other in kinds if wanted == other or wanted.startswith(f"{other}.")), name)
+        stored = next((other for other in kinds if wanted == other or wanted.startswith(f"{other}.")), records)
         opening, closing = _brackets(kinds[stored])
         parents, where = np.unique(owner[index], return_inverse=True)
         above = pc.binary_join_element_wise(level.paths(stored, parents), scalar(opening), scalar(""))
         return numbered(above.take(number_array(where)), rank[index], closing + wanted[len(stored) :])
 
-    return Level(len(owner), struct_columns(columns), paths, level, owner, level.convention)
+    return Level(len(owner), columns, paths, None, level, owner, level.convention)
+
+
+def _items(level: Level, name: str) -> pa.Array:
+    return pc.list_flatten(level.columns[name])
 
 
 def _brackets(kind: Any) -> tuple[str, str]:
@@ -109,11 +204,6 @@ def _brackets(kind: Any) -> tuple[str, str]:
     if pa.types.is_fixed_size_list(kind):
         return "(", ",:)"
     return ("{", "}") if is_list(kind) or pa.types.is_string(kind) else ("(", ")")
-
-
-def is_list(kind: Any) -> bool:
-    """Whether an Arrow type is a list, of variable or of fixed length."""
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _counts(array: pa.Array) -> Int64s:

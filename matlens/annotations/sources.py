@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
@@ -9,18 +10,23 @@ from typing import Any, Unpack
 import numpy as np
 import pyarrow as pa
 
+from matlens.annotations.choosing import Choice, Confidence, choices_of
 from matlens.annotations.conventions import convert
-from matlens.annotations.detect import BoxColumns, box_columns, image_column, label_column
-from matlens.annotations.evidence import Evidence, judge
+from matlens.annotations.evidence import Evidence
 from matlens.annotations.finding import levels_of
-from matlens.annotations.levels import is_list
+from matlens.annotations.levels import Level, is_list
+from matlens.annotations.readings import Reading
 from matlens.columns.buffers import number_array, numbers_of, scalar, text_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError, NoBoxesFound, PathError
 from matlens.names import unique_names
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
-CANONICAL = ("source", "image", "label", "xmin", "ymin", "xmax", "ymax")
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+FRAME = "frame"
+"""Column of the frame of a video, counted from 1."""
+MAX_CARRIED = 16
+"""Numbers of a row that is repeated for each box below it."""
 
 
 @dataclass(slots=True)
@@ -37,6 +43,14 @@ class BoxSource:
         The columns taken for the image name and the label.
     evidence : Evidence
         Convention, and what speaks for it.
+    confidence : {"sure", "likely", "doubtful"}
+        How certain it is that these are boxes; doubtful ones are read only where `path` asks for them.
+    reasons : list of str
+        What speaks for boxes and against them.
+    labels : list of str
+        Columns that may be labels, where nothing decides between them.
+    also : list of str
+        Where the same boxes stand, too.
     """
 
     file: str
@@ -45,10 +59,20 @@ class BoxSource:
     image: str | None
     label: str | None
     evidence: Evidence
-    columns: BoxColumns = field(repr=False)
+    confidence: Confidence
+    reasons: list[str] = field(repr=False)
+    labels: list[str] = field(repr=False)
+    also: list[str] = field(repr=False)
+    reading: Reading = field(repr=False)
 
     def __len__(self) -> int:
-        return len(self.columns.record)
+        return len(self.reading.record)
+
+    @property
+    def variable(self) -> str:
+        """Path of all boxes together, which `find` and ``--path`` take."""
+        fields = "" if len(self.fields) > 1 else self.path
+        return re.sub(r"(\(\d+(,:)?\)|\(:,\d+\)|\{\d+\})+", "", fields or self.path)
 
     @property
     def layout(self) -> str | None:
@@ -76,33 +100,36 @@ class BoxSource:
             If it is neither given nor decided by the data.
         """
         used = convention or self.evidence.require()
-        boxes = convert(self.columns.values, used, "xyxy", image_size)
-        record = number_array(self.columns.record)
-        columns: dict[str, pa.Array] = {"source": self.columns.paths()}
-        level = self.columns.level
-        nothing = pa.nulls(len(self), pa.string())
-        columns["image"] = level.column(self.image).take(record) if self.image else nothing
-        columns["label"] = _as_label(level.column(self.label).take(record)) if self.label else nothing
-        columns |= {name: number_array(boxes[:, k]) for k, name in enumerate(CANONICAL[3:])}
+        reading, level = self.reading, self.reading.level
+        boxes = convert(reading.values, used, "xyxy", image_size)
+        columns: dict[str, pa.Array] = {"source": reading.paths()}
+        columns["image"] = self._beside(self.image)
+        if FRAME in level.names() and level.convention is not None:
+            columns[FRAME] = self._beside(FRAME)
+        columns["label"] = _as_label(self._beside(self.label))
+        columns |= {name: number_array(boxes[:, k]) for k, name in enumerate(CORNERS)}
         for name in level.names():
-            array = level.column(name)
-            if name not in (*self.fields, self.image, self.label) and not _is_ragged(array.type):
-                columns[_free(name, columns)] = array.take(record)
-        for name, values in self.columns.extras.items():
+            if name not in (*self.fields, self.image, self.label, FRAME) and _stays(level, name):
+                columns[_free(name, columns)] = self._beside(name)
+        for name, values in reading.extras.items():
             columns[_free(name, columns)] = number_array(values)
         about = {"source": self.file, "variable": self.path, "boxes": self._about(used)}
         return with_metadata(pa.table(columns), about)
+
+    def _beside(self, name: str | None) -> pa.Array:
+        """A column at the records of the boxes; nothing for None."""
+        if name is None:
+            return pa.nulls(len(self), pa.string())
+        column, record = self.reading.level.column(name), self.reading.record
+        return column if len(record) == len(column) else column.take(number_array(record))
 
     def image_rows(self) -> pa.Table:
         """All images, those without boxes too: a row for each, with what stands beside their names."""
         if self.image is None:
             return pa.table({"image": text_array([])})
-        level = self.columns.level
-        while self.image not in level.columns and level.parent is not None:
-            level = level.parent
-        others = [name for name in level.names() if name != self.image and not _is_ragged(level.column(name).type)]
-        columns = {name: level.column(name) for name in others if name != "image"}
-        return pa.table({"image": level.column(self.image)} | columns)
+        level = self.reading.level.home(self.image)
+        others = [name for name in level.names() if name not in (self.image, "image") and _stays(level, name)]
+        return pa.table({"image": level.column(self.image)} | {name: level.column(name) for name in others})
 
     def _about(self, convention: str) -> dict[str, Any]:
         return {
@@ -111,6 +138,7 @@ class BoxSource:
             "fields": list(self.fields),
             "image_field": self.image,
             "label_field": self.label,
+            "confidence": self.confidence,
             "evidence": self.evidence.reasons,
             "violations": self.evidence.violations,
             "stored_as": "xyxy: 0-based half-open pixel edges",
@@ -124,6 +152,7 @@ def find(
     image_field: str | None = None,
     label_field: str | None = None,
     problems: list[MatlensError] | None = None,
+    near: list[str] | None = None,
     **options: Unpack[ReadingOptions],
 ) -> list[BoxSource]:
     """Find the bounding boxes of a file.
@@ -137,6 +166,8 @@ def find(
         Field with the image name, and with the label, instead of the ones that are found.
     problems : list, optional
         Filled with the errors of values that could not be looked into.
+    near : list, optional
+        Filled with what may be boxes, though nothing but its shape says so, and how to read it.
     **options
         ``engine``, ``isolate``, ``limits``, ``errors``, as for `matlens.open`.
 
@@ -154,23 +185,33 @@ def find(
     """
     with opened(source, **options) as file:
         nodes = list(file.values()) if path is None else [file.at(path)]
-        return [
-            _source(file, columns, image_field, label_field)
-            for level in levels_of(nodes, [] if problems is None else problems)
-            for columns in box_columns(level, named=path is None)
-            if len(columns.record)
-        ]
+        levels = levels_of(nodes, [] if problems is None else problems)
+        found = choices_of(levels, any_name=path is not None)
+        if near is not None and path is None:
+            others = [_source(file, choice, None, None) for choice in found if not choice.is_named]
+            near += [f"{len(other):,} rows of four numbers: --path {other.variable}" for other in others]
+        return [_source(file, each, image_field, label_field) for each in found if each.is_named or path is not None]
 
 
-def _source(file: MatFile, columns: BoxColumns, image: str | None, label: str | None) -> BoxSource:
-    names = columns.level.names()
+def _source(file: MatFile, choice: Choice, image: str | None, label: str | None) -> BoxSource:
+    names = choice.reading.level.names()
     for wanted in (image, label):
         if wanted is not None and wanted not in names:
             raise PathError(f"no field {wanted!r} beside the boxes; there are {', '.join(names)}", file=file.name)
-    image = image or image_column(columns.level, columns.fields)
-    label = label or label_column(columns.level, (*columns.fields, image or ""))
-    evidence = judge(columns.values, columns.name, layout=columns.layout, convention=columns.level.convention)
-    return BoxSource(file.name, columns.paths(1)[0].as_py(), columns.fields, image, label, evidence, columns)
+    reading, roles = choice.reading, choice.roles
+    return BoxSource(
+        file.name,
+        reading.paths(1)[0].as_py(),
+        reading.fields,
+        image or roles.image,
+        label or (roles.label if roles.label != image else None),
+        choice.evidence,
+        choice.confidence,
+        choice.reasons,
+        [] if label else roles.candidates,
+        choice.also,
+        reading,
+    )
 
 
 def read(
@@ -211,8 +252,9 @@ def read(
     [{'image': '00001.jpg', 'xmin': 90.0, 'ymin': 60.0, 'xmax': 130.0, 'ymax': 96.0}]
     """
     with opened(source, **options) as file:
-        sources = find(file, path, image_field=image_field, label_field=label_field)
-        return merge(file.name, sources, path, convention, image_size)
+        near: list[str] = []
+        sources = find(file, path, image_field=image_field, label_field=label_field, near=near)
+        return merge(file.name, sources, path, convention, image_size, near)
 
 
 def merge(
@@ -221,12 +263,17 @@ def merge(
     path: str | None = None,
     convention: str | None = None,
     image_size: Any = None,
+    near: Sequence[str] = (),
 ) -> pa.Table:
-    """One table of several sources, one after another."""
-    if not sources:
-        raise NoBoxesFound(f"no bounding boxes in {path or 'any variable'}", file=file)
+    """One table of several sources, one after another; doubtful ones only where `path` asks for them."""
+    certain = [source for source in sources if path is not None or source.confidence != "doubtful"]
+    if not certain:
+        doubtful = [f"{len(each):,} doubtful ones: --path {each.variable}" for each in sources]
+        told = "; ".join([*doubtful, *near][:3])
+        text = f"no bounding boxes in {path or 'any variable'}"
+        raise NoBoxesFound(f"{text}; what came near: {told}" if told else text, file=file)
     tables = []
-    for source in sources:
+    for source in certain:
         try:
             tables.append(source.to_arrow(convention, image_size))
         except MatlensError as error:
@@ -234,7 +281,7 @@ def merge(
     if len(tables) == 1:
         return tables[0]
     joined = concat(tables)
-    about = {"source": file, "boxes": [source._about(convention or source.evidence.require()) for source in sources]}
+    about = {"source": file, "boxes": [source._about(convention or source.evidence.require()) for source in certain]}
     return with_metadata(joined, about)
 
 
@@ -277,8 +324,13 @@ def _as_label(array: pa.Array) -> pa.Array:
     return array
 
 
-def _is_ragged(kind: Any) -> bool:
-    return bool(is_list(kind) and not pa.types.is_fixed_size_list(kind))
+def _stays(level: Level, name: str) -> bool:
+    """Whether a column is told beside each box: no ragged ones, and of levels above no wide ones."""
+    kind = level.type_of(name)
+    if not is_list(kind):
+        return True
+    is_near = name in level.columns or kind.list_size <= MAX_CARRIED if pa.types.is_fixed_size_list(kind) else False
+    return is_near and not is_list(kind.value_type)
 
 
 def _free(name: str, taken: Iterable[str]) -> str:

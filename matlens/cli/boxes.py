@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from matlens.annotations import BoxSource
 
-_CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "cxcywh", "yolo", "rowcol")
+_CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "yyxx", "cxcywh", "yolo", "rowcol")
 _PREVIEW = 10
 
 
@@ -79,13 +79,14 @@ def command(
     for name in names:
         with outcome.each(name), open_input(name) as file:
             problems: list[MatlensError] = []
-            sources = find(file, path, image_field=image_field, label_field=label_field, problems=problems)
+            near: list[str] = []
+            sources = find(file, path, image_field=image_field, label_field=label_field, problems=problems, near=near)
             if not sources and file.problems:
                 raise file.problems[0]
             for source in sources:
                 _explain(source, convention)
             outcome.note(*problems, *file.problems)
-            tables.append((name, merge(file.name, sources, path, convention, image_size)))
+            tables.append((name, merge(file.name, sources, path, convention, image_size, near)))
             image_rows += [source.image_rows() for source in sources]
     if tables:
         joined = _joined(tables, many=len(names) > 1)
@@ -105,11 +106,15 @@ def _explain(source: BoxSource, convention: str | None) -> None:
     evidence = source.evidence
     used = convention or source.convention or "undecided"
     message(f"{source.file}: {len(source):,} boxes at {source.path} in {', '.join(source.fields)}: {used}")
+    message(f"  {source.confidence}: {'; '.join(source.reasons)}")
     for reason in evidence.reasons:
         message(f"  {reason}")
     counts = ", ".join(f"{name} {count:,}" for name, count in evidence.violations.items())
     message(f"  rows that contradict: {counts} (of {evidence.rows:,})")
-    message(f"  image: {source.image or 'not found'}; label: {source.label or 'not found'}")
+    label = source.label or ("not certain, " + " or ".join(source.labels[:5]) if source.labels else "not found")
+    message(f"  image: {source.image or 'not found'}; label: {label}")
+    if source.also:
+        message(f"  the same boxes stand at {', '.join(source.also)}")
 
 
 def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
@@ -139,8 +144,9 @@ def _write_detection(
     table: pa.Table, images: pa.Table, chosen: BoxesFormat, output: str, force: bool, sizes: dict[str, Any], source: str
 ) -> None:
     """Write the formats of detection data sets, and say where the sizes of images come from."""
-    from matlens.export.images import group_by_image, sizes_of
+    from matlens.export.images import by_frame, group_by_image, sizes_of
 
+    images = by_frame(images)
     known, origin = sizes_of(images, **sizes)
     found = group_by_image(table, known, images["image"].to_pylist())
     if origin:

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from matlens.columns.buffers import is_number, number_array, numbers_of
+from matlens.columns.buffers import is_number, number_array, numbers_of, text_array
 from matlens.errors import MissingExtra, PathError, UnfitFormat
 from matlens.names import safe_file_name, unique_names
 
 Size = tuple[float, float]
 """Width and height in pixels."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-CANONICAL = ("file", "source", "image", "label", *CORNERS)
+CANONICAL = ("file", "source", "image", "frame", "label", *CORNERS)
 NO_LABEL = "object"
 """Class of boxes that have none."""
 _IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2)$", re.IGNORECASE)
@@ -72,6 +72,7 @@ def group_by_image(
     `images` names all images, those without boxes too.
     """
     boxes = np.stack([numbers_of(table[name]).astype(np.float64) for name in CORNERS], axis=1)
+    table = by_frame(table)
     names = table["image"].to_pylist()
     keep = np.isfinite(boxes).all(axis=1) & np.array([name is not None for name in names], bool)
     if len(names) and not keep.any():
@@ -94,6 +95,22 @@ def group_by_image(
         sizes=sizes or {},
         dropped=int((~keep).sum()),
     )
+
+
+def by_frame(table: pa.Table) -> pa.Table:
+    """The table with the frames of a video as images of their own: the number of the frame stands behind the name.
+
+    Examples
+    --------
+    >>> table = pa.table({"image": ["a.mp4", "a.mp4", "b.png"], "frame": [1, 12, None]})
+    >>> by_frame(table)["image"].to_pylist()
+    ['a.mp4#1', 'a.mp4#12', 'b.png']
+    """
+    if "frame" not in table.column_names:
+        return table
+    pairs = zip(table["image"].to_pylist(), table["frame"].to_pylist(), strict=True)
+    names = [name if name is None or frame is None else f"{name}#{frame}" for name, frame in pairs]
+    return table.set_column(table.schema.get_field_index("image"), "image", text_array(names))
 
 
 def file_stems(images: Sequence[str]) -> list[str]:

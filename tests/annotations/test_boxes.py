@@ -30,6 +30,7 @@ EXAMPLE = {
     "xywh1": [7, 5, 9, 6],
     "matlab": [6.5, 4.5, 9, 6],
     "xxyy": [6, 15, 4, 10],
+    "yyxx": [4, 10, 6, 15],
     "cxcywh": [10.5, 7, 9, 6],
     "yolo": [10.5 / 640, 7 / 480, 9 / 640, 6 / 480],
     "rowcol": [4, 6, 10, 15],
@@ -114,7 +115,7 @@ def test_stanford_cars(car_annotations: Path) -> None:
     with matlens.open(car_annotations) as file:
         (source,) = boxes.find(file)
         table = boxes.read(file)
-        assert float(np.sum(source.columns.values[:, 0])) == 528_601
+        assert float(np.sum(source.reading.values[:, 0])) == 528_601
     assert source.convention == "xyxy1" and table.num_rows == 8144
     first = table.slice(0, 1).to_pylist()[0]
     assert first == {

@@ -26,7 +26,8 @@ def test_one_label_definition(folder: str) -> None:
     count, images, label = ONE_DEFINITION[folder]
     table = matlens.boxes.read(path)
     assert table.num_rows == count and set(table["label"].to_pylist()) == {label}
-    assert len(set(table["image"].to_pylist())) == images
+    frames = table["frame"].to_pylist() if "frame" in table.column_names else [None] * count
+    assert len(set(zip(table["image"].to_pylist(), frames, strict=True))) == images
 
 
 @pytest.mark.parametrize("version", ["v7", "v7.3"])
@@ -42,3 +43,7 @@ def test_any_number_of_boxes_in_each_image(tmp_path: Path, version: str, counts:
     # MATLAB's pixels count from 1.
     found_rows = list(zip(table["image"].to_pylist(), *corners, strict=True))
     assert found_rows == [(image, x - 1, y - 1) for image, x, y, _, _ in expected]
+    paths = [f"t.car{{{k + 1}}}({row + 1},:)" for k, part in enumerate(boxes) for row in range(len(part))]
+    assert [path.removesuffix("(1,:)") for path in table["source"].to_pylist()] == [
+        path.removesuffix("(1,:)") for path in paths
+    ]

@@ -17,8 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import matlens
-from matlens.annotations import labels
-from matlens.annotations.detect import box_columns
 from matlens.classes.instances import Instance, convert
 from matlens.classes.strings import category_array, stored_strings
 from matlens.classes.tabular import frame, table_parts, timetable_parts
@@ -486,12 +484,13 @@ def test_boxes_of_a_ground_truth(corpus: Any, tmp_path: Path) -> None:
     path = str(corpus("mathworks+Helmet-detection/gTruth.mat"))
     done = run("boxes", path, "-o", str(tmp_path / "b.parquet"))
     assert done.returncode == 0, done.stderr
-    assert b"523 boxes at gTruth.any.LabelData(88).Helmet(1,:)" in done.stderr and b"xywh1" in done.stderr
+    assert b"523 boxes at gTruth.any.LabelData(88).Helmet" in done.stderr and b"xywh1" in done.stderr
     table = pq.read_table(tmp_path / "b.parquet")
     assert set(table["label"].to_pylist()) == {"Helmet", "No_helmet"}
     with matlens.open(path) as file:
         stored = file.at("gTruth.any.LabelData(90).Helmet").value
-        first = table.filter(pa.compute.equal(table["image"], "metmovie.mp4#90")).to_pylist()[0]
+        first = table.filter(pa.compute.equal(table["frame"], 90)).to_pylist()[0]
+    assert first["image"] == "metmovie.mp4" and first["time"] == pytest.approx(89 / 30, abs=1e-4)
     x, y, width, height = stored[0].tolist()
     assert [first[name] for name in ("xmin", "ymin", "xmax", "ymax")] == [x - 1, y - 1, x - 1 + width, y - 1 + height]
     done = run("boxes", path, "-o", str(tmp_path / "b.json"))
@@ -503,17 +502,6 @@ def test_boxes_of_a_ground_truth(corpus: Any, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     labels = list((tmp_path / "yolo" / "labels").iterdir())
     assert len(labels) == 990 and sum(len(label.read_text().splitlines()) for label in labels) == 523
-
-
-def test_boxes_of_a_plain_table() -> None:
-    cars = [[[1.0, 2, 3, 4]], None, [[5.0, 6, 7, 8], [9, 1, 2, 3]]]
-    boxes = pa.array(cars, pa.list_(pa.list_(pa.float64(), 4)))
-    level = labels._long({"car": boxes}, pa.array(["a.jpg", "b.jpg", "c.jpg"]), lambda name, k: f"t.{name}{{{k + 1}}}")
-    (found,) = box_columns(level)
-    assert found.paths().to_pylist() == ["t.car{1}(1,:)", "t.car{3}(1,:)", "t.car{3}(2,:)"]
-    assert found.values.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 1, 2, 3]]
-    assert found.level.column("image").take(pa.array(found.record)).to_pylist() == ["a.jpg", "c.jpg", "c.jpg"]
-    assert labels._holds_boxes(pa.list_(pa.float64(), 4)) and not labels._holds_boxes(pa.list_(pa.float64(), 3))
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 257, 0x1_0005])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.annotations.detect import BOX_NAME
 from matlens.annotations.evidence import judge
+from matlens.annotations.roles import BOX_NAME
 from matlens.tree.access import siblings_of
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import NumericNode

@@ -1,0 +1,159 @@
+"""Which readings of a file are its boxes: every stored value in one of them, and how certain each is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from matlens.annotations.conventions import convert
+from matlens.annotations.evidence import Evidence, judge
+from matlens.annotations.levels import Level, levels_below
+from matlens.annotations.readings import Reading, readings_of
+from matlens.annotations.roles import Roles, roles_of
+from matlens.columns.buffers import number_array
+
+Confidence = Literal["sure", "likely", "doubtful"]
+SURE, LIKELY = 4, 2
+"""How much must speak for boxes that are sure, and for likely ones."""
+ENOUGH = 8
+"""Boxes that are no accident."""
+MAX_VIOLATIONS = 0.1
+_RANGES = {"gain", "no_change", "xrange", "yrange", "xoffset", "yoffset"}
+"""Fields beside the limits of a scaling, such as those of ``mapminmax``."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """A reading with what stands beside it, how certain it is and why; `also` are paths of equal boxes."""
+
+    reading: Reading
+    roles: Roles
+    evidence: Evidence
+    confidence: Confidence = "doubtful"
+    reasons: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a name or an image beside it tells of boxes; any four numbers are positive otherwise."""
+        return self.reading.is_named or self.roles.image is not None
+
+    @property
+    def worth(self) -> tuple[int, int, int]:
+        """How much stands beside the boxes: of equal ones, the reading that explains most is theirs."""
+        certain = {"sure": 2, "likely": 1, "doubtful": 0}[self.confidence]
+        beside = (self.roles.image is not None) + (self.roles.label is not None)
+        return certain, beside, len(self.reading.level.columns)
+
+
+def choices_of(levels: Iterable[Level], *, any_name: bool = False) -> list[Choice]:
+    """The boxes of levels and of those below them; with `any_name`, four numbers of any name are boxes."""
+    found: list[Choice] = []
+    for level in levels:
+        found += _of_level(level, any_name=any_name)
+    return _once(found)
+
+
+def _of_level(level: Level, *, any_name: bool) -> list[Choice]:
+    readings = readings_of(level)
+    named = [reading for reading in readings if reading.is_named or any_name]
+    # Beside boxes that are named so, other numbers are what they seem to be.
+    chosen = named or [reading for reading in readings if not level.is_alone]
+    found = []
+    for reading in chosen:
+        others = [name for other in chosen if other is not reading for name in other.fields]
+        roles = roles_of(level, reading.name, reading.fields, others)
+        evidence = judge(reading.values, reading.name, layout=reading.layout, convention=level.convention)
+        choice = Choice(reading, roles, evidence)
+        _weigh(choice, any_name=any_name)
+        found.append(choice)
+    for below in levels_below(level):
+        found += _of_level(below, any_name=any_name)
+    return found
+
+
+def _weigh(choice: Choice, *, any_name: bool) -> None:
+    """How certain a reading is: each reason counts, and some forbid more than doubt."""
+    reading, evidence = choice.reading, choice.evidence
+    level, count = reading.level, len(reading.record)
+    if level.convention is not None:
+        choice.confidence, choice.reasons = "sure", ["kept by one of MATLAB's labelers"]
+        return
+    points = _points(choice)
+    choice.reasons = [f"{why} ({worth:+})" for why, worth in points]
+    total = sum(worth for _, worth in points)
+    doubts = list(reading.doubts)
+    ordered = evidence.layout in ("xyxy", "xxyy") and count >= ENOUGH
+    if not reading.is_named and not any_name and not (ordered and choice.roles.image):
+        doubts.append("neither a name nor the order of the numbers tells of boxes")
+    if level.is_alone and len(reading.fields) == 4 and choice.roles.image is None:
+        doubts.append("four numbers of a single struct without an image")
+    if _RANGES.intersection(name.rsplit(".")[-1] for name in level.columns):
+        doubts.append("limits of a scaling")
+    if evidence.layout and evidence.violations.get(evidence.layout, 0) > MAX_VIOLATIONS * count:
+        doubts.append(f"{evidence.violations[evidence.layout]:,} of {count:,} contradict the order {evidence.layout}")
+    choice.reasons += doubts
+    if any_name and not doubts:
+        total = max(total, LIKELY)
+    is_certain = total >= SURE and evidence.convention is not None and not evidence.is_assumed
+    choice.confidence = "doubtful" if doubts or total < LIKELY else "sure" if is_certain else "likely"
+
+
+def _points(choice: Choice) -> list[tuple[str, int]]:
+    """What speaks for boxes, and what against, each with its weight."""
+    reading, roles, evidence = choice.reading, choice.roles, choice.evidence
+    values = reading.values[np.isfinite(reading.values).all(axis=1)]
+    points = [("named as boxes are", 2)] if reading.is_named else [("not named as boxes are", -1)]
+    if roles.image is not None:
+        points.append((f"images beside them: {roles.image}", 2))
+    if roles.label is not None:
+        points.append((f"labels beside them: {roles.label}", 1))
+    if len(reading.record) >= ENOUGH:
+        points.append((f"{len(reading.record):,} of them", 1))
+    if evidence.layout is None:
+        points.append(("the order of the numbers is undecided", 0))
+    elif not evidence.is_assumed:
+        points.append((f"the values tell {evidence.convention}", 1))
+    if len(values) and values.min() >= 0 and values.max() <= 1 and evidence.convention != "yolo":
+        points.append(("all numbers lie in 0 to 1", -3))
+    return points
+
+
+def _once(choices: Sequence[Choice]) -> list[Choice]:
+    """Boxes that stand in several places of a file, told once: where most stands beside them."""
+    by_key: dict[bytes, list[Choice]] = {}
+    for choice in choices:
+        equal = by_key.setdefault(_key(choice), [])
+        known = next((k for k, other in enumerate(equal) if _may_be_one(choice, other)), None)
+        if known is None:
+            equal.append(choice)
+            continue
+        kept, other = sorted((equal[known], choice), key=lambda found: found.worth, reverse=True)
+        kept.also += [*other.also, other.reading.paths(1)[0].as_py()]
+        equal[known] = kept
+    kept_ones = {id(choice) for equal in by_key.values() for choice in equal}
+    return [choice for choice in choices if id(choice) in kept_ones]
+
+
+def _may_be_one(choice: Choice, other: Choice) -> bool:
+    """Whether equal boxes are the same: a single one is equal by chance, and those of other images are others."""
+    if len(choice.reading.record) < 2:
+        return False
+    images = [
+        found.reading.level.column(found.roles.image).take(number_array(found.reading.record))
+        for found in (choice, other)
+        if found.roles.image is not None
+    ]
+    return len(images) < 2 or sorted(images[0].to_pylist(), key=str) == sorted(images[1].to_pylist(), key=str)
+
+
+def _key(choice: Choice) -> bytes:
+    """The boxes in any order, where the order of their numbers is known."""
+    boxes, used = choice.reading.values, choice.evidence.convention
+    if used is not None and used != "yolo":
+        boxes = convert(boxes, used, "xyxy")
+    rounded = np.round(boxes, 3) + 0.0
+    return rounded[np.lexsort(rounded.T)].tobytes() + (b"" if used else b"?")

@@ -1,0 +1,123 @@
+"""What the columns beside boxes are: image names, labels, scores, frames. Values and places tell; names break ties."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from matlens.annotations.levels import Level
+from matlens.columns.buffers import is_number, numbers_of
+
+BOX_NAME = re.compile(
+    r"b(ounding)?_?b(ox)?(es|s)?($|[\d_.])|box(es)?($|[\d_])|(^|_|\.)box|bbx|bndbox|\brects?\b|rectangle|(^|_|\.)roi|"
+    r"(^|_|\.)bound(s|ing)?$|(^|_|\.)rects?$|xywh|xyxy|xxyy|yyxx|ltrb|ltwh",
+    re.IGNORECASE,
+)
+"""Names of boxes."""
+_BOX_WORD = re.compile(r"(bounding_?box|b_?box|bndbox|bbx|boxes|box|rects?|roi|bound)(es|s)?", re.IGNORECASE)
+_IMAGE_NAME = re.compile(r"(^|_|\.)(im|img|image|file|fname|filename|path|frame|video|photo|name_?list)", re.IGNORECASE)
+_IMAGE_TEXT = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2|avi|mp4)$", re.IGNORECASE)
+_CLASS_NAME = re.compile(r"(^|_|\.)(class|label|categor|cat$|action|species|object_?name|cls|digit)", re.IGNORECASE)
+_LABEL_NAME = re.compile(r"(^|_|\.)(obj$|sub$|kind|type|tag|name(\.text)?$)", re.IGNORECASE)
+_ID_NAME = re.compile(r"(^|_|\.)id$", re.IGNORECASE)
+_LABEL_WORD = re.compile(r"(class|label|category|categories|cat|name|type|kind|cls|tag|ids?)(es|s)?", re.IGNORECASE)
+_NO_LABEL = re.compile(r"(^|_|\.)(u?uid|uuid|guid|date|time|url|md5|hash|comment|description|version)", re.IGNORECASE)
+_SCORE_NAME = re.compile(r"(^|_|\.)(score|conf|prob|certain)", re.IGNORECASE)
+SAMPLE = 1000
+"""Values of a column that tell what it is."""
+MAX_CLASSES = 10_000
+
+
+@dataclass(slots=True)
+class Roles:
+    """The columns beside boxes that are known, and what else may be a label.
+
+    `is_label_sure` tells whether name and values agree on the label; `candidates` are columns that may be labels where
+    nothing decides between them.
+    """
+
+    image: str | None = None
+    label: str | None = None
+    is_label_sure: bool = False
+    candidates: list[str] = field(default_factory=list)
+
+
+def roles_of(level: Level, name: str, fields: Sequence[str], others: Sequence[str] = ()) -> Roles:
+    """What the columns beside the boxes `name` are, which have `fields`; `others` are other boxes of the level."""
+    found = Roles(image=image_column(level, fields))
+    taken = {*fields, *others, found.image}
+    ranked = [(rank, column) for column in level.names() if column not in taken and (rank := _rank(level, column)) > 0]
+    paired = [(rank, column) for rank, column in ranked if _stem(column, _LABEL_WORD) == _stem(name, _BOX_WORD) != ""]
+    if others:
+        # Of several boxes each has its own label, by the stem of their names; one without a stem is that of all.
+        ranked = paired or [(rank, column) for rank, column in ranked if not _stem(column, _LABEL_WORD)]
+    best = max((rank for rank, _ in (paired or ranked)), default=0)
+    top = [column for rank, column in (paired or ranked) if rank == best]
+    if len(top) == 1:
+        found.label, found.is_label_sure = top[0], best >= 3
+    else:
+        found.candidates = top
+    return found
+
+
+def image_column(level: Level, exclude: Sequence[str] = ()) -> str | None:
+    """The text column that holds image names, by its values first and its name second."""
+    texts = [name for name in level.names() if name not in exclude and pa.types.is_string(level.type_of(name))]
+    for name in texts:
+        sample = [text for text in level.home(name).columns[name].slice(0, SAMPLE).to_pylist() if text]
+        if sample and sum(bool(_IMAGE_TEXT.search(text)) for text in sample) > len(sample) / 2:
+            return name
+    return next((name for name in texts if _IMAGE_NAME.search(name) and _may_be_beside(level, name)), None)
+
+
+def _may_be_beside(level: Level, name: str) -> bool:
+    """Whether a column has a value for each record, or for each of those above; a lone text beside many is neither."""
+    home = level.home(name)
+    return not home.is_alone or level.is_alone or home.base != ""
+
+
+def _rank(level: Level, name: str) -> int:
+    """How much speaks for a column being the label, at most 4: its name, values that come again, its place."""
+    home, kind = level.home(name), level.type_of(name)
+    if home.is_alone and not (level.is_alone and home.base):
+        # A text of the file, or of a struct with many boxes, is none of each box.
+        return 0
+    is_text = bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
+    if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or _SCORE_NAME.search(name):
+        return 0
+    named = 2 if _CLASS_NAME.search(name) else 1 if _LABEL_NAME.search(name) or _ID_NAME.search(name) else 0
+    if not is_text and not named:
+        return 0
+    repeats = _repeats(home.columns[name], is_text)
+    if repeats is False or (not repeats and (not named or _ID_NAME.search(name))):
+        return 0
+    # One of the own level is nearer than one above.
+    return named + bool(repeats) + (home is level)
+
+
+def _repeats(array: pa.Array, is_text: bool) -> bool | None:
+    """Whether values come again, as classes do; None of too few to tell, False of what cannot be classes."""
+    array = array.drop_null()
+    if is_text:
+        array = array.cast(pa.string())
+        texts = array.slice(0, SAMPLE).to_pylist()
+        if texts and sum(bool(_IMAGE_TEXT.search(text)) or len(text) > 80 for text in texts) > len(texts) / 2:
+            return False
+    else:
+        numbers = numbers_of(array)
+        if not np.isfinite(numbers).all() or (numbers != np.floor(numbers)).any():
+            return False
+    if len(array) < 4:
+        return None
+    distinct = pc.count_distinct(array).as_py()
+    return True if distinct <= min(len(array) // 2, MAX_CLASSES) else None
+
+
+def _stem(name: str, word: re.Pattern[str]) -> str:
+    """What a name has beside the word for boxes or labels: ``sub`` of ``sub_box``."""
+    return re.sub(r"[\W_]+", "", word.sub("", name.rsplit(".")[-1])).lower()
