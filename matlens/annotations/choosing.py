@@ -10,12 +10,13 @@ import numpy as np
 
 from matlens.annotations.conventions import convert
 from matlens.annotations.evidence import Evidence, judge
-from matlens.annotations.levels import Level, levels_below
+from matlens.annotations.levels import Level, levels_below, open_single
 from matlens.annotations.readings import Reading, readings_of
-from matlens.annotations.roles import Roles, roles_of
+from matlens.annotations.roles import Roles, image_column, roles_of
 from matlens.columns.buffers import number_array
 
 Confidence = Literal["sure", "likely", "doubtful"]
+_ORDER: tuple[Confidence, ...] = ("doubtful", "likely", "sure")
 SURE, LIKELY = 4, 2
 """How much must speak for boxes that are sure, and for likely ones."""
 ENOUGH = 8
@@ -44,9 +45,8 @@ class Choice:
     @property
     def worth(self) -> tuple[int, int, int]:
         """How much stands beside the boxes: of equal ones, the reading that explains most is theirs."""
-        certain = {"sure": 2, "likely": 1, "doubtful": 0}[self.confidence]
         beside = (self.roles.image is not None) + (self.roles.label is not None)
-        return certain, beside, len(self.reading.level.columns)
+        return beside, _ORDER.index(self.confidence), len(self.reading.level.columns)
 
 
 def choices_of(levels: Iterable[Level], *, any_name: bool = False) -> list[Choice]:
@@ -58,10 +58,13 @@ def choices_of(levels: Iterable[Level], *, any_name: bool = False) -> list[Choic
 
 
 def _of_level(level: Level, *, any_name: bool) -> list[Choice]:
-    readings = readings_of(level)
+    below = levels_below(level)
+    readings = readings_of(level, [name for deeper in below for name in deeper.stored])
     named = [reading for reading in readings if reading.is_named or any_name]
     # Beside boxes that are named so, other numbers are what they seem to be.
-    chosen = named or [reading for reading in readings if not level.is_alone]
+    chosen = named or [reading for reading in readings if not level.is_alone or image_column(level, reading.fields)]
+    if chosen:
+        open_single(level)
     found = []
     for reading in chosen:
         others = [name for other in chosen if other is not reading for name in other.fields]
@@ -70,8 +73,8 @@ def _of_level(level: Level, *, any_name: bool) -> list[Choice]:
         choice = Choice(reading, roles, evidence)
         _weigh(choice, any_name=any_name)
         found.append(choice)
-    for below in levels_below(level):
-        found += _of_level(below, any_name=any_name)
+    for deeper in below:
+        found += _of_level(deeper, any_name=any_name)
     return found
 
 
@@ -89,7 +92,8 @@ def _weigh(choice: Choice, *, any_name: bool) -> None:
     ordered = evidence.layout in ("xyxy", "xxyy") and count >= ENOUGH
     if not reading.is_named and not any_name and not (ordered and choice.roles.image):
         doubts.append("neither a name nor the order of the numbers tells of boxes")
-    if level.is_alone and len(reading.fields) == 4 and choice.roles.image is None:
+    image = choice.roles.image
+    if level.is_alone and len(reading.fields) == 4 and (image is None or not level.home(image).base):
         doubts.append("four numbers of a single struct without an image")
     if _RANGES.intersection(name.rsplit(".")[-1] for name in level.columns):
         doubts.append("limits of a scaling")
@@ -123,25 +127,31 @@ def _points(choice: Choice) -> list[tuple[str, int]]:
 
 
 def _once(choices: Sequence[Choice]) -> list[Choice]:
-    """Boxes that stand in several places of a file, told once: where most stands beside them."""
-    by_key: dict[bytes, list[Choice]] = {}
+    """Boxes that stand in several places of a file, told once: where most stands beside them.
+
+    That they stand elsewhere, too, is as good a reason for what they are as the best of those places has.
+    """
+    kept: list[Choice] = []
+    by_key: dict[bytes, list[int]] = {}
     for choice in choices:
-        equal = by_key.setdefault(_key(choice), [])
-        known = next((k for k, other in enumerate(equal) if _may_be_one(choice, other)), None)
-        if known is None:
-            equal.append(choice)
-            continue
-        kept, other = sorted((equal[known], choice), key=lambda found: found.worth, reverse=True)
-        kept.also += [*other.also, other.reading.paths(1)[0].as_py()]
-        equal[known] = kept
-    kept_ones = {id(choice) for equal in by_key.values() for choice in equal}
-    return [choice for choice in choices if id(choice) in kept_ones]
+        keys = _keys(choice)
+        places = {place for key in keys for place in by_key.get(key, ())}
+        place = next((place for place in sorted(places) if _may_be_one(choice, kept[place])), None)
+        if place is None:
+            place = len(kept)
+            kept.append(choice)
+        else:
+            best, other = sorted((kept[place], choice), key=lambda found: found.worth, reverse=True)
+            best.also += [*other.also, other.reading.paths(1)[0].as_py()]
+            best.confidence = max(best.confidence, other.confidence, key=_ORDER.index)
+            kept[place] = best
+        for key in keys:
+            by_key.setdefault(key, []).append(place)
+    return kept
 
 
 def _may_be_one(choice: Choice, other: Choice) -> bool:
-    """Whether equal boxes are the same: a single one is equal by chance, and those of other images are others."""
-    if len(choice.reading.record) < 2:
-        return False
+    """Whether equal boxes are the same: those of other images are others."""
     images = [
         found.reading.level.column(found.roles.image).take(number_array(found.reading.record))
         for found in (choice, other)
@@ -150,10 +160,9 @@ def _may_be_one(choice: Choice, other: Choice) -> bool:
     return len(images) < 2 or sorted(images[0].to_pylist(), key=str) == sorted(images[1].to_pylist(), key=str)
 
 
-def _key(choice: Choice) -> bytes:
-    """The boxes in any order, where the order of their numbers is known."""
+def _keys(choice: Choice) -> list[bytes]:
+    """The boxes in any order, as they are stored, and as corners where the order of their numbers is known."""
     boxes, used = choice.reading.values, choice.evidence.convention
-    if used is not None and used != "yolo":
-        boxes = convert(boxes, used, "xyxy")
-    rounded = np.round(boxes, 3) + 0.0
-    return rounded[np.lexsort(rounded.T)].tobytes() + (b"" if used else b"?")
+    versions = [boxes] if used in (None, "yolo") else [boxes, convert(boxes, used, "xyxy")]
+    rounded = [np.round(version, 3) + 0.0 for version in versions]
+    return [bytes([k]) + each[np.lexsort(each.T)].tobytes() for k, each in enumerate(rounded)]

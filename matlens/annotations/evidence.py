@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ ENOUGH_ROWS = {"xyxy": 8, "xxyy": 100}
 
 ``xxyy`` needs more: sizes of upright objects in the lower half of an image fit it as well.
 """
+ENOUGH_ONES = 3
+"""Coordinates at the first pixel that tell that it is 1: by chance, few coordinates that count from 0 are 1."""
 TOLERATED = 0.01
 """Share of rows that may violate a convention: annotations contain slips."""
 
@@ -27,8 +30,14 @@ _LAYOUT_IN_NAME = (
     # Of Caltech 101, beside `obj_contour`.
     (re.compile(r"^box_coord$"), "yyxx"),
     (re.compile(r"yxyx|tlbr|rowcol"), "rowcol"),
-    (re.compile(r"xywh|ltwh|(^|_|\b)rects?($|_|\b)"), "xywh"),
+    (re.compile(r"xywh|ltwh"), "xywh"),
 )
+_USUAL_IN_NAME = ((re.compile(r"(^|_|\b)rects?($|_|\b)"), "xywh"),)
+"""What a word for boxes usually means, where values do not tell."""
+
+
+TOGETHER = 0.1
+"""Correlation of corners that tells them from sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +103,15 @@ def judge(
         reasons.append("name BoundingBox: regionprops")
         return Evidence(len(rows), violations, "xywh", "matlab", reasons)
     else:
-        layout = _layout_by_name(name, reasons) or _layout_by_values(len(rows), violations, reasons)
+        layout = (
+            _layout_by_name(name, _LAYOUT_IN_NAME, "named so", reasons)
+            or _layout_by_values(rows, violations, reasons)
+            or _layout_by_name(name, _usual(len(rows), violations), "assumed by the name", reasons)
+        )
+    if layout == "xywh" and not violations["cxcywh"] and len(rows):
+        reasons.append("order: the corner first is assumed, the centre fits as well")
     convention = None if layout is None else _origin(rows, layout, reasons)
-    return Evidence(len(rows), violations, layout, convention, reasons, "assumed" in reasons[-1])
+    return Evidence(len(rows), violations, layout, convention, reasons, any("assumed" in why for why in reasons))
 
 
 def _violations(rows: NDArray[np.float64]) -> dict[str, int]:
@@ -105,21 +120,26 @@ def _violations(rows: NDArray[np.float64]) -> dict[str, int]:
         "xyxy": int(((c <= a) | (d <= b)).sum()),
         "xywh": int(((c <= 0) | (d <= 0)).sum()),
         "xxyy": int(((b <= a) | (d <= c)).sum()),
+        # A centre lies half a box or more from the edge of the image; boxes that are cut off may miss it by a pixel.
+        "cxcywh": int(((a + 1 < c / 2) | (b + 1 < d / 2)).sum()),
     }
 
 
-def _layout_by_name(name: str, reasons: list[str]) -> str | None:
-    for pattern, layout in _LAYOUT_IN_NAME:
+def _layout_by_name(
+    name: str, words: Sequence[tuple[re.Pattern[str], str]], why: str, reasons: list[str]
+) -> str | None:
+    for pattern, layout in words:
         if pattern.search(name.lower()):
-            reasons.append(f"order: {layout}, named so")
+            reasons.append(f"order: {layout}, {why}")
             return layout
     return None
 
 
-def _layout_by_values(count: int, violations: dict[str, int], reasons: list[str]) -> str | None:
+def _layout_by_values(rows: NDArray[np.float64], violations: dict[str, int], reasons: list[str]) -> str | None:
     """Corners satisfy their order in all rows; sizes do so only by chance."""
+    count = len(rows)
     allowed = int(count * TOLERATED)
-    possible = [name for name, broken in violations.items() if broken <= allowed]
+    possible = [name for name in ("xyxy", "xywh", "xxyy") if violations[name] <= allowed]
     ordered = [name for name in possible if name != "xywh"]
     if count == 0 or len(ordered) == 2:
         reasons.append("order: undecided, the values fit several")
@@ -134,8 +154,26 @@ def _layout_by_values(count: int, violations: dict[str, int], reasons: list[str]
     if count < ENOUGH_ROWS[ordered[0]]:
         reasons.append(f"order: undecided, {count} rows fit {ordered[0]} but may do so by chance")
         return None
+    if not _move_together(rows if ordered[0] == "xyxy" else rows[:, [0, 2, 1, 3]]):
+        reasons.append(f"order: undecided, the numbers fit {ordered[0]}, but one corner does not move with the other")
+        return None
     reasons.append(f"order: {ordered[0]}, fits {count - violations[ordered[0]]} of {count} rows")
     return ordered[0]
+
+
+def _usual(count: int, violations: dict[str, int]) -> Sequence[tuple[re.Pattern[str], str]]:
+    """What words usually mean, as far as the values do not contradict."""
+    return [(word, layout) for word, layout in _USUAL_IN_NAME if violations[layout] <= count * TOLERATED]
+
+
+def _move_together(rows: NDArray[np.float64]) -> bool:
+    """Whether the third and fourth number grow with the first two, as corners do; sizes of large objects shrink."""
+    centred = rows - rows.mean(axis=0)
+    spread = np.sqrt((centred**2).sum(axis=0))
+    products = (centred[:, :2] * centred[:, 2:]).sum(axis=0)
+    scale = spread[:2] * spread[2:]
+    correlations = np.divide(products, scale, out=np.zeros(2), where=scale > 0)
+    return bool(correlations.mean() > TOGETHER)
 
 
 def _origin(rows: NDArray[np.float64], layout: str, reasons: list[str]) -> str:
@@ -162,12 +200,15 @@ def _origin(rows: NDArray[np.float64], layout: str, reasons: list[str]) -> str:
             f"origin: {start}, {first[start]:,} coordinates are {start} and {first[1 - start]:,} {1 - start}"
         )
         return layout + "1" * start
-    if 0 <= smallest < 1:
-        reasons.append(f"origin: 0, the smallest coordinate is {smallest:g}")
-        return layout
     if (rows % 1 != 0).any():
         reasons.append("origin: 0 assumed, fractional coordinates do not tell")
         return layout
-    word = "is 1 and none is 0" if smallest == 1 else f"is {smallest:g}: assumed, as MATLAB counts from 1"
-    reasons.append(f"origin: 1, the smallest coordinate {word}")
+    if smallest == 0:
+        reasons.append("origin: 0, the smallest coordinate")
+        return layout
+    ones = int((corner == 1).sum())
+    if ones >= ENOUGH_ONES:
+        reasons.append(f"origin: 1, the smallest coordinate, which occurs {ones:,} times")
+    else:
+        reasons.append(f"origin: 1 assumed, as MATLAB counts; the smallest coordinate is {smallest:g}")
     return layout + "1"

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.labelers import labelled_level
-from matlens.annotations.levels import Columns, Level, Paths, numbered, record_paths
-from matlens.annotations.roles import BOX_NAME
+from matlens.annotations.levels import BOX_NAME, Columns, Level, Paths, numbered, record_paths
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
 from matlens.columns.planner import Planner
@@ -57,7 +56,7 @@ def levels_of(
     Texts that stand alone beside them, such as a file name, are found through the level
     above. What cannot be read is left out and goes to `problems`. Objects that were `seen` are not gone into again.
     """
-    beside, found, deeper = _Siblings(), [], []
+    beside, found, deeper = _Siblings(), list[Level](), list[Node]()
     seen = set() if seen is None else seen
     for node in nodes:
         if isinstance(node, OpaqueNode) and _was_seen(node, seen):
@@ -66,18 +65,7 @@ def levels_of(
             if node.error is not None:
                 with guarded(node):
                     raise node.error
-            if isinstance(node, OpaqueNode) and (level := labelled_level(node)) is not None:
-                found.append(level)
-            elif isinstance(node, StructArrayNode):
-                found.append(_struct_array(node, problems))
-            elif isinstance(node, CellNode):
-                found += _cell(node, beside)
-            elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
-                beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
-            elif isinstance(node, StructNode | OpaqueNode):
-                deeper.append(node)
-            else:
-                _note_array(node, beside)
+            found += _levels(node, beside, deeper, problems)
         except MatlensError as error:
             problems.append(error)
     paths = _sibling_paths(beside.templates, base)
@@ -92,6 +80,22 @@ def levels_of(
             problems.append(error)
             continue
         yield from levels_of(below, problems, node.path, above, depth + 1, seen)
+
+
+def _levels(node: Node, beside: _Siblings, deeper: list[Node], problems: list[MatlensError]) -> Iterator[Level]:
+    """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
+    if isinstance(node, OpaqueNode) and (level := labelled_level(node)) is not None:
+        yield level
+    elif isinstance(node, StructArrayNode):
+        yield _struct_array(node, problems)
+    elif isinstance(node, CellNode):
+        yield from _cell(node, beside, problems)
+    elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
+        beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
+    elif isinstance(node, StructNode | OpaqueNode):
+        deeper.append(node)
+    else:
+        _note_array(node, beside)
 
 
 def _alone(beside: _Siblings) -> Columns:
@@ -130,7 +134,9 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
             with guarded(node):
                 elements = elements_below(node, name)
                 if not len(elements) or not _is_picture(reader_of(node).headers(elements.take([0])).shape(0)):
-                    columns.add(name, *_column(node, elements, name))
+                    stored, kind, make = _column(node, elements, name, problems)
+                    columns.add(name, kind, make)
+                    columns.turned |= {name} if kind != stored else set()
         except MatlensError as error:
             problems.append(error)
     return Level(node.numel, columns, record_paths(node.path, "()"))
@@ -140,17 +146,23 @@ def _is_picture(dims: tuple[int, ...]) -> bool:
     return len(dims) > 2 or (dims[0] > IMAGE_SIDE and dims[1] > IMAGE_SIDE)
 
 
-def _column(node: Node, elements: Elements, name: str) -> tuple[pa.DataType, Callable[[], pa.Array]]:
-    """Type of a column, from headers alone, and what makes it."""
+def _column(
+    node: Node, elements: Elements, name: str, problems: list[MatlensError]
+) -> tuple[pa.DataType, pa.DataType, Callable[[], pa.Array]]:
+    """Types of a column as it is stored and as it is made, and what makes it; nulls where it cannot be read."""
     planner = Planner(reader_of(node))
     planner.survey([(elements, name)])
     kind = planner.plan.type_of(name)
 
     def make() -> pa.Array:
-        with guarded(node):
-            return ColumnBuilder(reader_of(node), planner.plan).visit(elements, name)
+        try:
+            with guarded(node):
+                return ColumnBuilder(reader_of(node), planner.plan).visit(elements, name)
+        except MatlensError as error:
+            problems.append(error)
+            return pa.nulls(len(elements), kind)
 
-    return _upright(name, kind, make)
+    return kind, *_upright(name, kind, make)
 
 
 def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
@@ -186,7 +198,7 @@ def _turned(array: pa.Array, counts: list[int] | None, width: int = 0) -> pa.Arr
     return list_array(boxes, sizes, ~valid)
 
 
-def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
+def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> Iterator[Level]:
     """A cell of structs is a level of its own; other cells stand beside their siblings."""
     if not node.numel:
         return
@@ -197,7 +209,7 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
             return
-        kind, make = _column(node, elements, name)
+        stored, kind, make = _column(node, elements, name, problems)
     if pa.types.is_struct(kind) and not isinstance(node, FieldNode):
         whole = Columns()
         whole.add(name, kind, make)
@@ -208,6 +220,8 @@ def _cell(node: CellNode, beside: _Siblings) -> Iterator[Level]:
     else:
         template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
         beside.add(name, node.numel, kind, make, template)
+        if kind != stored:
+            beside.columns[node.numel].turned.add(name)
 
 
 def _note_array(node: Node, beside: _Siblings) -> None:

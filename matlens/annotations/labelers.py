@@ -14,8 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.levels import Columns, Level, Paths, is_list, is_row, levels_below, may_hold_boxes, numbered
-from matlens.annotations.roles import BOX_NAME
+from matlens.annotations.levels import (
+    BOX_NAME,
+    Columns,
+    Level,
+    Paths,
+    is_list,
+    is_row,
+    levels_below,
+    may_hold_boxes,
+    numbered,
+)
 from matlens.columns.buffers import number_array, numbers_of, scalar, text_array
 from matlens.columns.unify import Rows
 from matlens.errors import MatlensError
@@ -219,7 +228,7 @@ def _long(
         region
         for name, array in columns.items()
         if names is None or name in names
-        for region in _regions(_level_of(name, array, _image_paths(data)), name)
+        for region in _regions(_level_of(name, array, _image_paths(data, name)), name)
     ]
     if not found:
         return None
@@ -267,14 +276,14 @@ def _level_of(name: str, array: pa.Array, paths: Paths) -> Level:
     return Level(len(array), Columns({name: array}), paths)
 
 
-def _image_paths(data: Node) -> Paths:
-    """Paths of the regions of images: records of a struct array, of a struct, or cells of a table."""
+def _image_paths(data: Node, label: str) -> Paths:
+    """Paths of the regions of a label: records of a struct array, of a struct, or cells of a table."""
     path = data.path
     if isinstance(data, StructArrayNode):
         return lambda name, index: numbered(f"{path}(", index, f").{name}")
     if isinstance(data, StructNode):
         return lambda name, index: pa.repeat(scalar(f"{path}.{name}"), len(index))
-    return lambda name, index: numbered(f"{path}.{name}{{", index, "}")
+    return lambda name, index: numbered(f"{path}.{label}{{", index, "}" + name.removeprefix(label))
 
 
 def _no_paths(name: str, index: Int64s) -> pa.Array:

@@ -6,7 +6,8 @@ one level below, together and once; its records point to their parents, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -18,6 +19,12 @@ import pyarrow.compute as pc
 from matlens.columns.buffers import NO_FIELDS, is_number, number_array, numbers_of, scalar
 from matlens.formats.records import Int64s
 
+BOX_NAME = re.compile(
+    r"b(ounding)?_?b(ox)?(es|s)?($|[\d_.])|box(es)?($|[\d_])|(^|_|\.)box|bbx|bndbox|\brects?\b|rectangle|(^|_|\.)roi|"
+    r"(^|_|\.)bound(s|ing)?$|(^|_|\.)rects?$|xywh|xyxy|xxyy|yyxx|ltrb|ltwh",
+    re.IGNORECASE,
+)
+"""Names of boxes."""
 Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
 
@@ -30,17 +37,21 @@ class Columns(Mapping[str, pa.Array]):
     >>> columns = Columns({"x": pa.array([1, 2]), "s": pa.array([{"y": 3}, None])})
     >>> list(columns.types), columns["s.y"].to_pylist()
     (['x', 's.y'], [3, None])
+
+    Those that are `turned` are stored with a box in each column.
     """
 
     def __init__(self, made: Mapping[str, pa.Array] | None = None) -> None:
         self.types: dict[str, pa.DataType] = {}
+        self.turned: set[str] = set()
         self._make: dict[str, Callable[[], pa.Array]] = {}
         for name, array in (made or {}).items():
             self.add(name, array.type, partial(_itself, array))
 
     def add(self, name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> None:
-        """Add a column that `make` makes."""
+        """Add a column that `make` makes, or put it in the place of one of that name."""
         made = cache(make)
+        self.types.pop(name, None)
         if pa.types.is_struct(kind):
             for k, part in enumerate(kind if kind != NO_FIELDS else ()):
                 self.add(f"{name}.{part.name}", part.type, partial(_member, made, k))
@@ -73,7 +84,7 @@ class Level:
     """n records: their columns, how their paths are written, and the level above.
 
     `base` is the path of the struct whose fields the columns are, None where the records are those of an array;
-    `convention` that of the boxes, where whoever has stored them is known.
+    `convention` that of the boxes, where whoever has stored them is known; `stored` are the lists that it opens.
     """
 
     size: int
@@ -83,6 +94,7 @@ class Level:
     parent: Level | None = None
     parent_index: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
     convention: str | None = None
+    stored: Sequence[str] = ()
 
     def column(self, name: str) -> pa.Array:
         """A column of this level, or of one above carried down to its records."""
@@ -136,16 +148,36 @@ def numbered(before: str | pa.Array, index: Int64s, after: str) -> pa.Array:
 
 
 def levels_below(level: Level) -> list[Level]:
-    """The levels that lists of a level open, where any of them may hold boxes: one for all lists of equal counts."""
-    lists = [name for name, kind in level.columns.types.items() if is_list(kind) and not is_row(kind)]
+    """The levels that lists of a level open, where any of them may hold boxes: one for all lists of equal counts.
+
+    Rows of as many numbers as there are boxes in each record are such lists, too.
+    """
+    types = level.columns.types
     groups: dict[bytes, list[str]] = {}
-    for wanted in (True, False):
-        for name in lists:
-            if may_hold_boxes(level.columns.types[name]) == wanted and (wanted or groups):
-                counts = _counts(level.columns[name]).tobytes()
-                if wanted or counts in groups:
-                    groups.setdefault(counts, []).append(name)
-    return [_list_level(level, [name for name in lists if name in names]) for names in groups.values()]
+    for name, kind in types.items():
+        if is_list(kind) and not is_row(kind) and may_hold_boxes(kind):
+            groups.setdefault(_counts(level.columns[name]).tobytes(), []).append(name)
+    for name, kind in types.items() if groups else ():
+        if is_list(kind) and (not may_hold_boxes(kind) or (is_row(kind) and not BOX_NAME.search(name))):
+            counts = _counts(level.columns[name]).tobytes()
+            if counts in groups:
+                groups[counts].append(name)
+    return [_list_level(level, [name for name in types if name in names]) for names in groups.values()]
+
+
+def open_single(level: Level) -> None:
+    """Open the lists of a level that hold one entry at most, beside boxes that stand alone in each record."""
+    for name, kind in list(level.columns.types.items()):
+        if is_list(kind) and not is_row(kind) and not may_hold_boxes(kind):
+            counts = _counts(level.columns[name])
+            if counts.max(initial=0) == 1:
+                level.columns.add(name, kind.value_type, partial(_entry, level.columns[name], counts))
+
+
+def _entry(array: pa.Array, counts: Int64s) -> pa.Array:
+    """The only entry of each list, null where there is none."""
+    places = np.maximum(np.cumsum(counts) - 1, 0)
+    return pc.list_flatten(array).take(number_array(places, counts == 0))
 
 
 def may_hold_boxes(kind: pa.DataType) -> bool:
@@ -185,12 +217,12 @@ def _list_level(level: Level, names: list[str]) -> Level:
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         stored = next((other for other in kinds if wanted == other or wanted.startswith(f"{other}.")), records)
-        opening, closing = _brackets(kinds[stored])
+        opening, closing = ("(:,", ")") if stored in level.columns.turned else _brackets(kinds[stored])
         parents, where = np.unique(owner[index], return_inverse=True)
         above = pc.binary_join_element_wise(level.paths(stored, parents), scalar(opening), scalar(""))
         return numbered(above.take(number_array(where)), rank[index], closing + wanted[len(stored) :])
 
-    return Level(len(owner), columns, paths, None, level, owner, level.convention)
+    return Level(len(owner), columns, paths, None, level, owner, level.convention, names)
 
 
 def _items(level: Level, name: str) -> pa.Array:
@@ -201,7 +233,7 @@ def _brackets(kind: Any) -> tuple[str, str]:
     """How MATLAB reaches an entry: a record of a struct array, a row of a matrix, a cell."""
     if pa.types.is_struct(kind):
         return "(", ")"
-    if pa.types.is_fixed_size_list(kind):
+    if pa.types.is_fixed_size_list(kind) and not is_list(kind.value_type):
         return "(", ",:)"
     return ("{", "}") if is_list(kind) or pa.types.is_string(kind) else ("(", ")")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matlens.annotations.levels import Level, is_row
-from matlens.annotations.roles import BOX_NAME
+from matlens.annotations.levels import BOX_NAME, Level, is_row
 from matlens.columns.buffers import is_number, numbers_of
 from matlens.formats.records import Int64s
 
@@ -78,16 +77,16 @@ class Reading:
         return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record[:count])
 
 
-def readings_of(level: Level) -> list[Reading]:
-    """What can be read as boxes at a level, each column in one reading at most."""
+def readings_of(level: Level, below: Collection[str] = ()) -> list[Reading]:
+    """What can be read as boxes at a level, each column in one reading at most; those `below` are read there."""
     found = list(_four_fields(level))
-    taken = {name for reading in found for name in reading.fields}
+    taken = {*below, *(name for reading in found for name in reading.fields)}
     for name, kind in level.columns.types.items():
         if name in taken:
             continue
         if is_row(kind) and kind.list_size <= MAX_WIDTH:
             found.append(_row(level, name, kind.list_size))
-        elif (corners := _corners(kind)) and _QUAD_NAME.search(name):
+        elif (corners := _corners(kind, name)) and _QUAD_NAME.search(name):
             found.append(_quadrilateral(level, name, _rows(level, name, 8), corners))
     return [reading for reading in found if len(reading.record)]
 
@@ -173,11 +172,11 @@ def box_window(rows: NDArray[np.float64]) -> tuple[int, list[str]]:
     for start in range(rows.shape[1] - 3):
         inside, outside = kinds[start : start + 4], kinds[:start] + kinds[start + 4 :]
         costs.append(sum(kind != "" for kind in inside) + sum(kind == "" for kind in outside))
-    best = min(costs)
-    places = [start for start, cost in enumerate(costs) if cost == best]
-    if best == 0 and len(places) == 1:
-        return places[0], []
-    return places[0], [f"which four of {rows.shape[1]} numbers are the box is not certain"]
+    best, *others = sorted(costs)
+    # Boxes of one size look like classes: two signs for another place would be needed.
+    if others[0] - best > (best > 0):
+        return costs.index(best), []
+    return costs.index(best), [f"which four of {rows.shape[1]} numbers are the box is not certain"]
 
 
 def _kind(column: NDArray[np.float64]) -> str:
@@ -188,7 +187,8 @@ def _kind(column: NDArray[np.float64]) -> str:
     if not is_whole:
         return "share" if column.min() >= 0 and column.max() <= 1 else ""
     distinct = len(np.unique(column))
-    if distinct <= max(len(column) // 10, 2 if len(column) >= 4 else 1):
+    # Sizes of few boxes repeat, too.
+    if len(column) >= 4 and distinct <= max(min(len(column) // 4, 3 + len(column) // 50), 2):
         return "class"
     steps = np.diff(column)
     return "count" if len(column) >= 8 and (steps >= 0).all() and (steps <= max(1, len(column) // 4)).all() else ""
@@ -199,8 +199,8 @@ def _kind(column: NDArray[np.float64]) -> str:
 _Corners = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def _corners(kind: pa.DataType) -> _Corners | None:
-    """How 4x2 or 2x4 numbers of an entry become four corners; None of another type."""
+def _corners(kind: pa.DataType, name: str) -> _Corners | None:
+    """How 4x2 or 2x4 numbers of an entry become four corners; None of another type, and of two boxes."""
     if not (pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(kind.value_type)):
         return None
     dims = kind.list_size, kind.value_type.list_size
@@ -208,7 +208,9 @@ def _corners(kind: pa.DataType) -> _Corners | None:
         return None
     if dims == (4, 2):
         return lambda rows: rows.reshape(-1, 4, 2)
-    return (lambda rows: rows.reshape(-1, 2, 4).transpose(0, 2, 1)) if dims == (2, 4) else None
+    if dims != (2, 4) or BOX_NAME.search(name):
+        return None
+    return lambda rows: rows.reshape(-1, 2, 4).transpose(0, 2, 1)
 
 
 def _is_quadrilateral(rows: NDArray[np.float64]) -> bool:

@@ -13,13 +13,7 @@ import pyarrow.compute as pc
 from matlens.annotations.levels import Level
 from matlens.columns.buffers import is_number, numbers_of
 
-BOX_NAME = re.compile(
-    r"b(ounding)?_?b(ox)?(es|s)?($|[\d_.])|box(es)?($|[\d_])|(^|_|\.)box|bbx|bndbox|\brects?\b|rectangle|(^|_|\.)roi|"
-    r"(^|_|\.)bound(s|ing)?$|(^|_|\.)rects?$|xywh|xyxy|xxyy|yyxx|ltrb|ltwh",
-    re.IGNORECASE,
-)
-"""Names of boxes."""
-_BOX_WORD = re.compile(r"(bounding_?box|b_?box|bndbox|bbx|boxes|box|rects?|roi|bound)(es|s)?", re.IGNORECASE)
+_BOX_WORD = re.compile(r"(bounding_?box|(?<![a-z])b_?box|bndbox|bbx|boxes|box|rects?|roi|bound)(es|s)?", re.IGNORECASE)
 _IMAGE_NAME = re.compile(r"(^|_|\.)(im|img|image|file|fname|filename|path|frame|video|photo|name_?list)", re.IGNORECASE)
 _IMAGE_TEXT = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2|avi|mp4)$", re.IGNORECASE)
 _CLASS_NAME = re.compile(r"(^|_|\.)(class|label|categor|cat$|action|species|object_?name|cls|digit)", re.IGNORECASE)
@@ -31,6 +25,8 @@ _SCORE_NAME = re.compile(r"(^|_|\.)(score|conf|prob|certain)", re.IGNORECASE)
 SAMPLE = 1000
 """Values of a column that tell what it is."""
 MAX_CLASSES = 10_000
+UNNAMED, LIKELY = 1, 3
+"""Ranks of texts that come again and have no name of a label, and of labels that are not certain."""
 
 
 @dataclass(slots=True)
@@ -56,10 +52,11 @@ def roles_of(level: Level, name: str, fields: Sequence[str], others: Sequence[st
     if others:
         # Of several boxes each has its own label, by the stem of their names; one without a stem is that of all.
         ranked = paired or [(rank, column) for rank, column in ranked if not _stem(column, _LABEL_WORD)]
-    best = max((rank for rank, _ in (paired or ranked)), default=0)
-    top = [column for rank, column in (paired or ranked) if rank == best]
-    if len(top) == 1:
-        found.label, found.is_label_sure = top[0], best >= 3
+    ranked = paired or ranked
+    best = max((rank for rank, _ in ranked), default=0)
+    top = [column for rank, column in ranked if rank == best]
+    if len(top) == 1 and best > UNNAMED:
+        found.label, found.is_label_sure = top[0], best > LIKELY
     else:
         found.candidates = top
     return found
@@ -82,7 +79,7 @@ def _may_be_beside(level: Level, name: str) -> bool:
 
 
 def _rank(level: Level, name: str) -> int:
-    """How much speaks for a column being the label, at most 4: its name, values that come again, its place."""
+    """How much speaks for a column being the label, at most 5: its name, values that come again, its place."""
     home, kind = level.home(name), level.type_of(name)
     if home.is_alone and not (level.is_alone and home.base):
         # A text of the file, or of a struct with many boxes, is none of each box.
@@ -91,13 +88,15 @@ def _rank(level: Level, name: str) -> int:
     if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or _SCORE_NAME.search(name):
         return 0
     named = 2 if _CLASS_NAME.search(name) else 1 if _LABEL_NAME.search(name) or _ID_NAME.search(name) else 0
-    if not is_text and not named:
+    if not named and (not is_text or home is not level):
         return 0
     repeats = _repeats(home.columns[name], is_text)
     if repeats is False or (not repeats and (not named or _ID_NAME.search(name))):
         return 0
+    if not named:
+        return UNNAMED
     # One of the own level is nearer than one above.
-    return named + bool(repeats) + (home is level)
+    return named + bool(repeats) + (home is level) + UNNAMED
 
 
 def _repeats(array: pa.Array, is_text: bool) -> bool | None:

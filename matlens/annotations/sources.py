@@ -47,6 +47,8 @@ class BoxSource:
         How certain it is that these are boxes; doubtful ones are read only where `path` asks for them.
     reasons : list of str
         What speaks for boxes and against them.
+    is_label_sure : bool
+        Whether name and values agree on the label.
     labels : list of str
         Columns that may be labels, where nothing decides between them.
     also : list of str
@@ -61,6 +63,7 @@ class BoxSource:
     evidence: Evidence
     confidence: Confidence
     reasons: list[str] = field(repr=False)
+    is_label_sure: bool = field(repr=False)
     labels: list[str] = field(repr=False)
     also: list[str] = field(repr=False)
     reading: Reading = field(repr=False)
@@ -199,6 +202,10 @@ def _source(file: MatFile, choice: Choice, image: str | None, label: str | None)
         if wanted is not None and wanted not in names:
             raise PathError(f"no field {wanted!r} beside the boxes; there are {', '.join(names)}", file=file.name)
     reading, roles = choice.reading, choice.roles
+    for name in names:
+        # The file may be closed when they are asked for.
+        if _stays(reading.level, name):
+            reading.level.home(name).columns[name]
     return BoxSource(
         file.name,
         reading.paths(1)[0].as_py(),
@@ -208,6 +215,7 @@ def _source(file: MatFile, choice: Choice, image: str | None, label: str | None)
         choice.evidence,
         choice.confidence,
         choice.reasons,
+        bool(label) or roles.is_label_sure,
         [] if label else roles.candidates,
         choice.also,
         reading,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from matlens.annotations import BoxSource
+    from matlens.tree.file import MatFile
 
 _CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "yyxx", "cxcywh", "yolo", "rowcol")
 _PREVIEW = 10
@@ -66,7 +67,7 @@ def command(
     folder. The sizes of images, which YOLO needs, come from a field beside the boxes, from
     the headers of the images in --images, or from --image-size.
     """
-    from matlens.annotations import concat, find, merge
+    from matlens.annotations import concat
     from matlens.export.atomic import refuse_existing
 
     chosen = _format(output, format_name)
@@ -78,16 +79,9 @@ def command(
     names = expand(files)
     for name in names:
         with outcome.each(name), open_input(name) as file:
-            problems: list[MatlensError] = []
-            near: list[str] = []
-            sources = find(file, path, image_field=image_field, label_field=label_field, problems=problems, near=near)
-            if not sources and file.problems:
-                raise file.problems[0]
-            for source in sources:
-                _explain(source, convention)
-            outcome.note(*problems, *file.problems)
-            tables.append((name, merge(file.name, sources, path, convention, image_size, near)))
-            image_rows += [source.image_rows() for source in sources]
+            table, images_of_file = _read(file, outcome, path, convention, image_field, label_field, image_size)
+            tables.append((name, table))
+            image_rows += images_of_file
     if tables:
         joined = _joined(tables, many=len(names) > 1)
         if output and isinstance(chosen, BoxesFormat):
@@ -101,6 +95,30 @@ def command(
         raise NoBoxesFound("no bounding boxes")
 
 
+def _read(
+    file: MatFile,
+    outcome: Outcome,
+    path: str | None,
+    convention: str | None,
+    image_field: str | None,
+    label_field: str | None,
+    image_size: tuple[float, float] | None,
+) -> tuple[pa.Table, list[pa.Table]]:
+    """The boxes of a file, and its images; tells what was found and why."""
+    from matlens.annotations import find, merge
+
+    problems: list[MatlensError] = []
+    near: list[str] = []
+    sources = find(file, path, image_field=image_field, label_field=label_field, problems=problems, near=near)
+    if not sources and file.problems:
+        raise file.problems[0]
+    for source in sources:
+        _explain(source, convention)
+    outcome.note(*problems, *file.problems)
+    table = merge(file.name, sources, path, convention, image_size, near)
+    return table, [source.image_rows() for source in sources if path or source.confidence != "doubtful"]
+
+
 def _explain(source: BoxSource, convention: str | None) -> None:
     """What was found, and why it is taken for what."""
     evidence = source.evidence
@@ -111,7 +129,12 @@ def _explain(source: BoxSource, convention: str | None) -> None:
         message(f"  {reason}")
     counts = ", ".join(f"{name} {count:,}" for name, count in evidence.violations.items())
     message(f"  rows that contradict: {counts} (of {evidence.rows:,})")
-    label = source.label or ("not certain, " + " or ".join(source.labels[:5]) if source.labels else "not found")
+    certain = "" if source.is_label_sure else ", likely"
+    label = (
+        f"{source.label}{certain}"
+        if source.label
+        else ("not certain, " + " or ".join(source.labels[:5]) if source.labels else "not found")
+    )
     message(f"  image: {source.image or 'not found'}; label: {label}")
     if source.also:
         message(f"  the same boxes stand at {', '.join(source.also)}")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.annotations.evidence import judge
-from matlens.annotations.roles import BOX_NAME
+from matlens.annotations.levels import BOX_NAME
 from matlens.tree.access import siblings_of
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import NumericNode
