@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ Confidence = Literal["sure", "likely", "doubtful"]
 _ORDER: tuple[Confidence, ...] = ("doubtful", "likely", "sure")
 SURE, LIKELY = 4, 2
 """How much must speak for boxes that are sure, and for likely ones."""
+_INDICES = re.compile(r"\([\d,:]+\)|\{\d+\}")
 ENOUGH = 8
 """Boxes that are no accident."""
 MAX_VIOLATIONS = 0.1
@@ -49,32 +51,67 @@ class Choice:
         return beside, _ORDER.index(self.confidence), len(self.reading.level.columns)
 
 
-def choices_of(levels: Iterable[Level], *, any_name: bool = False) -> list[Choice]:
-    """The boxes of levels and of those below them; with `any_name`, four numbers of any name are boxes."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asks for: the boxes at `path`, whatever their names; of wide rows those from column `start`."""
+
+    path: str
+    start: int | None = None
+
+    def holds(self, reading: Reading) -> bool:
+        """Whether boxes stand at the path, or below it; of some of them, the others are left out."""
+        variable, plain = without_indices(reading.paths(1)[0].as_py()), without_indices(self.path)
+        return variable == plain or variable.startswith(f"{plain}.") or (len(reading.fields) > 1 and variable == plain)
+
+    def picked(self, reading: Reading) -> Reading:
+        """The boxes whose own path begins as the one that is asked for."""
+        if self.path == without_indices(self.path):
+            return reading
+        paths = reading.paths().to_pylist()
+        keep = np.array([_is_below(path, self.path) for path in paths], bool)
+        extras = {name: values[keep] for name, values in reading.extras.items()}
+        return replace(reading, values=reading.values[keep], record=reading.record[keep], extras=extras)
+
+
+def without_indices(path: str) -> str:
+    """A path of all elements: ``a.b`` of ``a(3).b{1}(2,:)``."""
+    return _INDICES.sub("", path)
+
+
+def _is_below(path: str, wanted: str) -> bool:
+    return path.startswith(wanted) and path[len(wanted) : len(wanted) + 1] in ("", ".", "(", "{")
+
+
+def choices_of(levels: Iterable[Level], wanted: Wanted | None = None) -> list[Choice]:
+    """The boxes of levels and of those below them; where one path is `wanted`, four numbers of any name are boxes."""
     found: list[Choice] = []
     for level in levels:
-        found += _of_level(level, any_name=any_name)
+        found += _of_level(level, wanted)
     return _once(found)
 
 
-def _of_level(level: Level, *, any_name: bool) -> list[Choice]:
+def _of_level(level: Level, wanted: Wanted | None) -> list[Choice]:
     below = levels_below(level)
-    readings = readings_of(level, [name for deeper in below for name in deeper.stored])
-    named = [reading for reading in readings if reading.is_named or any_name]
+    readings = readings_of(
+        level, [name for deeper in below for name in deeper.stored], None if wanted is None else wanted.start
+    )
+    named = [reading for reading in readings if reading.is_named]
     # Beside boxes that are named so, other numbers are what they seem to be.
     chosen = named or [reading for reading in readings if not level.is_alone or image_column(level, reading.fields)]
+    if wanted is not None:
+        chosen = [wanted.picked(reading) for reading in readings if wanted.holds(reading)]
     if chosen:
         open_single(level)
     found = []
     for reading in chosen:
-        others = [name for other in chosen if other is not reading for name in other.fields]
+        others = [name for other in named if other is not reading for name in other.fields]
         roles = roles_of(level, reading.name, reading.fields, others)
         evidence = judge(reading.values, reading.name, layout=reading.layout, convention=level.convention)
         choice = Choice(reading, roles, evidence)
-        _weigh(choice, any_name=any_name)
-        found.append(choice)
+        _weigh(choice, any_name=wanted is not None)
+        found += [choice] if len(reading.record) else []
     for deeper in below:
-        found += _of_level(deeper, any_name=any_name)
+        found += _of_level(deeper, wanted)
     return found
 
 

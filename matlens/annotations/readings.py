@@ -77,15 +77,18 @@ class Reading:
         return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record[:count])
 
 
-def readings_of(level: Level, below: Collection[str] = ()) -> list[Reading]:
-    """What can be read as boxes at a level, each column in one reading at most; those `below` are read there."""
+def readings_of(level: Level, below: Collection[str] = (), start: int | None = None) -> list[Reading]:
+    """What can be read as boxes at a level, each column in one reading at most; those `below` are read there.
+
+    With `start`, boxes of rows begin with that number, counted from 0.
+    """
     found = list(_four_fields(level))
     taken = {*below, *(name for reading in found for name in reading.fields)}
     for name, kind in level.columns.types.items():
         if name in taken:
             continue
         if is_row(kind) and kind.list_size <= MAX_WIDTH:
-            found.append(_row(level, name, kind.list_size))
+            found.append(_row(level, name, kind.list_size, start))
         elif (corners := _corners(kind, name)) and _QUAD_NAME.search(name):
             found.append(_quadrilateral(level, name, _rows(level, name, 8), corners))
     return [reading for reading in found if len(reading.record)]
@@ -141,11 +144,11 @@ def _rows(level: Level, name: str, width: int) -> tuple[NDArray[np.float64], Int
     return numbers_of(flat.cast(pa.float64(), safe=False)).reshape(-1, width), record
 
 
-def _row(level: Level, name: str, width: int) -> Reading:
+def _row(level: Level, name: str, width: int, given: int | None) -> Reading:
     values, record = _rows(level, name, width)
-    if width == 8 and _is_quadrilateral(values):
+    if width == 8 and given is None and _is_quadrilateral(values):
         return _quadrilateral(level, name, (values, record), lambda rows: rows.reshape(-1, 4, 2))
-    start, doubts = box_window(values) if width > 4 else (0, [])
+    start, doubts = (given, []) if given is not None and given <= width - 4 else box_window(values)
     extras = {f"{name}_{k + 1}": values[:, k] for k in range(width) if not start <= k < start + 4}
     return Reading(level, name, (name,), values[:, start : start + 4], record, None, extras, doubts)
 
@@ -162,6 +165,8 @@ def box_window(rows: NDArray[np.float64]) -> tuple[int, list[str]]:
     >>> box_window(rows)
     (1, [])
     """
+    if rows.shape[1] == 4:
+        return 0, []
     finite = rows[np.isfinite(rows).all(axis=1)]
     kinds = [_kind(column) for column in finite.T]
     if kinds.count("share") >= 4:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.choosing import Choice, Confidence, choices_of
+from matlens.annotations.choosing import Choice, Confidence, Wanted, choices_of, without_indices
 from matlens.annotations.conventions import convert
 from matlens.annotations.evidence import Evidence
 from matlens.annotations.finding import levels_of
@@ -74,8 +75,7 @@ class BoxSource:
     @property
     def variable(self) -> str:
         """Path of all boxes together, which `find` and ``--path`` take."""
-        fields = "" if len(self.fields) > 1 else self.path
-        return re.sub(r"(\(\d+(,:)?\)|\(:,\d+\)|\{\d+\})+", "", fields or self.path)
+        return without_indices(self.path)
 
     @property
     def layout(self) -> str | None:
@@ -152,6 +152,7 @@ def find(
     source: Source,
     path: str | None = None,
     *,
+    columns: str | None = None,
     image_field: str | None = None,
     label_field: str | None = None,
     problems: list[MatlensError] | None = None,
@@ -165,8 +166,11 @@ def find(
     source : str, os.PathLike, bytes, binary file object or MatFile
     path : str, optional
         Look only at this value, and take any four numbers in it for boxes.
+    columns : str, optional
+        Which numbers of wide rows are the box, counted from 1, such as ``"2:5"``.
     image_field, label_field : str, optional
-        Field with the image name, and with the label, instead of the ones that are found.
+        Field with the image name, and with the label, instead of the ones that are found: one that stands beside the
+        boxes, or another value of as many elements.
     problems : list, optional
         Filled with the errors of values that could not be looked into.
     near : list, optional
@@ -187,13 +191,54 @@ def find(
     [('annotations(1).boxes(1,:)', 140, 'xyxy1')]
     """
     with opened(source, **options) as file:
-        nodes = list(file.values()) if path is None else [file.at(path)]
-        levels = levels_of(nodes, [] if problems is None else problems)
-        found = choices_of(levels, any_name=path is not None)
+        told = [] if problems is None else problems
+        wanted = None if path is None else Wanted(file.at(path).path, _start(columns))
+        levels = list(levels_of(list(file.values()), told))
+        found = choices_of(levels, wanted)
+        if path is not None and not found:
+            # Some elements of a value have no name of their own.
+            found = choices_of(levels_of([file.at(path)], told), wanted)
+        for choice in found:
+            _find_fields(choice.reading.level, levels, (image_field, label_field))
         if near is not None and path is None:
             others = [_source(file, choice, None, None) for choice in found if not choice.is_named]
             near += [f"{len(other):,} rows of four numbers: --path {other.variable}" for other in others]
         return [_source(file, each, image_field, label_field) for each in found if each.is_named or path is not None]
+
+
+def _start(columns: str | None) -> int | None:
+    """Where the box begins in rows of more than four numbers, counted from 0."""
+    if columns is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:[:-](\d+))?", columns.strip())
+    if match is None or int(match[1]) < 1 or (match[2] and int(match[2]) != int(match[1]) + 3):
+        raise PathError(f"expected four columns such as 2:5, found {columns!r}")
+    return int(match[1]) - 1
+
+
+def _find_fields(level: Level, others: Sequence[Level], wanted: Sequence[str | None]) -> None:
+    """Let fields that are asked for stand beside boxes, where other values of the file have as many elements."""
+    for name in wanted:
+        if name is None or name in level.names():
+            continue
+        home: Level | None = level
+        while home is not None:
+            size = home.size
+            found = next((other for other in others if other.size == size > 0 and _full(other, name)), None)
+            if found is not None:
+                stored = _full(found, name)
+                home.columns.add(name, found.columns.types[stored], partial(found.columns.__getitem__, stored))
+                break
+            home = home.parent
+
+
+def _full(level: Level, name: str) -> str:
+    """Name of the column of a level that a field name or a path means; empty if it has none."""
+    for stored in level.columns:
+        path = without_indices(level.paths(stored, np.zeros(1, np.int64))[0].as_py())
+        if name in (stored, path):
+            return stored
+    return ""
 
 
 def _source(file: MatFile, choice: Choice, image: str | None, label: str | None) -> BoxSource:
@@ -226,6 +271,7 @@ def read(
     source: Source,
     path: str | None = None,
     *,
+    columns: str | None = None,
     convention: str | None = None,
     image_field: str | None = None,
     label_field: str | None = None,
@@ -236,7 +282,7 @@ def read(
 
     Parameters
     ----------
-    source, path, image_field, label_field, **options
+    source, path, columns, image_field, label_field, **options
         As for `find`.
     convention : str, optional
         Instead of the inferred one.
@@ -261,7 +307,7 @@ def read(
     """
     with opened(source, **options) as file:
         near: list[str] = []
-        sources = find(file, path, image_field=image_field, label_field=label_field, near=near)
+        sources = find(file, path, columns=columns, image_field=image_field, label_field=label_field, near=near)
         return merge(file.name, sources, path, convention, image_size, near)
 
 

@@ -33,6 +33,7 @@ _PREVIEW = 10
     help="Instead of the suffix's.",
 )
 @click.option("--path", help='Look for boxes only here, such as "annotations.bbox".')
+@click.option("--columns", help="Which numbers of rows at --path are the box, counted from 1, such as 2:5.")
 @click.option("--convention", type=click.Choice(_CONVENTIONS), help="How the four numbers are meant.")
 @click.option("--image-field", help="Field that holds the image name.")
 @click.option("--label-field", help="Field that holds the class.")
@@ -47,6 +48,7 @@ def command(
     output: str | None,
     format_name: str | None,
     path: str | None,
+    columns: str | None,
     convention: str | None,
     image_field: str | None,
     label_field: str | None,
@@ -79,7 +81,8 @@ def command(
     names = expand(files)
     for name in names:
         with outcome.each(name), open_input(name) as file:
-            table, images_of_file = _read(file, outcome, path, convention, image_field, label_field, image_size)
+            wanted = {"path": path, "columns": columns, "image_field": image_field, "label_field": label_field}
+            table, images_of_file = _read(file, outcome, wanted, convention, image_size)
             tables.append((name, table))
             image_rows += images_of_file
     if tables:
@@ -98,10 +101,8 @@ def command(
 def _read(
     file: MatFile,
     outcome: Outcome,
-    path: str | None,
+    wanted: dict[str, Any],
     convention: str | None,
-    image_field: str | None,
-    label_field: str | None,
     image_size: tuple[float, float] | None,
 ) -> tuple[pa.Table, list[pa.Table]]:
     """The boxes of a file, and its images; tells what was found and why."""
@@ -109,7 +110,8 @@ def _read(
 
     problems: list[MatlensError] = []
     near: list[str] = []
-    sources = find(file, path, image_field=image_field, label_field=label_field, problems=problems, near=near)
+    path = wanted["path"]
+    sources = find(file, problems=problems, near=near, **wanted)
     if not sources and file.problems:
         raise file.problems[0]
     for source in sources:

@@ -13,7 +13,7 @@ import scipy.io
 import matlens
 from matlens import boxes
 from matlens.annotations import BoxSource, convert
-from matlens.errors import NoBoxesFound
+from matlens.errors import NoBoxesFound, PathError
 from tests import objects as o
 from tests.annotations.layouts import cell, struct, structs
 from tests.support import CORPUS, run
@@ -165,6 +165,41 @@ def test_sizes_of_large_objects_are_no_corners() -> None:
     rows = np.hstack([low, 100 - 2 * low + rng.integers(0, 8, (200, 2))]).astype(float)
     found = judge(rows, "bbox")
     assert found.violations["xyxy"] == 0 and found.convention is None
+
+
+# --- what is asked for ---------------------------------------------------------------------
+
+
+def test_a_path_keeps_what_stands_beside_it(tmp_path: Path) -> None:
+    rows = made(40)
+    records = [
+        {
+            "photo": f"{k}.jpg",
+            "stuff": np.hstack([[[k % 3]], rows[[k]], [[0.5]]]),
+            "class": "ab"[k % 2],
+            "bbox": rows[[0]],
+        }
+        for k in range(40)
+    ]
+    scipy.io.savemat(tmp_path / "a.mat", {"s": structs(records), "split": cell([f"set{k // 20}" for k in range(40)])})
+    table = boxes.read(tmp_path / "a.mat", "s.stuff", columns="2:5", convention="xywh1", label_field="split")
+    assert table["xmin"].to_pylist() == (rows[:, 0] - 1).tolist() and table["image"][7].as_py() == "7.jpg"
+    assert table["label"].to_pylist() == [f"set{k // 20}" for k in range(40)]
+    assert table["class"].to_pylist() == ["ab"[k % 2] for k in range(40)]
+    assert table["stuff_1"].to_pylist() == [k % 3 for k in range(40)]
+    part = boxes.read(tmp_path / "a.mat", "s(3).stuff", columns="2", convention="xywh1")
+    assert part.num_rows == 1 and part["image"].to_pylist() == ["2.jpg"] and part["xmin"][0].as_py() == rows[2, 0] - 1
+    done = run(
+        "boxes", str(tmp_path / "a.mat"), "--path", "s.stuff", "--columns", "2:5", "--convention", "xywh1", "--json"
+    )
+    assert done.returncode == 0 and b'"stuff_6": 0.5' in done.stdout
+    for wrong in ("2:6", "0", "x"):
+        with pytest.raises(PathError, match="four columns such as 2:5"):
+            boxes.find(tmp_path / "a.mat", "s.stuff", columns=wrong)
+    with pytest.raises(PathError):
+        boxes.find(tmp_path / "a.mat", "s.nothing")
+    with pytest.raises(PathError, match="no field 'nothing' beside the boxes"):
+        boxes.find(tmp_path / "a.mat", "s.stuff", label_field="nothing")
 
 
 # --- tables --------------------------------------------------------------------------------
