@@ -2,6 +2,8 @@
 
 from matlens.annotations.conventions import CONVENTIONS, convert
 from matlens.annotations.evidence import Evidence
-from matlens.annotations.sources import BoxSource, concat, find, merge, read
+from matlens.annotations.find import find, read
+from matlens.annotations.joining import concat, merge
+from matlens.annotations.sources import BoxSource
 
 __all__ = ["CONVENTIONS", "BoxSource", "Evidence", "concat", "convert", "find", "merge", "read"]

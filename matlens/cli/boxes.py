@@ -37,6 +37,7 @@ _PREVIEW = 10
 @click.option("--convention", type=click.Choice(_CONVENTIONS), help="How the four numbers are meant.")
 @click.option("--image-field", help="Field that holds the image name.")
 @click.option("--label-field", help="Field that holds the class.")
+@click.option("--classes", help="Names of class numbers: meta.mat:class_names, *.txt, *.names, *.json; '' for none.")
 @click.option("--image-size", type=(float, float), help="Width and height of all images.")
 @click.option("--size-field", help='Field of [rows columns] of the image, or two as "width,height".')
 @click.option("--size-wh", is_flag=True, help="The size field holds width before height.")
@@ -52,6 +53,7 @@ def command(
     convention: str | None,
     image_field: str | None,
     label_field: str | None,
+    classes: str | None,
     image_size: tuple[float, float] | None,
     size_field: str | None,
     size_wh: bool,
@@ -82,6 +84,7 @@ def command(
     for name in names:
         with outcome.each(name), open_input(name) as file:
             wanted = {"path": path, "columns": columns, "image_field": image_field, "label_field": label_field}
+            wanted |= {"classes": classes}
             table, images_of_file = _read(file, outcome, wanted, convention, image_size)
             tables.append((name, table))
             image_rows += images_of_file
@@ -138,6 +141,8 @@ def _explain(source: BoxSource, convention: str | None) -> None:
         else ("not certain, " + " or ".join(source.labels[:5]) if source.labels else "not found")
     )
     message(f"  image: {source.image or 'not found'}; label: {label}")
+    if source.classes is not None:
+        message(f"  names of classes: {source.classes.origin}")
     if source.also:
         message(f"  the same boxes stand at {', '.join(source.also)}")
 

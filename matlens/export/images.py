@@ -81,7 +81,7 @@ def group_by_image(
     named = [*(name for name in images if name), *kept["image"].to_pylist()]
     all_images = list(dict.fromkeys(map(str, named)))
     labels = [NO_LABEL if label is None else label for label in kept["label"].to_pylist()]
-    classes = sorted(set(labels), key=lambda label: (isinstance(label, str), label))
+    classes = _in_order(set(labels), labels, kept)
     places = {name: i for i, name in enumerate(all_images)}
     numbers = {label: i for i, label in enumerate(classes)}
     others = [name for name in kept.column_names if name not in CANONICAL]
@@ -95,6 +95,17 @@ def group_by_image(
         sizes=sizes or {},
         dropped=int((~keep).sum()),
     )
+
+
+def _in_order(classes: set[Any], labels: list[Any], table: pa.Table) -> list[Any]:
+    """Classes by their number, where a column has one for each; else sorted."""
+    for column in table.schema:
+        if column.name not in CANONICAL and is_number(column.type):
+            pairs = set(zip(labels, table[column.name].to_pylist(), strict=True))
+            numbers = {number for _, number in pairs}
+            if len(pairs) == len(numbers) == len(classes) and all(n is not None and n == int(n) for n in numbers):
+                return [label for label, _ in sorted(pairs, key=lambda pair: pair[1])]
+    return sorted(classes, key=lambda label: (isinstance(label, str), label))
 
 
 def by_frame(table: pa.Table) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.columns.unify import Rows
@@ -25,6 +26,11 @@ def reader_of(value: MatFile | Node) -> Reader:
 def file_name(node: Node) -> str:
     """Name of the file that a node is of."""
     return node._owner.name
+
+
+def folder_of(file: MatFile) -> Path | None:
+    """The folder of a file; None of one that has no path of its own."""
+    return None if file._full_path is None else Path(file._full_path).parent
 
 
 def guarded(node: Node) -> AbstractContextManager[None]:

@@ -121,12 +121,17 @@ def test_stanford_cars(car_annotations: Path) -> None:
     assert first == {
         "source": "annotations(1)",
         "image": "00001.jpg",
-        "label": 14,
+        "label": "Audi TTS Coupe 2012",
         "xmin": 38.0,
         "ymin": 115.0,
         "xmax": 569.0,
         "ymax": 375.0,
+        "class": 14.0,
     }
+    # The names stand in a neighbour of the file.
+    assert (
+        source.classes is not None and source.classes.origin == "cars_meta.mat: class_names, 196 names counted from 1"
+    )
 
 
 def test_jhmdb_is_corner_and_size(corpus: Callable[[str], Path]) -> None:

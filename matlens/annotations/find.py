@@ -1,0 +1,197 @@
+"""Finding the boxes of a file, and reading them as one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Unpack
+
+import numpy as np
+import pyarrow as pa
+
+from matlens.annotations.choosing import Choice, Wanted, choices_of, without_indices
+from matlens.annotations.class_names import Classes, class_names
+from matlens.annotations.file_levels import levels_of
+from matlens.annotations.joining import merge
+from matlens.annotations.levels import Level
+from matlens.annotations.sources import BoxSource, stays_beside
+from matlens.errors import MatlensError, PathError
+from matlens.tree.file import MatFile, ReadingOptions, Source, opened
+
+
+def find(
+    source: Source,
+    path: str | None = None,
+    *,
+    columns: str | None = None,
+    image_field: str | None = None,
+    label_field: str | None = None,
+    classes: Classes = None,
+    problems: list[MatlensError] | None = None,
+    near: list[str] | None = None,
+    **options: Unpack[ReadingOptions],
+) -> list[BoxSource]:
+    """Find the bounding boxes of a file.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes, binary file object or MatFile
+    path : str, optional
+        Look only at this value, and take any four numbers in it for boxes.
+    columns : str, optional
+        Which numbers of wide rows are the box, counted from 1, such as ``"2:5"``.
+    image_field, label_field : str, optional
+        Field with the image name, and with the label, instead of the ones that are found: one that stands beside the
+        boxes, or another value of as many elements.
+    classes : str, sequence of str or mapping of int to str, optional
+        Names of the classes that a label has as numbers, in order or by number; or where they stand, as
+        ``"meta.mat:class_names"``, a ``.json`` or a file with a name on each line. By default they are looked for in
+        the file and in neighbours such as ``cars_meta.mat``; ``""`` leaves the numbers.
+    problems : list, optional
+        Filled with the errors of values that could not be looked into.
+    near : list, optional
+        Filled with what may be boxes, though nothing but its shape says so, and how to read it.
+    **options
+        ``engine``, ``isolate``, ``limits``, ``errors``, as for `matlens.open`.
+
+    Returns
+    -------
+    list of BoxSource
+        Empty if there are none.
+
+    Examples
+    --------
+    >>> import matlens
+    >>> file = matlens.open("fixtures/annotations_v7.mat")
+    >>> [(source.path, len(source), source.convention) for source in find(file)]
+    [('annotations(1).boxes(1,:)', 140, 'xyxy1')]
+    """
+    with opened(source, **options) as file:
+        told = [] if problems is None else problems
+        wanted = None if path is None else Wanted(file.at(path).path, _start(columns))
+        levels = list(levels_of(list(file.values()), told))
+        found = choices_of(levels, wanted)
+        if path is not None and not found:
+            # Some elements of a value have no name of their own.
+            found = choices_of(levels_of([file.at(path)], told), wanted)
+        for choice in found:
+            _find_fields(choice.reading.level, levels, (image_field, label_field))
+        if near is not None and path is None:
+            others = [_source(file, choice, levels, None, None, "") for choice in found if not choice.is_named]
+            near += [f"{len(other):,} rows of four numbers: --path {other.variable}" for other in others]
+        chosen = [each for each in found if each.is_named or path is not None]
+        return [_source(file, each, levels, image_field, label_field, classes) for each in chosen]
+
+
+def _start(columns: str | None) -> int | None:
+    """Where the box begins in rows of more than four numbers, counted from 0."""
+    if columns is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:[:-](\d+))?", columns.strip())
+    if match is None or int(match[1]) < 1 or (match[2] and int(match[2]) != int(match[1]) + 3):
+        raise PathError(f"expected four columns such as 2:5, found {columns!r}")
+    return int(match[1]) - 1
+
+
+def _find_fields(level: Level, others: Sequence[Level], wanted: Sequence[str | None]) -> None:
+    """Let fields that are asked for stand beside boxes, where other values of the file have as many elements."""
+    for name in wanted:
+        if name is None or name in level.names():
+            continue
+        home: Level | None = level
+        while home is not None:
+            size = home.size
+            found = next((other for other in others if other.size == size > 0 and _full(other, name)), None)
+            if found is not None:
+                stored = _full(found, name)
+                home.columns.add(name, found.columns.types[stored], partial(found.columns.__getitem__, stored))
+                break
+            home = home.parent
+
+
+def _full(level: Level, name: str) -> str:
+    """Name of the column of a level that a field name or a path means; empty if it has none."""
+    for stored in level.columns:
+        path = without_indices(level.paths(stored, np.zeros(1, np.int64))[0].as_py())
+        if name in (stored, path):
+            return stored
+    return ""
+
+
+def _source(
+    file: MatFile, choice: Choice, levels: Sequence[Level], image: str | None, label: str | None, classes: Classes
+) -> BoxSource:
+    names = choice.reading.level.names()
+    for wanted in (image, label):
+        if wanted is not None and wanted not in names:
+            raise PathError(f"no field {wanted!r} beside the boxes; there are {', '.join(names)}", file=file.name)
+    reading, roles = choice.reading, choice.roles
+    for name in names:
+        # The file may be closed when they are asked for.
+        if stays_beside(reading.level, name):
+            reading.level.home(name).columns[name]
+    label_found = label or (roles.label if roles.label != image else None)
+    numbers = None if label_found is None else reading.level.column(label_found)
+    return BoxSource(
+        file.name,
+        reading.paths(1)[0].as_py(),
+        reading.fields,
+        image or roles.image,
+        label_found,
+        choice.evidence,
+        choice.confidence,
+        choice.reasons,
+        bool(label) or roles.is_label_sure,
+        [] if label else roles.candidates,
+        None if numbers is None else class_names(file, levels, numbers, classes),
+        choice.also,
+        reading,
+    )
+
+
+def read(
+    source: Source,
+    path: str | None = None,
+    *,
+    columns: str | None = None,
+    convention: str | None = None,
+    image_field: str | None = None,
+    label_field: str | None = None,
+    classes: Classes = None,
+    image_size: Any = None,
+    **options: Unpack[ReadingOptions],
+) -> pa.Table:
+    """All boxes of a file as one canonical table.
+
+    Parameters
+    ----------
+    source, path, columns, image_field, label_field, classes, **options
+        As for `find`.
+    convention : str, optional
+        Instead of the inferred one.
+    image_size : array_like, shape (2,), optional
+        Width and height in pixels, for ``yolo``.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``source, image, label, xmin, ymin, xmax, ymax`` (0-based, half-open), then all
+        further columns.
+
+    Raises
+    ------
+    NoBoxesFound, AmbiguousConvention
+
+    Examples
+    --------
+    >>> table = read("fixtures/annotations_v7.mat")
+    >>> table.select(["image", "xmin", "ymin", "xmax", "ymax"]).slice(0, 1).to_pylist()
+    [{'image': '00001.jpg', 'xmin': 90.0, 'ymin': 60.0, 'xmax': 130.0, 'ymax': 96.0}]
+    """
+    with opened(source, **options) as file:
+        near: list[str] = []
+        sources = find(
+            file, path, columns=columns, image_field=image_field, label_field=label_field, classes=classes, near=near
+        )
+        return merge(file.name, sources, path, convention, image_size, near)

@@ -1,0 +1,77 @@
+"""Names of classes that boxes have as numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scipy.io
+
+from matlens import boxes
+from matlens.errors import PathError, UnsupportedValue
+from tests.annotations.layouts import cell, structs
+from tests.annotations.test_detection import made
+from tests.support import run
+
+NAMES = ["cat", "dog", "traffic light"]
+
+
+def save(path: Path, numbers: list[int], **more: Any) -> Path:
+    rows = made(len(numbers))
+    records = [{"im": f"{k}.jpg", "bbox": rows[[k]], "class": float(number)} for k, number in enumerate(numbers)]
+    scipy.io.savemat(path / "a.mat", {"s": structs(records), **more})
+    return path / "a.mat"
+
+
+def labels(path: Path, **options: Any) -> list[Any]:
+    return list(boxes.read(path, convention="xywh1", **options)["label"].to_pylist())
+
+
+def test_names_in_the_file_and_beside_it(tmp_path: Path) -> None:
+    numbers = [1, 3, 2, 1, 3, 3, 2, 1]
+    expected = [NAMES[number - 1] for number in numbers]
+    assert labels(save(tmp_path, numbers)) == numbers
+    assert labels(save(tmp_path, numbers, class_names=cell(NAMES))) == expected
+    assert labels(save(tmp_path, numbers, class_names=cell(NAMES)), classes="") == numbers
+    # From 0, if so many names are there.
+    assert labels(save(tmp_path, [n - 1 for n in numbers], names=cell(NAMES))) == expected
+    # Too many names, names of images, and two lists that differ, tell nothing.
+    for more in (
+        {"class_names": cell([*NAMES, "car"])},
+        {"names": cell(["1.jpg", "2.jpg", "3.jpg"])},
+        {"class_names": cell(NAMES), "label_names": cell(NAMES[::-1])},
+    ):
+        assert labels(save(tmp_path, numbers, **more)) == numbers
+    path = save(tmp_path, numbers)
+    scipy.io.savemat(tmp_path / "a_meta.mat", {"class_names": cell(NAMES, lying=True)})
+    assert labels(path) == expected
+    done = run("boxes", str(path), "--convention", "xywh1")
+    assert b"names of classes: a_meta.mat: class_names, 3 names counted from 1" in done.stderr
+
+
+def test_names_that_are_given(tmp_path: Path) -> None:
+    path, expected = save(tmp_path, [1, 2, 3, 2]), ["cat", "dog", "traffic light", "dog"]
+    scipy.io.savemat(tmp_path / "m.mat", {"deep": {"list": cell(NAMES)}})
+    (tmp_path / "c.json").write_text(json.dumps(NAMES))
+    (tmp_path / "coco.json").write_text(
+        json.dumps({"categories": [{"id": k, "name": n} for k, n in enumerate(NAMES, 1)]})
+    )
+    (tmp_path / "c.txt").write_text("\n".join(NAMES) + "\n")
+    for classes in (NAMES, dict(enumerate(NAMES, 1)), f"{tmp_path}/m.mat:deep.list", f"{tmp_path}/c.json",
+                    f"{tmp_path}/coco.json", f"{tmp_path}/c.txt"):  # fmt: skip
+        assert labels(path, classes=classes) == expected, classes
+    # A file of a tool that counts from 0 has no name for its own length.
+    assert labels(save(tmp_path, [1, 2, 0, 2]), classes=f"{tmp_path}/c.txt") == [
+        "dog",
+        "traffic light",
+        "cat",
+        "traffic light",
+    ]
+    with pytest.raises(UnsupportedValue, match="no name for class 4"):
+        labels(save(tmp_path, [1, 4, 2, 1]), classes=NAMES)
+    with pytest.raises(PathError, match="does not hold names of classes"):
+        labels(path, classes=f"{tmp_path}/nothing.txt")
+    done = run("boxes", str(path), "--convention", "xywh1", "--classes", f"{tmp_path}/nothing.txt")
+    assert done.returncode == 2 and b"does not hold names of classes" in done.stderr
