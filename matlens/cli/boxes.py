@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.deliver import deliver
 from matlens.cli.output import Outcome, expand, json_options, message, open_input
 from matlens.errors import MatlensError, NoBoxesFound
 from matlens.export.format import BoxesFormat, Format
@@ -42,25 +41,19 @@ _PREVIEW = 10
 @click.option("--size-field", help='Field of [rows columns] of the image, or two as "width,height".')
 @click.option("--size-wh", is_flag=True, help="The size field holds width before height.")
 @click.option("--images", type=click.Path(file_okay=False, exists=True), help="Folder of the images, for their sizes.")
+@click.option("--copy-images", is_flag=True, help="YOLO: copy the files of --images beside the labels.")
+@click.option("--image-name", help="Name of each image file, such as {stem}_{frame:06d}.jpg.")
+@click.option("--split", type=float, help="Share of the images that train, such as 0.9; the others validate.")
+@click.option("--split-by", help="Field that says to which part of the data set an image belongs.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which images --split picks.")
+@click.option(
+    "--check", "is_check", is_flag=True, help="List what is wrong with boxes instead; exit code 1 if anything."
+)
+@click.option("--clip", "is_clip", is_flag=True, help="Cut boxes off at the edges of their image.")
+@click.option("--drop-invalid", is_flag=True, help="Leave out boxes without area, outside of their image or with NaN.")
 @click.option("--force", is_flag=True, help="Overwrite an existing output.")
 @json_options
-def command(
-    files: tuple[str, ...],
-    output: str | None,
-    format_name: str | None,
-    path: str | None,
-    columns: str | None,
-    convention: str | None,
-    image_field: str | None,
-    label_field: str | None,
-    classes: str | None,
-    image_size: tuple[float, float] | None,
-    size_field: str | None,
-    size_wh: bool,
-    images: str | None,
-    force: bool,
-    as_json: bool,
-) -> None:
+def command(files: tuple[str, ...], output: str | None, format_name: str | None, as_json: bool, **options: Any) -> None:
     """Find bounding boxes in FILES and write them as one table.
 
     Columns: source, image, label, xmin, ymin, xmax, ymax (0-based, half-open pixel edges),
@@ -72,55 +65,51 @@ def command(
     the headers of the images in --images, or from --image-size.
     """
     from matlens.annotations import concat
+    from matlens.cli.data_set import DataSet
     from matlens.export.atomic import refuse_existing
 
     chosen = _format(output, format_name)
     if output and chosen and not chosen.is_folder:
-        refuse_existing(output, force=force)
+        refuse_existing(output, force=options["force"])
     outcome = Outcome()
     tables: list[tuple[str, pa.Table]] = []
     image_rows: list[pa.Table] = []
     names = expand(files)
     for name in names:
         with outcome.each(name), open_input(name) as file:
-            wanted = {"path": path, "columns": columns, "image_field": image_field, "label_field": label_field}
-            wanted |= {"classes": classes}
-            table, images_of_file = _read(file, outcome, wanted, convention, image_size)
+            table, images_of_file = _read(file, outcome, options)
             tables.append((name, table))
             image_rows += images_of_file
     if tables:
         joined = _joined(tables, many=len(names) > 1)
-        if output and isinstance(chosen, BoxesFormat):
-            sizes = {"size_field": size_field, "width_first": size_wh, "folder": images, "constant": image_size}
-            files_read = ", ".join(Path(name).name for name, _ in tables)
-            _write_detection(joined, concat(image_rows), chosen, output, force, sizes, files_read)
+        read_from = ", ".join(Path(name).name for name, _ in tables)
+        data_set = DataSet(joined, concat(image_rows), read_from, options)
+        if options["is_check"]:
+            outcome.code = max(outcome.code, data_set.check(output, as_json=as_json))
+        elif output and isinstance(chosen, BoxesFormat):
+            data_set.write(output, chosen)
         else:
-            deliver(joined, "box", output=output, as_json=as_json, rows=_PREVIEW, widths=30, chosen=chosen, force=force)
+            data_set.deliver(output, chosen, as_json=as_json)
     outcome.leave()
     if not tables:
         raise NoBoxesFound("no bounding boxes")
 
 
-def _read(
-    file: MatFile,
-    outcome: Outcome,
-    wanted: dict[str, Any],
-    convention: str | None,
-    image_size: tuple[float, float] | None,
-) -> tuple[pa.Table, list[pa.Table]]:
+def _read(file: MatFile, outcome: Outcome, options: dict[str, Any]) -> tuple[pa.Table, list[pa.Table]]:
     """The boxes of a file, and its images; tells what was found and why."""
     from matlens.annotations import find, merge
 
     problems: list[MatlensError] = []
     near: list[str] = []
-    path = wanted["path"]
+    path, convention = options["path"], options["convention"]
+    wanted = {name: options[name] for name in ("path", "columns", "image_field", "label_field", "classes")}
     sources = find(file, problems=problems, near=near, **wanted)
     if not sources and file.problems:
         raise file.problems[0]
     for source in sources:
         _explain(source, convention)
     outcome.note(*problems, *file.problems)
-    table = merge(file.name, sources, path, convention, image_size, near)
+    table = merge(file.name, sources, path, convention, options["image_size"], near)
     return table, [source.image_rows() for source in sources if path or source.confidence != "doubtful"]
 
 
@@ -168,23 +157,3 @@ def _format(output: str | None, name: str | None) -> Format | None:
         folders = " or ".join(f"--format {found.name}" for found in boxes_formats() if found.is_folder)
         raise click.UsageError(f"{output} is a folder: {folders} writes one")
     return find_format(output, name, boxes_formats())
-
-
-def _write_detection(
-    table: pa.Table, images: pa.Table, chosen: BoxesFormat, output: str, force: bool, sizes: dict[str, Any], source: str
-) -> None:
-    """Write the formats of detection data sets, and say where the sizes of images come from."""
-    from matlens.export.images import by_frame, group_by_image, sizes_of
-
-    images = by_frame(images)
-    known, origin = sizes_of(images, **sizes)
-    found = group_by_image(table, known, images["image"].to_pylist())
-    if origin:
-        message(f"sizes of {len(known):,} of {len(found.images):,} images: {origin}")
-    if found.dropped:
-        message(f"loss: {found.dropped:,} boxes without an image name or with NaN are left out")
-    beyond = found.outside()
-    if beyond:
-        message(f"{beyond:,} boxes reach beyond the edges of their image")
-    chosen.write_boxes(found, output, force=force, source=source)
-    message(f"{output}: {len(found.boxes):,} boxes in {len(found.images):,} images, {len(found.classes):,} classes")

@@ -63,6 +63,16 @@ class BoxesFormat(Format):
         raise NotImplementedError
 
 
+def refuse_missing_sizes(found: BoxesByImage, text: str) -> None:
+    """Raise `UnfitFormat` where a format needs the sizes of images and some have none."""
+    missing = [name for name in found.images if name not in found.sizes]
+    if missing:
+        raise UnfitFormat(
+            f"{text} needs the size of each image, and {len(missing):,} of {len(found.images):,} have none, such as "
+            f"{missing[0]}: --size-field, --images DIR or --image-size gives them"
+        )
+
+
 def refuse_losses(notes: Sequence[Note], options: ExportOptions, file: str) -> None:
     """Raise `LossyConversion` if there is a loss and the options ask for it."""
     lossy = [str(note) for note in notes if note.is_lossy]

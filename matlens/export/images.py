@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from matlens.columns.buffers import is_number, number_array, numbers_of, text_array
 from matlens.errors import MissingExtra, PathError, UnfitFormat
+from matlens.export.image_names import portable_names
 from matlens.names import safe_file_name, unique_names
 
+Value = TypeVar("Value")
 Size = tuple[float, float]
 """Width and height in pixels."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -35,6 +37,7 @@ class BoxesByImage:
     `images` stand in order of first appearance, `classes` sorted, numbers by their size; `image_of` and `class_of` are
     the positions of each box there. `boxes` are ``xmin, ymin, xmax, ymax``, 0-based and half-open, and `extras` what
     else the table says of each. `dropped` counts rows without an image name or with a coordinate that is not finite.
+    `parts` say to which part of a data set each image belongs, if it has any, and `files` where images are.
     """
 
     images: list[str]
@@ -45,6 +48,8 @@ class BoxesByImage:
     extras: list[dict[str, Any]]
     sizes: dict[str, Size] = field(default_factory=dict)
     dropped: int = 0
+    parts: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
 
     def rows_of(self, image: int) -> list[int]:
         """Positions of the boxes of one image."""
@@ -55,6 +60,36 @@ class BoxesByImage:
         """Paths of the files of the images, without suffix."""
         return file_stems(self.images)
 
+    def part(self, name: str) -> BoxesByImage:
+        """The images of one part, with their boxes; the classes stay those of all."""
+        wanted = [i for i, image in enumerate(self.images) if self.parts.get(image, "") == name]
+        places = np.full(len(self.images), -1, np.int64)
+        places[wanted] = np.arange(len(wanted))
+        keep = np.flatnonzero(places[self.image_of] >= 0)
+        return replace(
+            self,
+            images=[self.images[i] for i in wanted],
+            image_of=places[self.image_of[keep]],
+            class_of=self.class_of[keep],
+            boxes=self.boxes[keep],
+            extras=[self.extras[k] for k in keep.tolist()],
+        )
+
+    def named(self, names: dict[str, str]) -> BoxesByImage:
+        """The same with other names of images, which must all be different."""
+        images = [names.get(name, name) for name in self.images]
+        if len(set(images)) < len(images):
+            twice = next(name for name in images if images.count(name) > 1)
+            raise UnfitFormat(f"several images would be named {twice}")
+        other = dict(zip(self.images, images, strict=True))
+        return replace(
+            self,
+            images=images,
+            sizes=_renamed(self.sizes, other),
+            parts=_renamed(self.parts, other),
+            files=_renamed(self.files, other),
+        )
+
     def outside(self) -> int:
         """How many boxes reach beyond the edges of their image."""
         count = 0
@@ -62,6 +97,10 @@ class BoxesByImage:
             size = self.sizes.get(self.images[image])
             count += size is not None and (xmin < 0 or ymin < 0 or xmax > size[0] or ymax > size[1])
         return count
+
+
+def _renamed(values: dict[str, Value], names: dict[str, str]) -> dict[str, Value]:
+    return {names[name]: value for name, value in values.items() if name in names}
 
 
 def group_by_image(
@@ -103,7 +142,9 @@ def _in_order(classes: set[Any], labels: list[Any], table: pa.Table) -> list[Any
         if column.name not in CANONICAL and is_number(column.type):
             pairs = set(zip(labels, table[column.name].to_pylist(), strict=True))
             numbers = {number for _, number in pairs}
-            if len(pairs) == len(numbers) == len(classes) and all(n is not None and n == int(n) for n in numbers):
+            if len(pairs) == len(numbers) == len(classes) and all(
+                n is not None and float(n).is_integer() for n in numbers
+            ):
                 return [label for label, _ in sorted(pairs, key=lambda pair: pair[1])]
     return sorted(classes, key=lambda label: (isinstance(label, str), label))
 
@@ -193,21 +234,31 @@ def _pairs(table: pa.Table, names: Sequence[str], width_first: bool) -> list[Siz
     return [(float(w), float(h)) if w and h and w > 0 and h > 0 else None for w, h in raw]
 
 
+def files_in(folder: Path, images: Sequence[str]) -> dict[str, Path]:
+    """Image files inside `folder`, which names cannot lead out of; also by what is left of absolute paths."""
+    root, portable = folder.resolve(), portable_names(images)
+    found = {}
+    for name in images:
+        for tried in (name.replace("\\", "/").lstrip("/"), portable[name]):
+            path = (root / tried).resolve()
+            if path.is_relative_to(root) and path.is_file():
+                found[name] = path
+                break
+    return found
+
+
 def _sizes_in(folder: Path, images: Sequence[str]) -> dict[str, Size]:
-    """Sizes by the headers of image files inside `folder`, which names cannot lead out of."""
+    """Sizes by the headers of image files inside `folder`."""
     try:
         import imagesize
     except ImportError:
         raise MissingExtra("imagesize is not installed: pip install 'matlens[images]'") from None
-    root = folder.resolve()
     sizes = {}
-    for name in images:
-        path = (root / name.replace("\\", "/").lstrip("/")).resolve()
-        if path.is_relative_to(root) and path.is_file():
-            try:
-                width, height = imagesize.get(path)
-            except (OSError, ValueError):
-                continue
-            if width > 0 and height > 0:
-                sizes[name] = (float(width), float(height))
+    for name, path in files_in(folder, images).items():
+        try:
+            width, height = imagesize.get(path)
+        except (OSError, ValueError):
+            continue
+        if width > 0 and height > 0:
+            sizes[name] = (float(width), float(height))
     return sizes

@@ -18,8 +18,10 @@ import matlens
 from matlens import boxes
 from matlens.errors import OutputExists, UnfitFormat
 from matlens.export.images import file_stems, group_by_image, sizes_of
+from matlens.export.splits import split_by_field, split_by_share
 from matlens.export.writers.voc import FORMATS as VOC_FORMATS
 from matlens.export.writers.yolo import FORMATS as YOLO_FORMATS
+from tests.annotations.layouts import cell, structs
 from tests.support import FIXTURES, run
 
 (VOC,), (YOLO,) = VOC_FORMATS, YOLO_FORMATS
@@ -113,7 +115,8 @@ def test_voc_in_supervision(tmp_path: Path, table: pa.Table, capfd: Any) -> None
     supervision = pytest.importorskip("supervision")
     folder = export(tmp_path, "voc", "--format", "voc")
     images_for(tmp_path / "images", table)
-    found = supervision.DetectionDataset.from_pascal_voc(str(tmp_path / "images"), str(folder))
+    annotations = str(folder / "Annotations")
+    found = supervision.DetectionDataset.from_pascal_voc(str(tmp_path / "images"), annotations)
     for name in set(table["image"].to_pylist()):
         here = table.filter(pa.compute.equal(table["image"], name))
         detections = found.annotations[str(tmp_path / "images" / name)]
@@ -133,9 +136,13 @@ def test_voc_corners_are_those_of_the_development_kit(tmp_path: Path) -> None:
             "ymax": [10.0, 2.5],
         }
     )
-    VOC.write_boxes(group_by_image(table), tmp_path / "voc")
-    root = ET.parse(tmp_path / "voc" / "a" / "b.xml").getroot()
-    assert root.findtext("folder") == "a" and root.findtext("filename") == "b.jpg" and root.find("size") is None
+    with pytest.raises(UnfitFormat, match="Pascal VOC needs the size of each image"):
+        VOC.write_boxes(group_by_image(table), tmp_path / "voc")
+    VOC.write_boxes(group_by_image(table, {"a/b.jpg": (640.0, 480.0)}), tmp_path / "voc")
+    root = ET.parse(tmp_path / "voc" / "Annotations" / "a" / "b.xml").getroot()
+    assert root.findtext("folder") == "a" and root.findtext("filename") == "b.jpg"
+    assert [root.findtext(f"size/{tag}") for tag in ("width", "height", "depth")] == ["640", "480", "3"]
+    assert (tmp_path / "voc" / "ImageSets" / "Main" / "trainval.txt").read_text() == "a/b\n"
     found = [
         [item.findtext(f"bndbox/{tag}") for tag in ("xmin", "ymin", "xmax", "ymax")] for item in root.iter("object")
     ]
@@ -242,3 +249,113 @@ def test_other_formats_and_refusals(tmp_path: Path, table: pa.Table) -> None:
     with matlens.open(ANNOTATIONS) as file:
         (source,) = boxes.find(file)
         assert source.image_rows().num_rows == 70
+
+
+# --- data sets that train at once ----------------------------------------------------------------
+
+
+def test_parts_of_a_data_set(tmp_path: Path, table: pa.Table) -> None:
+    """Images stay whole, the same ones are picked again, and each format has its parts as trainers expect."""
+    for k in range(1, 71):
+        png(tmp_path / "pictures" / f"{k:05d}.jpg", 640, 480)
+    options = ("--format", "yolo", "--split", "0.8", "--images", str(tmp_path / "pictures"), "--copy-images")
+    folder = export(tmp_path, "yolo", *options)
+    labels = {part: sorted(p.stem for p in (folder / "labels" / part).iterdir()) for part in ("train", "val")}
+    assert (len(labels["train"]), len(labels["val"])) == (56, 14) and not set(labels["train"]) & set(labels["val"])
+    copied = {path.stem: path.read_bytes() for path in (folder / "images").rglob("*.jpg")}
+    assert copied and all(content[:4] == b"\x89PNG" for content in copied.values())
+    assert {path.parent.name for path in (folder / "images").rglob(f"{labels['val'][0]}.*")} <= {"val"}
+    told = (folder / "data.yaml").read_text()
+    assert "train: images/train\n" in told and "val: images/val\n" in told
+    export(tmp_path, "b.json", "--split", "0.8")
+    names = {}
+    for part in ("train", "val"):
+        document = json.loads((tmp_path / f"b_{part}.json").read_text())
+        names[part] = sorted(Path(image["file_name"]).stem for image in document["images"])
+        assert len(document["categories"]) == 3
+        assert {a["image_id"] for a in document["annotations"]} <= {image["id"] for image in document["images"]}
+    assert names == labels and not (tmp_path / "b.json").exists()
+    other = export(tmp_path, "c.json", "--split", "0.8", "--seed", "7").parent / "c_val.json"
+    assert sorted(Path(i["file_name"]).stem for i in json.loads(other.read_text())["images"]) != labels["val"]
+    voc = export(tmp_path, "voc", "--format", "voc", "--split-by", "reviewed", "--image-size", "640", "480")
+    lists = {p.stem: p.read_text().split() for p in (voc / "ImageSets" / "Main").iterdir()}
+    assert set(lists) == {"train", "val", "trainval"} and len(lists["train"]) + len(lists["val"]) <= 70
+    assert {row["image"] for row in table.to_pylist() if row["reviewed"]} == {f"{stem}.jpg" for stem in lists["train"]}
+    done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "d.json"), "--split-by", "nothing")
+    assert done.returncode == 2 and b"no column 'nothing'" in done.stderr
+
+
+def test_parts_do_not_divide_an_image() -> None:
+    rows = pa.table({"image": ["a", "a"], "part": ["train", "test"]})
+    with pytest.raises(UnfitFormat, match="image a stands in two parts, train and test"):
+        split_by_field(rows, "part")
+    assert split_by_share(["a"], 0.5) == {"a": "train"}
+    for share in (0.0, 1.0, 7.0):
+        with pytest.raises(UnfitFormat, match="between 0 and 1"):
+            split_by_share(["a", "b"], share)
+
+
+def test_names_of_images(tmp_path: Path) -> None:
+    """Windows paths become portable, folders stay apart, and a template names the files of frames."""
+    names = [r"C:\Users\me\set\a\1.jpg", r"C:\Users\me\set\b\1.jpg"]
+    rows = [{"im": name, "bbox": np.array([[1.0, 2, 30, 40]])} for name in names]
+    scipy.io.savemat(tmp_path / "w.mat", {"s": structs(rows)})
+    options = ("--convention", "xywh1", "--image-size", "640", "480")
+    document = json.loads(export(tmp_path, "w.json", *options, source=str(tmp_path / "w.mat")).read_text())
+    assert [image["file_name"] for image in document["images"]] == ["a/1.jpg", "b/1.jpg"]
+    folder = export(
+        tmp_path,
+        "y",
+        *options,
+        "--format",
+        "yolo",
+        "--image-name",
+        "x/{folder}_{stem}.png",
+        source=str(tmp_path / "w.mat"),
+    )
+    assert sorted(p.name for p in (folder / "labels" / "x").iterdir()) == ["a_1.txt", "b_1.txt"]
+    arguments = (
+        "boxes",
+        str(tmp_path / "w.mat"),
+        *options,
+        "--format",
+        "yolo",
+        "-o",
+        str(tmp_path / "z"),
+        "--image-name",
+    )
+    assert b"several images would be named 1.jpg" in run(*arguments, "{stem}.jpg").stderr
+    assert b"is not a template of {name}" in run(*arguments, "{what}").stderr
+
+
+def test_checking_and_mending(tmp_path: Path) -> None:
+    rows = np.array(
+        [[10, 10, 30, 40], [-5, 4, 20, 20], [600, 400, 700, 500], [700, 10, 720, 40], [50, 60, 50, 80],
+         [90, 60, 80, 80], [1, 1, 2, 30], [10, 10, 30, 40], [np.nan, 1, 2, 3]], float,
+    )  # fmt: skip
+    good = [[100 + 10 * k, 50, 150 + 10 * k, 90 + k] for k in range(20)]
+    rows = np.concatenate([rows, np.array(good, float)])
+    scipy.io.savemat(tmp_path / "c.mat", {"boxes_xyxy": rows, "image": cell(["a.jpg"] * len(rows))})
+    arguments = ("boxes", str(tmp_path / "c.mat"), "--convention", "xyxy", "--image-size", "640", "480")
+    done = run(*arguments, "--check", "--json")
+    assert done.returncode == 1
+    found = {(row["source"], row["problem"]) for row in json.loads(done.stdout)["problems"]}
+    paths = [f"boxes_xyxy({k},:)" for k in range(1, 10)]
+    assert found == {
+        (paths[1], "beyond the edge"), (paths[2], "beyond the edge"), (paths[3], "outside of the image"),
+        (paths[4], "no area"), (paths[5], "negative size"), (paths[6], "tiny"), (paths[7], "duplicate"),
+        (paths[8], "not finite"),
+    }  # fmt: skip
+    done = run(*arguments, "--clip", "--drop-invalid", "-o", str(tmp_path / "c.csv"))
+    assert done.returncode == 0 and b"4 invalid boxes are left out" in done.stderr
+    import pandas as pd
+
+    frame = pd.read_csv(tmp_path / "c.csv")
+    assert frame[["xmin", "ymin", "xmax", "ymax"]].to_numpy().tolist()[1:3] == [[0, 4, 20, 20], [600, 400, 640, 480]]
+    folder = export(tmp_path, "y", *arguments[2:], "--format", "yolo", source=str(tmp_path / "c.mat"))
+    numbers = np.loadtxt(folder / "labels" / "a.txt")
+    assert numbers.shape == (25, 5) and numbers[:, 1:].min() >= 0 and numbers[:, 1:].max() <= 1
+    edges = np.hstack([numbers[:, 1:3] - numbers[:, 3:] / 2, numbers[:, 1:3] + numbers[:, 3:] / 2])
+    assert edges.min() > -1e-9 and edges.max() < 1 + 1e-9
+    sound = run("boxes", ANNOTATIONS, "--check")
+    assert sound.returncode in (0, 1) and b" problems of 140 boxes" in sound.stderr

@@ -1,4 +1,4 @@
-"""Pascal VOC: an XML file for each image.
+"""Pascal VOC: an XML file for each image, and lists of images.
 
 Corners are 1-based and inclusive, after the development kit of *The PASCAL Visual Object
 Classes Challenge 2012*, which is written in MATLAB: the first pixel is 1, the last is xmax.
@@ -12,22 +12,31 @@ from xml.etree import ElementTree as ET
 
 from matlens.escape import safe_text
 from matlens.export.atomic import atomic_folder
-from matlens.export.format import BoxesFormat
+from matlens.export.format import BoxesFormat, refuse_missing_sizes
+from matlens.names import safe_file_name
 
 if TYPE_CHECKING:
     from matlens.export.images import BoxesByImage
 
 
 class _Voc(BoxesFormat):
-    """An XML file for each image in a folder."""
+    """``Annotations/*.xml``, and lists of the images of each part in ``ImageSets/Main``."""
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
+        refuse_missing_sizes(found, "Pascal VOC")
         with atomic_folder(target, force=force) as opened:
+            parts: dict[str, list[str]] = {"trainval": []}
             for i, stem in enumerate(found.stems()):
-                with opened(f"{stem}.xml") as file:
+                parts["trainval"].append(stem)
+                if part := found.parts.get(found.images[i]):
+                    parts.setdefault(part, []).append(stem)
+                with opened(f"Annotations/{stem}.xml") as file:
                     tree = ET.ElementTree(_annotation(i, found))
                     ET.indent(tree)
                     tree.write(file, encoding="utf-8", xml_declaration=True)
+            for part, stems in parts.items():
+                with opened(f"ImageSets/Main/{safe_file_name(part)}.txt") as file:
+                    file.write("".join(f"{stem}\n" for stem in stems).encode())
 
 
 def _annotation(i: int, found: BoxesByImage) -> ET.Element:
@@ -36,11 +45,10 @@ def _annotation(i: int, found: BoxesByImage) -> ET.Element:
     _add(root, "folder", name.rpartition("/")[0])
     _add(root, "filename", name.rpartition("/")[2])
     _add(_add(root, "source"), "database", "matlens")
-    if name in found.sizes:
-        size = _add(root, "size")
-        for tag, number in zip(("width", "height"), found.sizes[name], strict=True):
-            _add(size, tag, _number(number))
-        _add(size, "depth", "3")
+    size = _add(root, "size")
+    for tag, number in zip(("width", "height"), found.sizes[name], strict=True):
+        _add(size, tag, _number(number))
+    _add(size, "depth", "3")
     _add(root, "segmented", "0")
     for k in found.rows_of(i):
         item = _add(root, "object")

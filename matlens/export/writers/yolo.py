@@ -7,42 +7,66 @@ the data set format of Ultralytics YOLO (docs.ultralytics.com/datasets/detect).
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_folder
-from matlens.export.format import BoxesFormat
+from matlens.export.format import BoxesFormat, refuse_missing_sizes
+from matlens.names import safe_file_name
 
 if TYPE_CHECKING:
     from matlens.export.images import BoxesByImage
 
 
 class _Yolo(BoxesFormat):
-    """``labels/*.txt``, ``classes.txt`` and ``data.yaml`` in a folder."""
+    """``labels/*.txt``, ``classes.txt`` and ``data.yaml`` in a folder, with the images beside the labels if known.
+
+    Of a data set in parts, each has a folder among the labels and one among the images.
+    """
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
-        missing = [name for name in found.images if name not in found.sizes]
-        if missing:
-            raise UnfitFormat(
-                f"YOLO needs the size of each image, and {len(missing):,} of {len(found.images):,} have none, such as "
-                f"{missing[0]}: --size-field, --images DIR or --image-size gives them"
-            )
+        refuse_missing_sizes(found, "YOLO")
+        parts = {name: safe_file_name(part) for name, part in found.parts.items() if part}
         with atomic_folder(target, force=force) as opened:
             for i, stem in enumerate(found.stems()):
-                with opened(f"labels/{stem}.txt") as file:
-                    file.write("".join(_line(k, i, found) for k in found.rows_of(i)).encode())
+                part = parts.get(found.images[i])
+                place = stem if part is None else f"{part}/{stem}"
+                with opened(f"labels/{place}.txt") as file:
+                    file.write("".join(filter(None, (_line(k, i, found) for k in found.rows_of(i)))).encode())
+                if (image := found.files.get(found.images[i])) is not None:
+                    with opened(f"images/{place}{image.suffix}") as file, image.open("rb") as content:
+                        shutil.copyfileobj(content, file)
             with opened("classes.txt") as file:
                 file.write("".join(f"{_one_line(name)}\n" for name in found.classes).encode())
             with opened("data.yaml") as file:
-                names = "".join(f"  - {json.dumps(name)}\n" for name in found.classes)
-                file.write(f"train: images\nval: images\nnc: {len(found.classes)}\nnames:\n{names}".encode())
+                file.write(
+                    _data_yaml(found.classes, sorted(map(safe_file_name, filter(None, set(parts.values()))))).encode()
+                )
+
+
+def _data_yaml(classes: list[str], parts: list[str]) -> str:
+    """Where the images of each part are, and the names of the classes by number."""
+    if not parts:
+        places = {"train": "images", "val": "images"}
+    else:
+        places = {part: f"images/{part}" for part in parts}
+        # Trainers ask for both.
+        places = {"train": next(iter(places.values())), "val": next(iter(places.values()))} | places
+    told = "".join(f"{part}: {place}\n" for part, place in places.items())
+    names = "".join(f"  - {json.dumps(name)}\n" for name in classes)
+    return f"{told}nc: {len(classes)}\nnames:\n{names}"
 
 
 def _line(k: int, image: int, found: BoxesByImage) -> str:
+    """A box, cut off at the edges of its image; nothing where it has no area in it."""
     width, height = found.sizes[found.images[image]]
-    xmin, ymin, xmax, ymax = found.boxes[k].tolist()
-    numbers = ((xmin + xmax) / 2 / width, (ymin + ymax) / 2 / height, (xmax - xmin) / width, (ymax - ymin) / height)
+    corners = found.boxes[k].tolist()
+    xmin, xmax = (min(max(x, 0.0), width) / width for x in corners[::2])
+    ymin, ymax = (min(max(y, 0.0), height) / height for y in corners[1::2])
+    if xmax <= xmin or ymax <= ymin:
+        return ""
+    numbers = ((xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin)
     return f"{found.class_of[k]} {' '.join(f'{number:.10g}' for number in numbers)}\n"
 
 
