@@ -37,7 +37,7 @@ _SOURCES = {
     "MatFile": ("matlens.tree.file", "MatFile"),
     "MatlensError": ("matlens.errors", "MatlensError"),
     "Node": ("matlens.tree.nodes.node", "Node"),
-    "boxes": ("matlens.annotations", ""),
+    "boxes": ("matlens.operations.boxes", ""),
     "check": ("matlens.operations.check", "check"),
     "convert": ("matlens.operations.convert", "convert"),
     "decode": ("matlens.values.plain", "decode"),

@@ -8,6 +8,7 @@ pair. `safe_text` makes all of it visible and harmless.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # C0 and C1 controls, DEL, line and paragraph separators, zero-width and bidirectional
 # controls, the byte-order mark, unpaired surrogates, interlinear and tag characters.
@@ -53,3 +54,15 @@ def shorten(text: str, width: int) -> str:
     'annot…'
     """
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def json_default(value: Any) -> str:
+    """Text of what JSON does not know: dates and times as ISO 8601 has them.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> json_default(dt.datetime(2020, 1, 2, 3, 4)), json_default(dt.timedelta(seconds=1))
+    ('2020-01-02T03:04:00', '0:00:01')
+    """
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

@@ -22,6 +22,7 @@ LONG_MODULES: dict[str, int] = {}
 LONG_FUNCTIONS: dict[str, int] = {}
 """Functions that are longer: this has a parameter for every option."""
 SAME_NAMES = {
+    "boxes": "the command and its verbs",
     "batch": "one way of reading for each format",
     "check": "the command and its verb",
     "convert": "the command and its verb",

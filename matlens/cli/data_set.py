@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.annotations import check, clip, drop_invalid
 from matlens.cli.deliver import deliver
 from matlens.cli.output import DATA_FAULT, FINE, message
-from matlens.export.image_names import by_template, portable_names
-from matlens.export.images import BoxesByImage, by_frame, files_in, group_by_image, sizes_of
-from matlens.export.splits import split_by_field, split_by_share
-from matlens.names import safe_file_name
+from matlens.export.images import by_frame, sizes_of
+from matlens.operations.boxes import write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,35 +72,27 @@ class DataSet:
 
     def write(self, output: str, chosen: BoxesFormat) -> None:
         """Write a data set for detectors, in parts if that is asked for."""
-        found = self._by_image()
-        if found.dropped:
-            message(f"loss: {found.dropped:,} boxes without an image name or with NaN are left out")
-        beyond = found.outside()
-        if beyond:
-            message(f"{beyond:,} boxes reach beyond the edges of their image")
-        for target, part in _targets(found, output, chosen):
-            chosen.write_boxes(part, target, force=self._options["force"], source=self._source)
-            told = f"{len(part.boxes):,} boxes in {len(part.images):,} images, {len(part.classes):,} classes"
-            message(f"{target}: {told}")
-
-    def _by_image(self) -> BoxesByImage:
-        """The boxes by image, with names that mean the same everywhere."""
         options = self._options
-        found = group_by_image(self._mended, self._sizes, self._images["image"].to_pylist())
-        if options["split_by"]:
-            found.parts = split_by_field(by_frame(self._mended), options["split_by"])
-        elif options["split"] is not None:
-            found.parts = split_by_share(found.images, options["split"], options["seed"])
-        if options["copy_images"] and options["images"]:
-            found.files = files_in(Path(options["images"]), found.images)
-        template, names = options["image_name"], portable_names(found.images)
-        return found.named({old: by_template(new, template) if template else new for old, new in names.items()})
-
-
-def _targets(found: BoxesByImage, output: str, chosen: BoxesFormat) -> list[tuple[str, BoxesByImage]]:
-    """Where each part of a data set goes: folders have room for all, of files each part has one."""
-    parts = sorted(set(found.parts.values()))
-    if chosen.is_folder or not parts:
-        return [(output, found)]
-    path = Path(output)
-    return [(str(path.with_stem(f"{path.stem}_{safe_file_name(part)}")), found.part(part)) for part in parts]
+        written = write(
+            self._mended,
+            output,
+            format=chosen.name,
+            images=self._images,
+            sizes=self._sizes,
+            folder=options["images"],
+            copy_images=options["copy_images"],
+            split=options["split"],
+            split_by=options["split_by"],
+            seed=options["seed"],
+            image_name=options["image_name"],
+            force=options["force"],
+            source=self._source,
+        )
+        for target, found in written.items():
+            if found.dropped:
+                message(f"loss: {found.dropped:,} boxes without an image name or with NaN are left out")
+            beyond = found.outside()
+            if beyond:
+                message(f"{beyond:,} boxes reach beyond the edges of their image")
+            told = f"{len(found.boxes):,} boxes in {len(found.images):,} images, {len(found.classes):,} classes"
+            message(f"{target}: {told}")

@@ -24,7 +24,7 @@ from matlens.errors import (
     UnfitFormat,
     UnsafeFile,
 )
-from matlens.escape import safe_text, shorten
+from matlens.escape import json_default, safe_text, shorten
 
 if TYPE_CHECKING:
     from matlens.tree.file import MatFile
@@ -196,8 +196,6 @@ def json_options(function: Any) -> Any:
 
 def print_json(data: Any) -> None:
     """JSON with `schema_version` on stdout; controls are escaped by JSON itself."""
-    from matlens.values.plain import json_default
-
     click.echo(json.dumps({"schema_version": 1} | data, indent=2, default=json_default))
 
 

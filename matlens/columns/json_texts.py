@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from matlens.columns.buffers import text_array
-from matlens.values.plain import json_default, json_safe
+from matlens.escape import json_default
+from matlens.values.plain import json_safe
 
 
 def json_texts(values: Iterable[Any]) -> pa.Array:

@@ -17,6 +17,7 @@ import numpy as np
 
 from matlens.classes.time_zones import python_times
 from matlens.errors import LimitExceeded
+from matlens.escape import json_default
 from matlens.formats.loadmat_output import field_of, fields_of, is_record, kind_of, letters
 from matlens.limits import Limits
 
@@ -257,17 +258,6 @@ def json_safe(value: Any) -> Any:
     if isinstance(value, dt.datetime | dt.timedelta):
         return json_default(value)
     return printable(value) if isinstance(value, str) else value
-
-
-def json_default(value: Any) -> str:
-    """Text of what JSON does not know: dates and times as ISO 8601 has them.
-
-    Examples
-    --------
-    >>> json_default(dt.datetime(2020, 1, 2, 3, 4)), json_default(dt.timedelta(seconds=1))
-    ('2020-01-02T03:04:00', '0:00:01')
-    """
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
 
 
 def printable(text: str) -> str:

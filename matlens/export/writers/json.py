@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from matlens.columns.notes import Note
 from matlens.errors import UnfitFormat
+from matlens.escape import json_default
 from matlens.export.format import Format
 from matlens.export.options import ExportOptions, NanPolicy
-from matlens.values.plain import json_default
 
 if TYPE_CHECKING:
     from matlens.export.item import Item
