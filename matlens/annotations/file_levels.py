@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.labelers import labelled_level
+from matlens.annotations.labelers import is_labeler, labelled_level
 from matlens.annotations.levels import BOX_NAME, Columns, Level, Paths, numbered, record_paths
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
@@ -86,6 +86,9 @@ def _levels(node: Node, beside: _Siblings, deeper: list[Node], problems: list[Ma
     """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
     if isinstance(node, OpaqueNode) and (level := labelled_level(node)) is not None:
         yield level
+    elif isinstance(node, OpaqueNode) and is_labeler(node):
+        # What a tool keeps besides is its own.
+        return
     elif isinstance(node, StructArrayNode):
         yield _struct_array(node, problems)
     elif isinstance(node, CellNode):

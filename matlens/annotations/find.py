@@ -14,10 +14,12 @@ from matlens.annotations.choosing import Choice, Wanted, choices_of, without_ind
 from matlens.annotations.class_names import Classes, class_names
 from matlens.annotations.file_levels import levels_of
 from matlens.annotations.joining import merge
+from matlens.annotations.labelers import is_labeler, other_labels
 from matlens.annotations.levels import Level
 from matlens.annotations.sources import BoxSource, stays_beside
 from matlens.errors import MatlensError, PathError
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
+from matlens.tree.nodes import OpaqueNode
 
 
 def find(
@@ -77,11 +79,21 @@ def find(
             found = choices_of(levels_of([file.at(path)], told), wanted)
         for choice in found:
             _find_fields(choice.reading.level, levels, (image_field, label_field))
+        chosen = [each for each in found if each.is_named or path is not None]
         if near is not None and path is None:
             others = [_source(file, choice, levels, None, None, "") for choice in found if not choice.is_named]
             near += [f"{len(other):,} rows of four numbers: --path {other.variable}" for other in others]
-        chosen = [each for each in found if each.is_named or path is not None]
+            near += _labelers_without_boxes(file) if not chosen else []
         return [_source(file, each, levels, image_field, label_field, classes) for each in chosen]
+
+
+def _labelers_without_boxes(file: MatFile) -> list[str]:
+    """What labelers have kept in a file without any box."""
+    nodes = [node for node in file.values() if isinstance(node, OpaqueNode) and is_labeler(node)]
+    try:
+        return [other_labels(node) for node in nodes]
+    except MatlensError:
+        return []
 
 
 def _start(columns: str | None) -> int | None:

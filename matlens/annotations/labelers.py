@@ -63,6 +63,23 @@ class _Images:
         return found | ({"time": self.times} if self.times is not None and len(self.times) == count else {})
 
 
+def is_labeler(node: OpaqueNode) -> bool:
+    """Whether an object is the export or the session of a labeler: nothing else in it is a box."""
+    return node.matlab_class == "groundTruth" or node.matlab_class.endswith(".tool.Session")
+
+
+def other_labels(node: OpaqueNode) -> str:
+    """What a labeler keeps that has no rectangles, in words."""
+    record = _member(node, "any") or node
+    definitions = _member(record, "LabelDefinitions")
+    columns = _columns(definitions) if definitions is not None and definitions.numel else {}
+    if not {"Name", "Type"} <= columns.keys():
+        return f"{node.path}: a {node.matlab_class} without rectangles"
+    kinds = zip(columns["Name"].to_pylist(), columns["Type"].to_pylist(), strict=True)
+    told = ", ".join(f"{name} ({kind})" for name, kind in kinds)
+    return f"{node.path}: a {node.matlab_class} without rectangles; its labels are {told}"
+
+
 def labelled_level(node: OpaqueNode) -> Level | None:
     """One record for each region of a ``groundTruth`` object, a labeling session or a table of box columns.
 
@@ -151,7 +168,11 @@ def _durations(node: Node) -> pa.Array | None:
     table = node.to_arrow()
     if table.num_columns != 1 or not pa.types.is_duration(table.schema.types[0]):
         return None
-    return number_array(numbers_of(table.column(0).cast(pa.int64())) / 1e6)
+    return _seconds(table.column(0))
+
+
+def _seconds(durations: Any) -> pa.Array:
+    return number_array(numbers_of(durations.cast(pa.int64())) / 1e6)
 
 
 def _rectangles(definitions: Node | None) -> list[str] | None:
@@ -236,6 +257,9 @@ def _long(
     joined = pa.concat_tables([part for part, _ in parts], promote_options="permissive").combine_chunks()
     made = {name: joined[name].combine_chunks() for name in joined.column_names}
     paths, image = made.pop("path"), np.concatenate([image for _, image in parts])
+    stamps = next((array for array in columns.values() if pa.types.is_duration(array.type)), None)
+    if images.times is None and stamps is not None:
+        images.times = _seconds(stamps)
     above = Level(count, Columns(images.columns(count)), _no_paths)
 
     def path_of(name: str, index: Int64s) -> pa.Array:

@@ -22,8 +22,8 @@ from matlens.names import unique_names
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FRAME = "frame"
 """Column of the frame of a video, counted from 1."""
-MAX_CARRIED = 16
-"""Numbers of a row that is repeated for each box below it."""
+MAX_BESIDE, MAX_CARRIED = 64, 16
+"""Numbers of a row that is told beside its box, and of one that is repeated for each box below it."""
 
 
 @dataclass(slots=True)
@@ -127,6 +127,12 @@ class BoxSource:
         column, record = self.reading.level.column(name), self.reading.record
         return column if len(record) == len(column) else column.take(number_array(record))
 
+    @property
+    def left_out(self) -> list[str]:
+        """Columns beside the boxes that the table does not have: lists of any length, matrices, many numbers."""
+        level = self.reading.level
+        return [name for name in level.columns if name not in self.fields and not stays_beside(level, name)]
+
     def image_rows(self) -> pa.Table:
         """All images, those without boxes too: a row for each, with what stands beside their names."""
         if self.image is None:
@@ -160,12 +166,12 @@ def _as_label(array: pa.Array) -> pa.Array:
 
 
 def stays_beside(level: Level, name: str) -> bool:
-    """Whether a column is told beside each box: no ragged ones, and of levels above no wide ones."""
+    """Whether a column is told beside each box: none of lists of any length, of matrices, or of many numbers."""
     kind = level.type_of(name)
     if not is_list(kind):
         return True
-    is_near = name in level.columns or kind.list_size <= MAX_CARRIED if pa.types.is_fixed_size_list(kind) else False
-    return is_near and not is_list(kind.value_type)
+    most = MAX_BESIDE if name in level.columns else MAX_CARRIED
+    return bool(pa.types.is_fixed_size_list(kind)) and kind.list_size <= most and not is_list(kind.value_type)
 
 
 def _free(name: str, taken: Iterable[str]) -> str:

@@ -132,6 +132,8 @@ def _explain(source: BoxSource, convention: str | None) -> None:
     message(f"  image: {source.image or 'not found'}; label: {label}")
     if source.classes is not None:
         message(f"  names of classes: {source.classes.origin}")
+    if source.left_out:
+        message(f"  not beside the boxes: {', '.join(source.left_out[:8])}")
     if source.also:
         message(f"  the same boxes stand at {', '.join(source.also)}")
 
