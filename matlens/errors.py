@@ -161,7 +161,11 @@ class TypeMismatch(MatlensError, TypeError):
     """Values whose types do not go together."""
 
 
-class NoBoxesFound(MatlensError, LookupError):
+class NoAnnotationsFound(MatlensError, LookupError):
+    """No annotations of the kind that is asked for in the file, or none at the given path."""
+
+
+class NoBoxesFound(NoAnnotationsFound):
     """No bounding boxes in the file, or none at the given path."""
 
 

@@ -22,11 +22,13 @@ LONG_MODULES: dict[str, int] = {}
 LONG_FUNCTIONS: dict[str, int] = {}
 """Functions that are longer: this has a parameter for every option."""
 SAME_NAMES = {
+    "annotations": "the command and its room",
     "boxes": "the command and its verbs",
     "batch": "one way of reading for each format",
     "check": "the command and its verb",
     "convert": "the command and its verb",
     "diff": "the command and its verb",
+    "keypoints": "the command and its verbs",
     "reader": "the contract, and the reader of each format",
     "regions": "the command and its helper",
     "tree": "the command and what it shows",

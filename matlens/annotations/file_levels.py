@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.labelers import is_labeler, labelled_level
-from matlens.annotations.levels import BOX_NAME, Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Paths, numbered, record_paths
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
 from matlens.columns.planner import Planner
@@ -26,6 +26,8 @@ IMAGE_SIDE = 16
 MAX_WIDTH = 512
 """A matrix of more columns is data, not one row for each record."""
 MAX_DEPTH = 16
+MIN_POINTS, MAX_POINTS = 5, 500
+"""Keypoints of one record."""
 _TEXT_CLASSES = ("string", "categorical")
 
 
@@ -228,7 +230,9 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
 
 
 def _note_array(node: Node, beside: _Siblings) -> None:
-    """A matrix of n rows, or a vector of n, stands beside its siblings of length n; a box in each column, as well."""
+    """A matrix of n rows, or a vector of n, stands beside its siblings of length n; so do n columns or n pages."""
+    if isinstance(node, NumericNode) and node.numel and POINT_NAME.search(node.name) and _note_points(node, beside):
+        return
     if len(node.dims) != 2 or not node.numel:
         return
     rows, width = node.dims
@@ -262,12 +266,33 @@ def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(number_array(np.ascontiguousarray(value).ravel()), value.shape[1])
 
 
+def _note_points(node: NumericNode, beside: _Siblings) -> bool:
+    """Points of one record are a matrix of two or three numbers each, those of many the pages of an array."""
+    rows, width, count = (*node.dims, 1)[:3]
+    if len(node.dims) > 3 or not MIN_POINTS <= max(rows, width) <= MAX_POINTS or min(rows, width) not in (2, 3):
+        return False
+    kind = pa.list_(pa.list_(pa.from_numpy_dtype(node.dtype), width), rows)
+    template = (f"{node.path}(:,:,", ")") if len(node.dims) == 3 else (node.path, "")
+    beside.add(node.name, count, kind, partial(_stack, node), template)
+    return True
+
+
+def _stack(node: NumericNode) -> pa.Array:
+    """The pages of an array of three dimensions, or a matrix as the only one."""
+    rows, width = node.dims[:2]
+    pages = node.value.reshape(rows, width, -1, order="F")
+    flat = number_array(np.ascontiguousarray(np.moveaxis(pages, 2, 0)).ravel())
+    return pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(flat, width), rows)
+
+
 def _sibling_paths(templates: dict[str, tuple[str, str]], base: str) -> Paths:
     def paths(name: str, index: Int64s) -> pa.Array:
         if not name:
             return pa.repeat(scalar(base), len(index)) if base else numbered("(", index, ")")
         stored = next(other for other in templates if name == other or name.startswith(f"{other}."))
         before, after = templates[stored]
+        if not after:
+            return pa.repeat(scalar(before + name[len(stored) :]), len(index))
         return numbered(before, index, after + name[len(stored) :])
 
     return paths

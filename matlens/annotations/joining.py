@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from matlens.annotations.sources import BoxSource
-from matlens.columns.buffers import text_array
+from matlens.columns.buffers import scalar, text_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError, NoBoxesFound
 
@@ -69,3 +69,8 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
         texts = text_array([None if value is None else str(value) for value in values])
         table = table.set_column(table.schema.get_field_index(name), name, texts)
     return table
+
+
+def with_file(table: pa.Table, name: str) -> pa.Table:
+    """The table with the file that its rows are of as the first column."""
+    return table.add_column(0, "file", pa.repeat(scalar(name), len(table)))

@@ -25,6 +25,12 @@ BOX_NAME = re.compile(
     re.IGNORECASE,
 )
 """Names of boxes."""
+POINT_NAME = re.compile(
+    r"landmark|key_?points?|(^|_|\.)kpts?($|_)|joints?|(^|_|\.)pts($|_)|(^|_|\.)points?$|skeleton|(^|_|\.)pose$|phis|"
+    r"face_?shape",
+    re.IGNORECASE,
+)
+"""Names of keypoints."""
 Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
 
@@ -147,18 +153,18 @@ def numbered(before: str | pa.Array, index: Int64s, after: str) -> pa.Array:
     return pc.binary_join_element_wise(start, numbers, scalar(after), scalar(""))
 
 
-def levels_below(level: Level) -> list[Level]:
+def levels_below(level: Level, may_hold: Callable[[pa.DataType], bool] | None = None) -> list[Level]:
     """The levels that lists of a level open, where any of them may hold boxes: one for all lists of equal counts.
 
-    Rows of as many numbers as there are boxes in each record are such lists, too.
+    Rows of as many numbers as there are boxes in each record are such lists, too. `may_hold` looks for something else.
     """
-    types = level.columns.types
+    types, holds = level.columns.types, may_hold or may_hold_boxes
     groups: dict[bytes, list[str]] = {}
     for name, kind in types.items():
-        if is_list(kind) and not is_row(kind) and may_hold_boxes(kind):
+        if is_list(kind) and not is_row(kind) and holds(kind):
             groups.setdefault(_counts(level.columns[name]).tobytes(), []).append(name)
     for name, kind in types.items() if groups else ():
-        if is_list(kind) and (not may_hold_boxes(kind) or (is_row(kind) and not BOX_NAME.search(name))):
+        if is_list(kind) and (not holds(kind) or (is_row(kind) and not BOX_NAME.search(name))):
             counts = _counts(level.columns[name]).tobytes()
             if counts in groups:
                 groups[counts].append(name)

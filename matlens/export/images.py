@@ -157,11 +157,16 @@ def by_frame(table: pa.Table) -> pa.Table:
     >>> table = pa.table({"image": ["a.mp4", "a.mp4", "b.png"], "frame": [1, 12, None]})
     >>> by_frame(table)["image"].to_pylist()
     ['a.mp4#1', 'a.mp4#12', 'b.png']
+    >>> by_frame(by_frame(table)) == by_frame(table)
+    True
     """
     if "frame" not in table.column_names:
         return table
     pairs = zip(table["image"].to_pylist(), table["frame"].to_pylist(), strict=True)
-    names = [name if name is None or frame is None else f"{name}#{frame}" for name, frame in pairs]
+    names = [
+        name if name is None or frame is None or name.endswith(f"#{frame}") else f"{name}#{frame}"
+        for name, frame in pairs
+    ]
     return table.set_column(table.schema.get_field_index("image"), "image", text_array(names))
 
 

@@ -23,7 +23,7 @@ from matlens.annotations import (
     merge,
 )
 from matlens.annotations import read as read_one
-from matlens.columns.buffers import scalar
+from matlens.annotations.joining import with_file
 from matlens.columns.table import with_metadata
 from matlens.export.format import BoxesFormat
 from matlens.export.image_names import by_template, portable_names
@@ -84,10 +84,7 @@ def read(source: Source | Sequence[Source], path: str | None = None, **options: 
     """
     if not isinstance(source, list | tuple):
         return read_one(cast("Source", source), path, **options)
-    tables = []
-    for each in source:
-        table = read_one(each, path, **options)
-        tables.append(table.add_column(0, "file", pa.repeat(scalar(_name(each)), len(table))))
+    tables = [with_file(read_one(each, path, **options), _name(each)) for each in source]
     return with_metadata(concat(tables), {"files": [_name(each) for each in source]})
 
 

@@ -14,6 +14,8 @@ from matlens.export.atomic import atomic_output
 from matlens.export.format import BoxesFormat
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from matlens.export.images import BoxesByImage
 
 
@@ -54,6 +56,40 @@ def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
         "segmentation": [],
     }
     return annotation | ({"attributes": json_safe(found.extras[k])} if found.extras[k] else {})
+
+
+def write_keypoints(table: pa.Table, target: str | Path, names: list[str], *, force: bool = False) -> None:
+    """Write keypoints as COCO's: annotations of one category, whose keypoints have these names.
+
+    The box of an annotation is the one around its points, after the format of COCO's person keypoints.
+    """
+    images = list(dict.fromkeys(str(name) for name in table["image"].to_pylist() if name is not None))
+    places = {name: k + 1 for k, name in enumerate(images)}
+    annotations = []
+    for k, (image, points) in enumerate(zip(table["image"].to_pylist(), table["keypoints"].to_pylist(), strict=True)):
+        seen = [point for point in points if point[2] > 0]
+        xs, ys = [point[0] for point in seen] or [0.0], [point[1] for point in seen] or [0.0]
+        width, height = max(xs) - min(xs), max(ys) - min(ys)
+        annotations.append(
+            {
+                "id": k + 1,
+                "image_id": places.get(str(image), 0),
+                "category_id": 1,
+                "keypoints": [int(part) if i == 2 else part for point in points for i, part in enumerate(point)],
+                "num_keypoints": len(seen),
+                "bbox": [min(xs), min(ys), width, height],
+                "area": width * height,
+                "iscrowd": 0,
+            }
+        )
+    document = {
+        "info": {"description": "keypoints, converted by matlens", "version": "1.0"},
+        "images": [{"id": k + 1, "file_name": name} for k, name in enumerate(images)],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "object", "supercategory": "", "keypoints": names, "skeleton": []}],
+    }
+    with atomic_output(target, force=force) as file:
+        file.write(json.dumps(document).encode())
 
 
 FORMATS = (_Coco("coco", (".json",), "COCO", "boxes"),)
