@@ -155,14 +155,15 @@ def _column(
     node: Node, elements: Elements, name: str, problems: list[MatlensError]
 ) -> tuple[pa.DataType, pa.DataType, Callable[[], pa.Array]]:
     """Types of a column as it is stored and as it is made, and what makes it; nulls where it cannot be read."""
-    planner = Planner(reader_of(node))
+    planner = Planner(reader_of(node), keep=True)
     planner.survey([(elements, name)])
     kind = planner.plan.type_of(name)
 
     def make() -> pa.Array:
         try:
             with guarded(node):
-                return ColumnBuilder(reader_of(node), planner.plan).visit(elements, name)
+                builder = ColumnBuilder(reader_of(node), planner.plan, planner.levels, planner.kept_objects)
+                return builder.visit(elements, name)
         except MatlensError as error:
             problems.append(error)
             return pa.nulls(len(elements), kind)

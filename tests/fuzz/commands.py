@@ -32,6 +32,8 @@ def run_commands(path: Path) -> dict[str, Any]:
         ["check", str(path)],
         ["diff", str(path), str(path)],
         ["boxes", str(path), "-o", str(out / "b.parquet"), "--force"],
+        ["keypoints", str(path)],
+        ["annotations", str(path), "--json"],
         ["convert", str(path), "-o", str(out / "c"), "--force"],
         ["convert", str(path), "-o", str(out / "d"), "--format", "json", "--force"],
     ]
