@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.labelers import is_labeler, labelled_level
+from matlens.annotations.labelers import is_labeler, labelled_levels
 from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Paths, numbered, record_paths
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
@@ -86,8 +86,8 @@ def levels_of(
 
 def _levels(node: Node, beside: _Siblings, deeper: list[Node], problems: list[MatlensError]) -> Iterator[Level]:
     """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
-    if isinstance(node, OpaqueNode) and (level := labelled_level(node)) is not None:
-        yield level
+    if isinstance(node, OpaqueNode) and (levels := labelled_levels(node)):
+        yield from levels
     elif isinstance(node, OpaqueNode) and is_labeler(node):
         # What a tool keeps besides is its own.
         return

@@ -25,6 +25,7 @@ from matlens.annotations.levels import (
     may_hold_boxes,
     numbered,
 )
+from matlens.annotations.roles import is_image_names
 from matlens.columns.buffers import number_array, numbers_of, scalar, text_array
 from matlens.columns.unify import Rows
 from matlens.errors import MatlensError
@@ -80,17 +81,19 @@ def other_labels(node: OpaqueNode) -> str:
     return f"{node.path}: a {node.matlab_class} without rectangles; its labels are {told}"
 
 
-def labelled_level(node: OpaqueNode) -> Level | None:
+def labelled_levels(node: OpaqueNode) -> list[Level]:
     """One record for each region of a ``groundTruth`` object, a labeling session or a table of box columns.
 
     None of any other object. Regions that are no rectangles are left out.
     """
     name = node.matlab_class
     if name == "groundTruth":
-        return _of_ground_truth(node)
-    if name.endswith(".tool.Session"):
-        return _of_session(node)
-    return _of_table(node) if name in ("table", "timetable") else None
+        found = [_of_ground_truth(node)]
+    elif name.endswith(".tool.Session"):
+        found = list(_of_session(node))
+    else:
+        found = [_of_table(node)] if name in ("table", "timetable") else []
+    return [level for level in found if level is not None]
 
 
 # --- ground truth --------------------------------------------------------------------------
@@ -107,27 +110,38 @@ def _of_ground_truth(node: OpaqueNode) -> Level | None:
     return _long(data, _rectangles(_member(record, "LabelDefinitions")), images)
 
 
-def _of_session(node: OpaqueNode) -> Level | None:
-    """The regions of a session of a labeler, wherever its release has put them, beside its images."""
+def _of_session(node: OpaqueNode) -> Iterator[Level | None]:
+    """The regions of a session of a labeler, wherever its release has put them, beside the images of each signal."""
     record = _member(node, "any") or node
     images = _Images(_texts(_member(record, "ImageFilenames")) or _texts(_member(record, "VideoFileName")))
-    sources = _member(record, "SignalModel", "SignalSources", "any")
-    if not images.names and sources is not None:
-        stamps = _member(sources, "Timestamp")
-        first = stamps.children(0, 1)[0] if isinstance(stamps, CellNode) and stamps.numel else None
-        images = _Images(_texts(_member(sources, "SourceName")), None if first is None else _durations(first))
+    signals = dict(_signals(_member(record, "SignalModel", "SignalSources")))
     regions = _member(record, "ROIAnnotations")
-    for data, definitions in _annotation_structs(regions) if regions is not None else ():
-        return _long(data, _rectangles(definitions), images)
-    return None
+    for data, parent in _annotation_structs(regions) if regions is not None else ():
+        name = (_texts(_member(parent, "SignalName")) or [""])[0]
+        own = signals.get(name) or (next(iter(signals.values())) if len(signals) == 1 else images)
+        definitions = _member(parent, "LabelSet", "DefinitionStruct")
+        yield _long(data, _rectangles(definitions), images if images.names else own)
 
 
-def _annotation_structs(node: Node, depth: int = 0) -> Iterator[tuple[Node, Node | None]]:
-    """Structs with a field for each label and a record for each image, and the definitions of their labels."""
+def _signals(sources: Node | None) -> Iterator[tuple[str, _Images]]:
+    """Videos and image sequences of a session, by the name of the signal."""
+    for source in () if sources is None else [sources] if sources.numel == 1 else sources.children():
+        record, stamps = _member(source, "any"), _member(source, "any", "Timestamp")
+        first = stamps.children(0, 1)[0] if isinstance(stamps, CellNode) and stamps.numel else None
+        if record is not None:
+            times = None if first is None else _durations(first)
+            yield (
+                (_texts(_member(record, "SignalName")) or [""])[0],
+                _Images(_texts(_member(record, "SourceName")), times),
+            )
+
+
+def _annotation_structs(node: Node, depth: int = 0) -> Iterator[tuple[Node, Node]]:
+    """Structs with a field for each label and a record for each image, and what they stand in."""
     children = node.children() if depth < MAX_DEPTH and isinstance(node, StructNode | OpaqueNode | CellNode) else []
     for child in children:
         if child.name in _REGIONS and isinstance(child, StructNode | StructArrayNode):
-            yield child, _member(node, "LabelSet", "DefinitionStruct")
+            yield child, node
     for child in children:
         if child.name != "Cache":
             yield from _annotation_structs(child, depth + 1)
@@ -200,16 +214,18 @@ def _of_table(node: OpaqueNode) -> Level | None:
         return None
     columns = _columns(node)
     texts = [name for name, kind in kinds.items() if _is_text(kind)]
-    if boxes and len(texts) <= 1 and not any(BOX_NAME.search(name) for name in boxes) and _are_regions(columns, boxes):
-        images = _Images(columns[texts[0]].to_pylist() if texts else None)
-        return _long(node, boxes, images, columns)
+    images = [name for name in texts if is_image_names(columns[name])]
+    classes = {child.name: child.matlab_class for child in node.children()}
+    if boxes and images == texts[:1] == texts and _are_labels(classes, columns, boxes):
+        return _long(node, boxes, _Images(columns[texts[0]].to_pylist() if texts else None), columns)
 
     def paths(name: str, index: Int64s) -> pa.Array:
         if not name:
             return numbered(f"{node.path}(", index, ",:)")
         stored = next((other for other in columns if name == other or name.startswith(f"{other}.")), name)
-        brackets = ("{", "}") if is_list(kinds.get(stored, pa.null())) and not is_row(kinds[stored]) else ("(", ")")
-        return numbered(f"{node.path}.{stored}{brackets[0]}", index, brackets[1] + name[len(stored) :])
+        end = ",:)" if is_list(kinds.get(stored, pa.null())) else ")"
+        opening, closing = ("{", "}") if classes.get(stored) == "cell" else ("(", end)
+        return numbered(f"{node.path}.{stored}{opening}", index, closing + name[len(stored) :])
 
     return Level(table.num_rows, Columns(columns), paths)
 
@@ -222,9 +238,14 @@ def _plain(array: pa.Array) -> pa.Array:
     return array.cast(pa.string()) if pa.types.is_dictionary(array.type) else array
 
 
-def _are_regions(columns: dict[str, pa.Array], names: Sequence[str]) -> bool:
-    """Whether columns hold rows of four numbers, or regions with a position."""
-    return all(next(_regions(_level_of(name, columns[name], _no_paths), name), None) for name in names)
+def _are_labels(classes: dict[str, str], columns: dict[str, pa.Array], names: Sequence[str]) -> bool:
+    """Whether columns are those of classes: cells of rows of four numbers, or of regions with a position."""
+    return all(
+        classes.get(name) == "cell"
+        and not BOX_NAME.search(name)
+        and next(_regions(_level_of(name, columns[name], _no_paths), name), None) is not None
+        for name in names
+    )
 
 
 # --- one record for each region ------------------------------------------------------------

@@ -66,10 +66,15 @@ def image_column(level: Level, exclude: Sequence[str] = ()) -> str | None:
     """The text column that holds image names, by its values first and its name second."""
     texts = [name for name in level.names() if name not in exclude and pa.types.is_string(level.type_of(name))]
     for name in texts:
-        sample = [text for text in level.home(name).columns[name].slice(0, SAMPLE).to_pylist() if text]
-        if sample and sum(bool(_IMAGE_TEXT.search(text)) for text in sample) > len(sample) / 2:
+        if is_image_names(level.home(name).columns[name]):
             return name
     return next((name for name in texts if _IMAGE_NAME.search(name) and _may_be_beside(level, name)), None)
+
+
+def is_image_names(texts: pa.Array) -> bool:
+    """Whether most texts end as files of images do."""
+    sample = [text for text in texts.slice(0, SAMPLE).to_pylist() if text]
+    return bool(sample) and sum(bool(_IMAGE_TEXT.search(text)) for text in sample) > len(sample) / 2
 
 
 def _may_be_beside(level: Level, name: str) -> bool:

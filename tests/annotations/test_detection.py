@@ -222,6 +222,22 @@ def test_results_of_a_detector(tmp_path: Path, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["v7", "v7.3"])
+def test_tables_that_are_of_no_labeler(tmp_path: Path, version: str) -> None:
+    """Numbers of a table are boxes by their names alone, and a text beside them is no image for being the only one."""
+    rows = made(30)
+    labels = o.string([["car"], ["dog"]] * 15)
+    tables = {
+        "named": o.table(30, what=labels, box=rows),
+        "states": o.table(30, position=rows, speed=rows + 1),
+        "words": o.table(30, what=labels, position=rows),
+    }
+    with o.save(tmp_path, version, **tables) as file:
+        (source,) = boxes.find(file)
+        assert source.path == "named.box(1,:)" and source.image is None and source.label is None
+        assert source.labels == ["what"]
+
+
+@pytest.mark.parametrize("version", ["v7", "v7.3"])
 @pytest.mark.parametrize("counts", [[1, 1], [2, 2], [2, 0, 3]])
 def test_regions_with_attributes_and_sublabels(tmp_path: Path, version: str, counts: list[int]) -> None:
     rows = [made(n, seed=k) for k, n in enumerate(counts)]
