@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -170,8 +171,10 @@ def _once(choices: Sequence[Choice]) -> list[Choice]:
     """
     kept: list[Choice] = []
     by_key: dict[bytes, list[int]] = {}
+    counts = Counter(len(choice.reading.record) for choice in choices)
     for choice in choices:
-        keys = _keys(choice)
+        # To sort boxes takes longer than to read them.
+        keys = _keys(choice) if counts[len(choice.reading.record)] > 1 else []
         places = {place for key in keys for place in by_key.get(key, ())}
         place = next((place for place in sorted(places) if _may_be_one(choice, kept[place])), None)
         if place is None:
