@@ -43,17 +43,17 @@ def collect_children(records: Iterable[tuple[FieldNames, int, Int64s]], segment:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Field names that occur again get a prefix ``_1_``, ``_2_``, as SciPy does.
+    """Field names that occur again get a prefix ``_1_``, ``_2_``, as SciPy does; those without letters NumPy's name.
 
     Examples
     --------
-    >>> unique_names(["a", "a", "_1_a"])
-    ('a', '_1_a', '_1__1_a')
+    >>> unique_names(["a", "a", "_1_a"]), unique_names(["a", ""])
+    (('a', '_1_a', '_1__1_a'), ('a', 'f1'))
     """
     seen: Counter[str] = Counter()
     found: dict[str, None] = {}
-    for name in names:
-        free = name
+    for k, given in enumerate(names):
+        name = free = given or f"f{k}"
         while free in found:
             seen[name] += 1
             free = f"_{seen[name]}_{name}"

@@ -187,7 +187,8 @@ class ObjectTable:
         parts = bytes(self._bytes[_NAMES:end]).split(b"\0")
         if count > len(parts):
             raise CorruptFile(f"{count} names of classes and properties declared, {len(parts)} stored")
-        return [part.decode("utf-8", "replace") for part in parts[:count]]
+        # Every property has a place of its own, also in files whose names were damaged.
+        return [part.decode("utf-8", "replace") or f"f{k}" for k, part in enumerate(parts[:count])]
 
     def _region(self, k: int, width: int) -> Words:
         start, stop = self._regions[k]
@@ -256,6 +257,7 @@ class ObjectTable:
         if not headers.ok[0] or headers.cls[0] != MatlabClass.CHAR:
             return {}
         text = self._reader.gather(headers)[0].astype("<u2").tobytes().decode("utf-16-le", "replace")
+        text = text or f"f{object_id}"
         return {text: parts[_DYNAMIC_VALUE]} if _DYNAMIC_VALUE in parts else {}
 
     def _property(self, kind: int, value: int) -> Elements:

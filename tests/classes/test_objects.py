@@ -268,6 +268,20 @@ def test_damaged_objects_are_errors_of_their_own(opened: Any, name: str) -> None
     assert listed.returncode == 1 and b"datetime  ?" in listed.stdout and b": var: " in listed.stderr
 
 
+def test_a_property_without_a_name_is_a_column(corpus: Any) -> None:
+    """Its column took the place of the whole table."""
+    content = uncompressed(str(corpus(f"{MAT_JL}/v7/dynamicprops.mat").relative_to(CORPUS)))
+    at = content.index(b"\0Name\0") + 1
+    content[at : at + 4] = bytes(4)
+    with matlens.open(bytes(content)) as file:
+        for node in file.values():
+            try:
+                table = node.to_arrow()
+            except CorruptFile:
+                continue
+            assert table.num_rows == 1 and all(table.column_names)
+
+
 SEEDS = [f"{MAT_JL}/v7/{name}.mat" for name in ("struct_table_datetime", "user_defined_classdefs", "dynamicprops")]
 
 

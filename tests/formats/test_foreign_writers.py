@@ -111,3 +111,15 @@ def test_pairs_of_surrogates_in_pages_of_text() -> None:
         expected = "a\U0001f600"
         assert file["x"].value.ravel().tolist() == [expected] * 4
         assert np.array(file["x"].to_python(), object).ravel().tolist() == [expected] * 4
+
+
+def test_a_field_without_a_name_has_numpys(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "e.mat", {"s": np.array([("x", 2.0), ("y", 4.0)], [("aa", object), ("bb", object)])})
+    content = bytearray((tmp_path / "e.mat").read_bytes())
+    at = content.index(b"aa\0")
+    content[at : at + 2] = b"\0\0"
+    (tmp_path / "e.mat").write_bytes(content)
+    file = matlens.open(tmp_path / "e.mat")
+    assert file["s"].fields() == np.dtype([("", object), ("bb", object)]).names == ("f0", "bb")
+    assert file["s"].to_arrow().to_pylist() == [{"f0": "x", "bb": 2.0}, {"f0": "y", "bb": 4.0}]
+    assert file.at("s(2).f0").value == "y"
