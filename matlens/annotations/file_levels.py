@@ -25,6 +25,8 @@ IMAGE_SIDE = 16
 """Numeric fields larger than this in both dims are pictures or data, not annotations."""
 MAX_WIDTH = 512
 """A matrix of more columns is data, not one row for each record."""
+MAX_CELL_COLUMNS = 32
+"""Columns of a cell matrix that is a table."""
 MAX_DEPTH = 16
 MIN_POINTS, MAX_POINTS = 5, 500
 """Keypoints of one record."""
@@ -211,6 +213,11 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
     name = node.name or "value"
     with guarded(node):
         elements, reader = elements_below(node), reader_of(node)
+        if len(node.dims) == 2 and min(node.dims) > 1 and node.dims[1] <= MAX_CELL_COLUMNS:
+            headers = reader.headers(elements)
+            if len(kinds_of(headers.take(headers.numel > 0))) > 1:
+                yield _cell_matrix(node, problems)
+                return
         # The first alone may tell that they are not all objects.
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
@@ -228,6 +235,24 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         beside.add(name, node.numel, kind, make, template)
         if kind != stored:
             beside.columns[node.numel].turned.add(name)
+
+
+def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
+    """A cell matrix of values of several kinds is a table whose columns have no names."""
+    rows, width = node.dims
+    with guarded(node):
+        elements = elements_below(node)
+    columns, name = Columns(), node.name or "value"
+    for k in range(width):
+        stored, kind, make = _column(node, elements.take(slice(k * rows, (k + 1) * rows)), f"{name}_{k + 1}", problems)
+        columns.add(f"{name}_{k + 1}", kind, make)
+        columns.turned |= {f"{name}_{k + 1}"} if kind != stored else set()
+
+    def paths(wanted: str, index: Int64s) -> pa.Array:
+        column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
+        return numbered(f"{node.path}{{", index, f",{column + 1}}}{wanted[len(f'{name}_{column + 1}') :]}")
+
+    return Level(rows, columns, paths)
 
 
 def _note_array(node: Node, beside: _Siblings) -> None:

@@ -138,6 +138,25 @@ def test_a_box_in_each_column(tmp_path: Path, counts: list[int]) -> None:
         assert source.to_arrow("xywh1")["source"][4].as_py() == "d(2).bbox(:,2)"
 
 
+def test_a_cell_matrix_is_a_table_without_names(tmp_path: Path) -> None:
+    rows = made(12)
+    table = np.empty((12, 3), object)
+    for k in range(12):
+        table[k] = [f"{k}.jpg", "ab"[k % 2], None]
+        table[k, 2] = rows[[k]]
+    (source,) = found_in(tmp_path, boxes=table)
+    assert source.image == "boxes_1" and source.labels == ["boxes_2"] and source.path == "boxes{1,3}"
+    np.testing.assert_array_equal(source.reading.values, rows)
+    read = boxes.read(tmp_path / "a.mat", convention="xywh1", label_field="boxes_2")
+    assert read["label"].to_pylist() == list("ab" * 6) and read["image"][3].as_py() == "3.jpg"
+    # Of one kind, it is a list that lies as a matrix.
+    parts = [made(1 + k % 3, seed=k) for k in range(6)]
+    names = cell([f"{k}.jpg" for k in range(6)])
+    (source,) = found_in(tmp_path, im=names.reshape(2, 3, order="F"), boxes=cell(parts).reshape(2, 3, order="F"))
+    np.testing.assert_array_equal(source.reading.values, np.concatenate(parts))
+    assert source.image == "im"
+
+
 def test_boxes_with_one_label_each(tmp_path: Path) -> None:
     """A cell of one name beside one box is its label, as cells of many are."""
     records = [
