@@ -108,6 +108,9 @@ def judge(
             or _layout_by_values(rows, violations, reasons)
             or _layout_by_name(name, _usual(len(rows), violations), "assumed by the name", reasons)
         )
+    if len(rows) and layout not in ("cxcywh", "yolo") and rows.min() >= 0 and rows.max() <= 1 and (rows % 1).any():
+        reasons.append("scale: all numbers lie in 0 to 1, relative to the image: corners, or centres as of YOLO")
+        return Evidence(len(rows), violations, None, None, reasons)
     if layout == "xywh" and not violations["cxcywh"] and len(rows):
         reasons.append("order: the corner first is assumed, the centre fits as well")
     convention = None if layout is None else _origin(rows, layout, reasons)

@@ -69,6 +69,8 @@ def find(
     >>> [(source.path, len(source), source.convention) for source in find(file)]
     [('annotations(1).boxes(1,:)', 140, 'xyxy1')]
     """
+    if columns is not None and path is None:
+        raise PathError(f"columns {columns} are those of rows at a path, and none is given")
     with opened(source, **options) as file:
         told = [] if problems is None else problems
         wanted = None if path is None else Wanted(file.at(path).path, _start(columns))

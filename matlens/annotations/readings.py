@@ -149,8 +149,16 @@ def _row(level: Level, name: str, width: int, given: int | None) -> Reading:
     if width == 8 and given is None and _is_quadrilateral(values):
         return _quadrilateral(level, name, (values, record), lambda rows: rows.reshape(-1, 4, 2))
     start, doubts = (given, []) if given is not None and given <= width - 4 else box_window(values)
+    if level.base is not None and values.shape == (4, 4) and _is_turned(values):
+        doubts = [*doubts, "four rows of four: its columns are corners, its rows are not"]
     extras = {f"{name}_{k + 1}": values[:, k] for k in range(width) if not start <= k < start + 4}
     return Reading(level, name, (name,), values[:, start : start + 4], record, None, extras, doubts)
+
+
+def _is_turned(values: NDArray[np.float64]) -> bool:
+    """Whether the columns of a square are corners, and its rows are not."""
+    rows, columns = ((part[:, 2:] > part[:, :2]).all() for part in (values, values.T))
+    return bool(columns and not rows)
 
 
 def box_window(rows: NDArray[np.float64]) -> tuple[int, list[str]]:

@@ -18,7 +18,8 @@ _IMAGE_NAME = re.compile(r"(^|_|\.)(im|img|image|file|fname|filename|path|frame|
 _IMAGE_TEXT = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2|avi|mp4)$", re.IGNORECASE)
 _CLASS_NAME = re.compile(r"(^|_|\.)(class|label|categor|cat$|action|species|object_?name|cls|digit)", re.IGNORECASE)
 _LABEL_NAME = re.compile(r"(^|_|\.)(obj$|sub$|kind|type|tag|name(\.text)?$)", re.IGNORECASE)
-_ID_NAME = re.compile(r"(^|_|\.)id$", re.IGNORECASE)
+_CLASS_LIST = re.compile(r"(classes|categories|(class|label|category)_?(names?|list))$", re.IGNORECASE)
+"""Names of lists of all classes."""
 _LABEL_WORD = re.compile(r"(class|label|category|categories|cat|name|type|kind|cls|tag|ids?)(es|s)?", re.IGNORECASE)
 _NO_LABEL = re.compile(r"(^|_|\.)(u?uid|uuid|guid|date|time|url|md5|hash|comment|description|version)", re.IGNORECASE)
 _SCORE_NAME = re.compile(r"(^|_|\.)(score|conf|prob|certain)", re.IGNORECASE)
@@ -65,9 +66,10 @@ def roles_of(level: Level, name: str, fields: Sequence[str], others: Sequence[st
 def image_column(level: Level, exclude: Sequence[str] = ()) -> str | None:
     """The text column that holds image names, by its values first and its name second."""
     texts = [name for name in level.names() if name not in exclude and pa.types.is_string(level.type_of(name))]
-    for name in texts:
-        if is_image_names(level.home(name).columns[name]):
-            return name
+    files = [name for name in texts if is_image_names(level.home(name).columns[name])]
+    if files:
+        # Of several columns of files, the one that is named after an image.
+        return max(files, key=lambda name: bool(_IMAGE_NAME.search(name)))
     return next((name for name in texts if _IMAGE_NAME.search(name) and _may_be_beside(level, name)), None)
 
 
@@ -92,11 +94,13 @@ def _rank(level: Level, name: str) -> int:
     is_text = bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
     if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or _SCORE_NAME.search(name):
         return 0
-    named = 2 if _CLASS_NAME.search(name) else 1 if _LABEL_NAME.search(name) or _ID_NAME.search(name) else 0
+    named = 2 if _CLASS_NAME.search(name) else 1 if _LABEL_NAME.search(name) else 0
     if not named and (not is_text or home is not level):
         return 0
     repeats = _repeats(home.columns[name], is_text)
-    if repeats is False or (not repeats and (not named or _ID_NAME.search(name))):
+    # As many classes as there are boxes or images are a list of names for all that.
+    is_list_of_all = is_text and not repeats and home.base is not None and bool(_CLASS_LIST.search(name))
+    if repeats is False or is_list_of_all or (not repeats and not named):
         return 0
     if not named:
         return UNNAMED

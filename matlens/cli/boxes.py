@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.output import Outcome, expand, json_options, message, open_input
+from matlens.cli.output import Outcome, counted, expand, json_options, message, open_input
 from matlens.errors import MatlensError, NoBoxesFound
 from matlens.export.format import BoxesFormat, Format
 from matlens.export.registry import boxes_formats, find_format
@@ -68,6 +68,10 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
     from matlens.cli.data_set import DataSet
     from matlens.export.atomic import refuse_existing
 
+    if options["split"] is not None and options["split_by"]:
+        raise click.UsageError("--split and --split-by both make parts: one of them")
+    if (options["split"] is not None or options["split_by"]) and not options["is_check"]:
+        _refuse_table(output, format_name)
     chosen = _format(output, format_name)
     if output and chosen and not chosen.is_folder:
         refuse_existing(output, force=options["force"])
@@ -113,11 +117,17 @@ def _read(file: MatFile, outcome: Outcome, options: dict[str, Any]) -> tuple[pa.
     return table, [source.image_rows() for source in sources if path or source.confidence != "doubtful"]
 
 
+def _refuse_table(output: str | None, name: str | None) -> None:
+    """Refuse parts of a data set where the output is a table."""
+    if not output or not isinstance(_format(output, name), BoxesFormat):
+        raise click.UsageError("--split and --split-by are for coco, yolo and voc")
+
+
 def _explain(source: BoxSource, convention: str | None) -> None:
     """What was found, and why it is taken for what."""
     evidence = source.evidence
     used = convention or source.convention or "undecided"
-    message(f"{source.file}: {len(source):,} boxes at {source.path} in {', '.join(source.fields)}: {used}")
+    message(f"{source.file}: {counted(len(source), 'box')} at {source.path} in {', '.join(source.fields)}: {used}")
     message(f"  {source.confidence}: {'; '.join(source.reasons)}")
     for reason in evidence.reasons:
         message(f"  {reason}")
@@ -135,7 +145,8 @@ def _explain(source: BoxSource, convention: str | None) -> None:
     if source.left_out:
         message(f"  not beside the boxes: {', '.join(source.left_out[:8])}")
     if source.also:
-        message(f"  the same boxes stand at {', '.join(source.also)}")
+        more = f" and {len(source.also) - 8:,} more places" if len(source.also) > 8 else ""
+        message(f"  the same boxes stand at {', '.join(source.also[:8])}{more}")
 
 
 def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:

@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 
 from matlens.errors import UnfitFormat
 
+_FIELD = re.compile(r"\{(name|stem|suffix|folder|frame(:0?[1-9]?d)?)\}")
+"""Fields of a template: nothing that a name of a file could misuse."""
 _ABSOLUTE = re.compile(r"^([A-Za-z]:)?/")
 
 
@@ -29,10 +31,11 @@ def portable_names(names: Sequence[str]) -> dict[str, str]:
         if len(set(parts)) > 1:
             break
         shared += 1
-    return {
-        name: "/".join(PurePosixPath(path).parts[shared:]) if name in absolute else path
-        for name, path in slashed.items()
-    }
+    found = {}
+    for name, path in slashed.items():
+        parts = PurePosixPath(path).parts[shared if name in absolute else 0 :]
+        found[name] = "/".join(part for part in parts if part != "..")
+    return found
 
 
 def by_template(name: str, template: str) -> str:
@@ -47,9 +50,11 @@ def by_template(name: str, template: str) -> str:
     is_frame = bool(mark) and number.isdigit()
     path = PurePosixPath(base if is_frame else name)
     fields = {"name": path.name, "stem": path.stem, "suffix": path.suffix, "folder": str(path.parent)}
-    try:
-        made = template.format(**fields, frame=int(number) if is_frame else 0)
-    except (KeyError, ValueError, IndexError, AttributeError) as error:
-        known = ", ".join(f"{{{field}}}" for field in (*fields, "frame"))
-        raise UnfitFormat(f"{template!r} is not a template of {known}: {error}") from None
-    return made.removeprefix("./")
+    rest = _FIELD.sub("", template)
+    if "{" in rest or "}" in rest or ".." in rest:
+        known = ", ".join(f"{{{field}}}" for field in (*fields, "frame", "frame:06d"))
+        raise UnfitFormat(f"{template!r} is not a template of {known}")
+    if "{frame" in template and not is_frame:
+        raise UnfitFormat(f"{name} is not the frame of a video, which {template!r} asks for")
+    made = template.format(**fields, frame=int(number) if is_frame else 0)
+    return "/".join(part for part in made.split("/") if part not in ("", ".", ".."))

@@ -204,6 +204,8 @@ def sizes_of(
     """
     images = [str(name) for name in table["image"].to_pylist() if name is not None]
     if constant is not None:
+        if not (0 < constant[0] < np.inf and 0 < constant[1] < np.inf):
+            raise UnfitFormat(f"expected a width and a height above 0, found {constant[0]:g} and {constant[1]:g}")
         return dict.fromkeys(images, constant), "the size given for all images"
     if folder is not None:
         return _sizes_in(Path(folder), list(dict.fromkeys(images))), f"headers of the images in {folder}"

@@ -48,7 +48,8 @@ def split_by_field(table: pa.Table, field: str) -> dict[str, str]:
     for image, value in zip(table["image"].to_pylist(), table[field].to_pylist(), strict=True):
         if image is None or value is None:
             continue
-        part = (TRAIN if value else VALIDATION) if isinstance(value, bool) else str(value).strip().lower()
+        number = int(value) if isinstance(value, float) and value.is_integer() else value
+        part = (TRAIN if value else VALIDATION) if isinstance(value, bool) else str(number).strip().lower()
         part = _KNOWN.get(part, part)
         if parts.setdefault(str(image), part) != part:
             raise UnfitFormat(f"image {image} stands in two parts, {parts[str(image)]} and {part}: by {field}")

@@ -341,3 +341,71 @@ def test_what_came_near_is_told(corpus: Callable[[str], Path]) -> None:
         assert source.reading.values.tolist() == [[30, 137, 49, 349]]
         row = source.to_arrow().to_pylist()[0]
     assert [row[name] for name in ("xmin", "ymin", "xmax", "ymax")] == [49, 30, 349, 137]
+
+
+# --- what only seems to be a label, an image or a box -------------------------------------------
+
+
+def test_lists_of_classes_and_numbers_of_tracks_are_no_labels(tmp_path: Path) -> None:
+    """A list of all classes was the label where it had as many entries as there were boxes, or images."""
+    rows, images = made(3), cell(["0.jpg", "1.jpg", "2.jpg"])
+    classes = cell(["cat", "dog", "bird"])
+    numbers = np.array([[3.0], [1.0], [1.0]])
+    (source,) = found_in(tmp_path, bboxes=rows, classes=classes, category_id=numbers, images=images)
+    assert source.label == "category_id"
+    assert source.to_arrow("xywh1")["label"].to_pylist() == ["bird", "cat", "cat"]
+    parts = [made(3, seed=k) for k in range(3)]
+    (source,) = found_in(tmp_path, boxes=cell(parts), classes=classes, images=images)
+    assert source.label is None
+    (source,) = found_in(tmp_path, bboxes=made(20), frame=np.arange(20.0)[:, None], track_id=np.ones((20, 1)))
+    assert source.label is None
+
+
+def test_the_image_is_the_column_named_so(tmp_path: Path) -> None:
+    names = [f"{k}.jpg" for k in range(9)]
+    urls = cell([f"http://x/{name}" for name in names])
+    (source,) = found_in(tmp_path, a=struct(url=urls, bbox=made(9), image=cell(names)))
+    assert source.image == "image"
+
+
+def test_relative_numbers_have_no_convention_of_pixels(tmp_path: Path) -> None:
+    """Boxes of YOLO came as pixels, and as next to nothing."""
+    rng = np.random.default_rng(0)
+    rows = np.hstack([rng.uniform(0.2, 0.8, (30, 2)), rng.uniform(0.05, 0.2, (30, 2))])
+    scipy.io.savemat(tmp_path / "y.mat", {"boxes": rows, "image": cell([f"{k}.jpg" for k in range(30)])})
+    done = run("boxes", str(tmp_path / "y.mat"))
+    assert done.returncode == 2 and b"do not decide the convention" in done.stderr
+    table = boxes.read(tmp_path / "y.mat", "boxes", convention="yolo", image_size=(640, 480))
+    assert table["xmin"][0].as_py() == pytest.approx((rows[0, 0] - rows[0, 2] / 2) * 640)
+
+
+def test_a_square_may_be_read_both_ways(tmp_path: Path) -> None:
+    corners = np.array([[1.0, 2, 30, 40], [5, 6, 70, 80], [90, 10, 110, 120], [300, 4, 350, 60]])
+    images = cell([f"{k}.jpg" for k in range(4)])
+    (source,) = found_in(tmp_path, bbox=corners.T.copy(), images=images)
+    assert source.confidence == "doubtful" and "columns are corners" in source.reasons[-1]
+    (source,) = found_in(tmp_path, bbox=corners, images=images)
+    assert source.confidence == "likely"
+
+
+def test_options_are_refused_and_not_ignored(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"s": structs([{"im": f"{k}.jpg", "bbox": row[None], "istest": float(k % 2)}
+                                                        for k, row in enumerate(made(10))])})  # fmt: skip
+    call = ("boxes", str(tmp_path / "a.mat"), "--convention", "xywh1")
+    yolo = ("--format", "yolo", "-o", str(tmp_path / "y"))
+    size = ("--image-size", "640", "480")
+    for options, told in (
+        ((*yolo, "--image-size", "0", "0"), b"a width and a height above 0"),
+        ((*yolo, "--image-size", "nan", "5"), b"a width and a height above 0"),
+        ((*yolo, *size, "--split-by", "istest"), b"trains with a part train"),
+        (("-o", str(tmp_path / "x.parquet"), "--split", "0.5"), b"are for coco, yolo and voc"),
+        (("-o", str(tmp_path / "x.json"), "--split", "0.5", "--split-by", "istest"), b"one of them"),
+        (("--columns", "1:4"), b"none is given"),
+        (("-o", str(tmp_path / "x.json"), "--image-name", "{stem:>99999999}"), b"is not a template"),
+        (("-o", str(tmp_path / "x.json"), "--image-name", "{stem.__class__}"), b"is not a template"),
+        (("-o", str(tmp_path / "x.json"), "--image-name", "../{stem}"), b"is not a template"),
+        (("-o", str(tmp_path / "x.json"), "--image-name", "{frame:06d}.jpg"), b"is not the frame of a video"),
+    ):
+        done = run(*call, *options)
+        assert done.returncode == 2 and told in done.stderr, (options, done.stderr[-300:])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mat"]

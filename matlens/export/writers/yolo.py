@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_folder
 from matlens.export.format import BoxesFormat, refuse_missing_sizes
 from matlens.names import safe_file_name
@@ -51,8 +52,10 @@ def _data_yaml(classes: list[str], parts: list[str]) -> str:
         places = {"train": "images", "val": "images"}
     else:
         places = {part: f"images/{part}" for part in parts}
-        # Trainers ask for both.
-        places = {"train": next(iter(places.values())), "val": next(iter(places.values()))} | places
+        # Those that no trainer looks at validate: never with what it trains on.
+        places.setdefault("val", places.get("test", ""))
+        if "train" not in places or not places["val"]:
+            raise UnfitFormat(f"YOLO trains with a part train and validates with val or test, found {', '.join(parts)}")
     told = "".join(f"{part}: {place}\n" for part, place in places.items())
     names = "".join(f"  - {json.dumps(name)}\n" for name in classes)
     return f"{told}nc: {len(classes)}\nnames:\n{names}"
