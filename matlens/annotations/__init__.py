@@ -3,7 +3,7 @@
 from matlens.annotations.checking import check, clip, drop_invalid
 from matlens.annotations.conventions import CONVENTIONS, convert
 from matlens.annotations.evidence import Evidence
-from matlens.annotations.find import find, read
+from matlens.annotations.find import find
 from matlens.annotations.joining import concat, merge
 from matlens.annotations.sources import BoxSource
 
@@ -18,5 +18,4 @@ __all__ = [
     "drop_invalid",
     "find",
     "merge",
-    "read",
 ]

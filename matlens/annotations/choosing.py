@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ import numpy as np
 from matlens.annotations.conventions import convert
 from matlens.annotations.evidence import Evidence, judge
 from matlens.annotations.levels import Level, levels_below, open_single
-from matlens.annotations.readings import Reading, readings_of
+from matlens.annotations.readings import Reading, readings_of, without_indices
 from matlens.annotations.roles import Roles, image_column, roles_of
 from matlens.columns.buffers import number_array
 
@@ -21,7 +20,6 @@ Confidence = Literal["sure", "likely", "doubtful"]
 _ORDER: tuple[Confidence, ...] = ("doubtful", "likely", "sure")
 SURE, LIKELY = 4, 2
 """How much must speak for boxes that are sure, and for likely ones."""
-_INDICES = re.compile(r"\([\d,:]+\)|\{\d+\}")
 ENOUGH = 8
 """Boxes that are no accident."""
 MAX_VIOLATIONS = 0.1
@@ -61,8 +59,8 @@ class Wanted:
 
     def holds(self, reading: Reading) -> bool:
         """Whether boxes stand at the path, or below it; of some of them, the others are left out."""
-        variable, plain = without_indices(reading.paths(1)[0].as_py()), without_indices(self.path)
-        return variable == plain or variable.startswith(f"{plain}.") or (len(reading.fields) > 1 and variable == plain)
+        variable, plain = reading.variable, without_indices(self.path)
+        return variable == plain or variable.startswith(f"{plain}.")
 
     def picked(self, reading: Reading) -> Reading:
         """The boxes whose own path begins as the one that is asked for."""
@@ -72,11 +70,6 @@ class Wanted:
         keep = np.array([_is_below(path, self.path) for path in paths], bool)
         extras = {name: values[keep] for name, values in reading.extras.items()}
         return replace(reading, values=reading.values[keep], record=reading.record[keep], extras=extras)
-
-
-def without_indices(path: str) -> str:
-    """A path of all elements: ``a.b`` of ``a(3).b{1}(2,:)``."""
-    return _INDICES.sub("", path)
 
 
 def _is_below(path: str, wanted: str) -> bool:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from matlens.annotations.labelers import is_labeler, labelled_levels
 from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.point_sets import MIN_POINTS
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
 from matlens.columns.planner import Planner
@@ -28,8 +29,8 @@ MAX_WIDTH = 512
 MAX_CELL_COLUMNS = 32
 """Columns of a cell matrix that is a table."""
 MAX_DEPTH = 16
-MIN_POINTS, MAX_POINTS = 5, 500
-"""Keypoints of one record."""
+MAX_LONE_POINTS = 500
+"""Points of a matrix that is those of one record."""
 _TEXT_CLASSES = ("string", "categorical")
 
 
@@ -41,9 +42,16 @@ class _Siblings:
         self.templates: dict[str, tuple[str, str]] = {}
 
     def add(
-        self, name: str, count: int, kind: pa.DataType, make: Callable[[], pa.Array], template: tuple[str, str]
+        self,
+        name: str,
+        count: int,
+        kind: pa.DataType,
+        make: Callable[[], pa.Array],
+        template: tuple[str, str],
+        *,
+        turned: bool = False,
     ) -> None:
-        self.columns.setdefault(count, Columns()).add(name, kind, make)
+        self.columns.setdefault(count, Columns()).add(name, kind, make, turned=turned)
         self.templates[name] = template
 
 
@@ -141,9 +149,8 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
             with guarded(node):
                 elements = elements_below(node, name)
                 if not len(elements) or not _is_picture(reader_of(node).headers(elements.take([0])).shape(0)):
-                    stored, kind, make = _column(node, elements, name, problems)
-                    columns.add(name, kind, make)
-                    columns.turned |= {name} if kind != stored else set()
+                    kind, make, turned = _column(node, elements, name, problems)
+                    columns.add(name, kind, make, turned=turned)
         except MatlensError as error:
             problems.append(error)
     return Level(node.numel, columns, record_paths(node.path, "()"))
@@ -155,8 +162,8 @@ def _is_picture(dims: tuple[int, ...]) -> bool:
 
 def _column(
     node: Node, elements: Elements, name: str, problems: list[MatlensError]
-) -> tuple[pa.DataType, pa.DataType, Callable[[], pa.Array]]:
-    """Types of a column as it is stored and as it is made, and what makes it; nulls where it cannot be read."""
+) -> tuple[pa.DataType, Callable[[], pa.Array], bool]:
+    """Type of a column, what makes it, nulls where it cannot be read, and whether it is stored with turned matrices."""
     planner = Planner(reader_of(node), keep=True)
     planner.survey([(elements, name)])
     kind = planner.plan.type_of(name)
@@ -170,7 +177,8 @@ def _column(
             problems.append(error)
             return pa.nulls(len(elements), kind)
 
-    return kind, *_upright(name, kind, make)
+    made, make_upright = _upright(name, kind, make)
+    return made, make_upright, made != kind
 
 
 def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
@@ -222,7 +230,7 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
             return
-        stored, kind, make = _column(node, elements, name, problems)
+        kind, make, turned = _column(node, elements, name, problems)
     if pa.types.is_struct(kind) and not isinstance(node, FieldNode):
         whole = Columns()
         whole.add(name, kind, make)
@@ -232,9 +240,7 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         yield Level(node.numel, inner, record_paths(node.path, "{}"))
     else:
         template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
-        beside.add(name, node.numel, kind, make, template)
-        if kind != stored:
-            beside.columns[node.numel].turned.add(name)
+        beside.add(name, node.numel, kind, make, template, turned=turned)
 
 
 def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
@@ -244,9 +250,9 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
         elements = elements_below(node)
     columns, name = Columns(), node.name or "value"
     for k in range(width):
-        stored, kind, make = _column(node, elements.take(slice(k * rows, (k + 1) * rows)), f"{name}_{k + 1}", problems)
-        columns.add(f"{name}_{k + 1}", kind, make)
-        columns.turned |= {f"{name}_{k + 1}"} if kind != stored else set()
+        some = elements.take(slice(k * rows, (k + 1) * rows))
+        kind, make, turned = _column(node, some, f"{name}_{k + 1}", problems)
+        columns.add(f"{name}_{k + 1}", kind, make, turned=turned)
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
@@ -295,7 +301,7 @@ def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
 def _note_points(node: NumericNode, beside: _Siblings) -> bool:
     """Points of one record are a matrix of two or three numbers each, those of many the pages of an array."""
     rows, width, count = (*node.dims, 1)[:3]
-    if len(node.dims) > 3 or not MIN_POINTS <= max(rows, width) <= MAX_POINTS or min(rows, width) not in (2, 3):
+    if len(node.dims) > 3 or not MIN_POINTS <= max(rows, width) <= MAX_LONE_POINTS or min(rows, width) not in (2, 3):
         return False
     kind = pa.list_(pa.list_(pa.from_numpy_dtype(node.dtype), width), rows)
     template = (f"{node.path}(:,:,", ")") if len(node.dims) == 3 else (node.path, "")

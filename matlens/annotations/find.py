@@ -1,21 +1,20 @@
-"""Finding the boxes of a file, and reading them as one table."""
+"""Finding the boxes of a file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
-import pyarrow as pa
 
-from matlens.annotations.choosing import Choice, Wanted, choices_of, without_indices
+from matlens.annotations.choosing import Choice, Wanted, choices_of
 from matlens.annotations.class_names import Classes, class_names
 from matlens.annotations.file_levels import levels_of
-from matlens.annotations.joining import merge
 from matlens.annotations.labelers import is_labeler, other_labels
 from matlens.annotations.levels import Level
+from matlens.annotations.readings import without_indices
 from matlens.annotations.sources import BoxSource, stays_beside
 from matlens.errors import MatlensError, PathError
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
@@ -83,8 +82,8 @@ def find(
             _find_fields(choice.reading.level, levels, (image_field, label_field))
         chosen = [each for each in found if each.is_named or path is not None]
         if near is not None and path is None:
-            others = [_source(file, choice, levels, None, None, "") for choice in found if not choice.is_named]
-            near += [f"{len(other):,} rows of four numbers: --path {other.variable}" for other in others]
+            others = [choice.reading for choice in found if not choice.is_named]
+            near += [f"{len(other.record):,} rows of four numbers: --path {other.variable}" for other in others]
             near += _labelers_without_boxes(file) if not chosen else []
         return [_source(file, each, levels, image_field, label_field, classes) for each in chosen]
 
@@ -162,50 +161,3 @@ def _source(
         choice.also,
         reading,
     )
-
-
-def read(
-    source: Source,
-    path: str | None = None,
-    *,
-    columns: str | None = None,
-    convention: str | None = None,
-    image_field: str | None = None,
-    label_field: str | None = None,
-    classes: Classes = None,
-    image_size: Any = None,
-    **options: Unpack[ReadingOptions],
-) -> pa.Table:
-    """All boxes of a file as one canonical table.
-
-    Parameters
-    ----------
-    source, path, columns, image_field, label_field, classes, **options
-        As for `find`.
-    convention : str, optional
-        Instead of the inferred one.
-    image_size : array_like, shape (2,), optional
-        Width and height in pixels, for ``yolo``.
-
-    Returns
-    -------
-    pyarrow.Table
-        ``source, image, label, xmin, ymin, xmax, ymax`` (0-based, half-open), then all
-        further columns.
-
-    Raises
-    ------
-    NoBoxesFound, AmbiguousConvention
-
-    Examples
-    --------
-    >>> table = read("fixtures/annotations_v7.mat")
-    >>> table.select(["image", "xmin", "ymin", "xmax", "ymax"]).slice(0, 1).to_pylist()
-    [{'image': '00001.jpg', 'xmin': 90.0, 'ymin': 60.0, 'xmax': 130.0, 'ymax': 96.0}]
-    """
-    with opened(source, **options) as file:
-        near: list[str] = []
-        sources = find(
-            file, path, columns=columns, image_field=image_field, label_field=label_field, classes=classes, near=near
-        )
-        return merge(file.name, sources, path, convention, image_size, near)

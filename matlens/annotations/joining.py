@@ -71,6 +71,7 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
     return table
 
 
-def with_file(table: pa.Table, name: str) -> pa.Table:
-    """The table with the file that its rows are of as the first column."""
-    return table.add_column(0, "file", pa.repeat(scalar(name), len(table)))
+def of_files(tables: Sequence[tuple[str, pa.Table]]) -> pa.Table:
+    """Tables of several files as one, with the file that each row is of as the first column."""
+    named = [table.add_column(0, "file", pa.repeat(scalar(name), len(table))) for name, table in tables]
+    return with_metadata(concat(named), {"files": [name for name, _ in tables]})

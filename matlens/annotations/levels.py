@@ -54,10 +54,12 @@ class Columns(Mapping[str, pa.Array]):
         for name, array in (made or {}).items():
             self.add(name, array.type, partial(_itself, array))
 
-    def add(self, name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> None:
+    def add(self, name: str, kind: pa.DataType, make: Callable[[], pa.Array], *, turned: bool = False) -> None:
         """Add a column that `make` makes, or put it in the place of one of that name."""
         made = cache(make)
         self.types.pop(name, None)
+        if turned:
+            self.turned.add(name)
         if pa.types.is_struct(kind):
             for k, part in enumerate(kind if kind != NO_FIELDS else ()):
                 self.add(f"{name}.{part.name}", part.type, partial(_member, made, k))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,10 @@ def may_hold_points(kind: pa.DataType) -> bool:
 
 def point_sets_of(level: Level, *, any_name: bool = False) -> list[PointSet]:
     """What can be read as keypoints at a level, by its name, or because it lies in the boxes beside it."""
-    found = []
+    found, boxes = [], cache(partial(_boxes_of, level))
     for name, kind in level.columns.types.items():
         if not any_name and not POINT_NAME.search(name):
-            found += _in_boxes(level, name, kind)
+            found += _in_boxes(level, name, kind.list_size, boxes()) if _is_long_row(kind) else []
             continue
         if _is_point_list(kind):
             made = _by_id(level, name)
@@ -74,16 +75,23 @@ def point_sets_of(level: Level, *, any_name: bool = False) -> list[PointSet]:
     return found
 
 
-def _in_boxes(level: Level, name: str, kind: pa.DataType) -> list[PointSet]:
-    """Rows of numbers that are points in the boxes of the same records."""
-    if not _is_long_row(kind) or kind.list_size % 2:
-        return []
+def _boxes_of(level: Level) -> list[tuple[Int64s, Numbers]]:
+    """Records and corners of the boxes of a level that are named so, where their convention is known."""
+    found = []
     for reading in readings_of(level):
         used = judge(reading.values, reading.name, layout=reading.layout).convention if reading.is_named else None
-        made = None if used in (None, "yolo") else _of_rows(level, name, kind.list_size)
-        if made is None or used is None or not np.array_equal(made.record, reading.record):
+        if used is not None and used != "yolo":
+            found.append((reading.record, convert(reading.values, used, "xyxy")))
+    return found
+
+
+def _in_boxes(level: Level, name: str, width: int, boxes: list[tuple[Int64s, Numbers]]) -> list[PointSet]:
+    """Rows of numbers that are points in the boxes of the same records."""
+    made = _of_rows(level, name, width) if boxes and width % 2 == 0 else None
+    for record, corners in boxes if made is not None else ():
+        if made is None or not np.array_equal(made.record, record):
             continue
-        low, high = np.split(convert(reading.values, used, "xyxy")[:, None], 2, axis=-1)
+        low, high = np.split(corners[:, None], 2, axis=-1)
         margin = MARGIN * (high - low)
         inside = np.all((made.points > low - margin) & (made.points < high + margin), axis=-1)
         if np.mean(inside[made.visible > 0]) > MOST:

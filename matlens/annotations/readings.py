@@ -17,6 +17,7 @@ from matlens.formats.records import Int64s
 
 MAX_WIDTH = 32
 """Numbers in a row that holds a box; more are features or landmarks."""
+_INDICES = re.compile(r"\([\d,:]+\)|\{\d+\}")
 _QUAD_NAME = re.compile(r"quad|corner|poly|vert|(^|_|\.)(gt|pts|points?|box|bbs?)($|_|es|s)", re.IGNORECASE)
 
 _ROLES = {
@@ -75,6 +76,16 @@ class Reading:
     def paths(self, count: int | None = None) -> pa.Array:
         """MATLAB path of every box, or of the first `count`."""
         return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record[:count])
+
+    @property
+    def variable(self) -> str:
+        """Path of all boxes together."""
+        return without_indices(self.paths(1)[0].as_py())
+
+
+def without_indices(path: str) -> str:
+    """A path of all elements: ``a.b`` of ``a(3).b{1}(2,:)``."""
+    return _INDICES.sub("", path)
 
 
 def readings_of(level: Level, below: Collection[str] = (), start: int | None = None) -> list[Reading]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.choosing import Confidence, without_indices
+from matlens.annotations.choosing import Confidence
 from matlens.annotations.class_names import ClassNames
 from matlens.annotations.conventions import convert
 from matlens.annotations.evidence import Evidence
@@ -74,7 +74,7 @@ class BoxSource:
     @property
     def variable(self) -> str:
         """Path of all boxes together, which `find` and ``--path`` take."""
-        return without_indices(self.path)
+        return self.reading.variable
 
     @property
     def layout(self) -> str | None:

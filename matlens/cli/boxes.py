@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matlens.tree.file import MatFile
 
 _CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "yyxx", "cxcywh", "yolo", "rowcol")
-_PREVIEW = 10
 
 
 @click.command("boxes")
@@ -150,16 +149,9 @@ def _explain(source: BoxSource, convention: str | None) -> None:
 
 
 def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
-    import pyarrow as pa
+    from matlens.annotations.joining import of_files
 
-    from matlens.annotations import concat
-    from matlens.columns.buffers import scalar
-    from matlens.columns.table import with_metadata
-
-    if not many:
-        return tables[0][1]
-    named = [table.add_column(0, "file", pa.repeat(scalar(name), len(table))) for name, table in tables]
-    return with_metadata(concat(named), {"files": [name for name, _ in tables]})
+    return of_files(tables) if many else tables[0][1]
 
 
 def _format(output: str | None, name: str | None) -> Format | None:

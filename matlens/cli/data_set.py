@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matlens.export.format import BoxesFormat, Format
 
 PREVIEW = 10
+STORED = "\0image"
+"""Name of a column that no file has."""
 
 
 class DataSet:
@@ -44,17 +46,16 @@ class DataSet:
     @cached_property
     def _mended(self) -> pa.Table:
         """The boxes, cut off and without invalid ones as far as that is asked for."""
-        named = by_frame(self._table)
+        # Sizes are those of frames; the names of their videos come back behind.
+        table = by_frame(self._table).append_column(STORED, self._table["image"])
         if self._options["is_clip"]:
-            named = clip(named, self._sizes)
+            table = clip(table, self._sizes)
         if self._options["drop_invalid"]:
-            kept = drop_invalid(named, self._sizes)
-            message(f"{len(named) - len(kept):,} invalid boxes are left out")
-            named = kept
-        # Frames stay apart from names, where nothing else is asked for.
-        place = named.schema.get_field_index("image")
-        same = len(named) == len(self._table)
-        return named.set_column(place, "image", self._table["image"]) if same else named
+            kept = drop_invalid(table, self._sizes)
+            message(f"{len(table) - len(kept):,} invalid boxes are left out")
+            table = kept
+        place = table.schema.get_field_index("image")
+        return table.set_column(place, "image", table[STORED]).drop_columns([STORED])
 
     def check(self, output: str | None, *, as_json: bool) -> int:
         """List what is wrong with the boxes; the exit code."""

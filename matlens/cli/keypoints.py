@@ -32,7 +32,7 @@ def command(
     Columns: source, image, label, keypoints (x, y and visible of each point; 0-based pixels,
     0 not labelled, 1 hidden, 2 seen), then everything else that stands beside them.
     """
-    from matlens.annotations.joining import concat, with_file
+    from matlens.annotations.joining import of_files
     from matlens.annotations.keypoints import find_keypoints, read_keypoints
     from matlens.export.writers.coco import write_keypoints
 
@@ -47,7 +47,7 @@ def command(
                 names = source.names
             tables.append((name, read_keypoints(file, path, origin=int(origin))))
     if tables:
-        joined = tables[0][1] if len(tables) == 1 else concat([with_file(table, name) for name, table in tables])
+        joined = tables[0][1] if len(tables) == 1 else of_files(tables)
         if output and Path(output).suffix == ".json":
             write_keypoints(joined, output, names, force=force)
             message(f"{output}: {joined.num_rows:,} sets of keypoints")

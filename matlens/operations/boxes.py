@@ -22,9 +22,7 @@ from matlens.annotations import (
     find,
     merge,
 )
-from matlens.annotations import read as read_one
-from matlens.annotations.joining import with_file
-from matlens.columns.table import with_metadata
+from matlens.annotations.joining import of_files
 from matlens.export.format import BoxesFormat
 from matlens.export.image_names import by_template, portable_names
 from matlens.export.images import BoxesByImage, Size, by_frame, files_in, group_by_image, sizes_of
@@ -33,7 +31,7 @@ from matlens.export.options import ExportOptions
 from matlens.export.registry import boxes_formats, find_format
 from matlens.export.splits import split_by_field, split_by_share
 from matlens.names import safe_file_name
-from matlens.tree.file import Source
+from matlens.tree.file import ReadingOptions, Source, opened
 
 __all__ = [
     "CONVENTIONS",
@@ -50,6 +48,8 @@ __all__ = [
     "read",
     "write",
 ]
+
+_READING = frozenset(ReadingOptions.__annotations__)
 
 
 def read(source: Source | Sequence[Source], path: str | None = None, **options: Any) -> pa.Table:
@@ -83,9 +83,19 @@ def read(source: Source | Sequence[Source], path: str | None = None, **options: 
     (280, 'fixtures/annotations_v6.mat')
     """
     if not isinstance(source, list | tuple):
-        return read_one(cast("Source", source), path, **options)
-    tables = [with_file(read_one(each, path, **options), _name(each)) for each in source]
-    return with_metadata(concat(tables), {"files": [_name(each) for each in source]})
+        return _read(cast("Source", source), path, **options)
+    return of_files([(_name(each), _read(each, path, **options)) for each in source])
+
+
+def _read(
+    source: Source, path: str | None, *, convention: str | None = None, image_size: Any = None, **options: Any
+) -> pa.Table:
+    """The boxes of one file."""
+    near: list[str] = []
+    reading = {name: options.pop(name) for name in _READING & options.keys()}
+    with opened(source, **reading) as file:
+        sources = find(file, path, near=near, **options)
+        return merge(file.name, sources, path, convention, image_size, near)
 
 
 def _name(source: Any) -> str:

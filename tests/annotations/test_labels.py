@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import matlens
 from matlens.errors import NoBoxesFound
 from tests import objects as o
-from tests.support import CORPUS
+from tests.support import CORPUS, run
 
 ONE_DEFINITION = {
     "Akash123g+Traffic-Light-Detection-Using-Yolo-v2-Model": (64, 44, "vechi"),  # two of 46 images have none
@@ -104,3 +105,15 @@ def test_a_ground_truth_without_boxes_says_so(tmp_path: Path, version: str, labe
             matlens.boxes.read(file)
     with o.save(tmp_path, version, g=ground_truth(0, {"car": ("Rectangle", [])}, [])) as file:
         assert matlens.boxes.find(file) == []
+
+
+def test_boxes_that_are_left_out_do_not_rename_the_others(tmp_path: Path) -> None:
+    """The number of the frame was put behind the name of the video, once some box was dropped."""
+    rows = np.array([[1.0, 2, 30, 40], [5, 6, 0, 0]])
+    labels = {"car": ("Rectangle", [rows, rows[:1]])}
+    o.save(tmp_path, "v7", g=ground_truth(2, labels, ["/x/drive.mp4"], is_video=True)).close()
+    done = run("boxes", str(tmp_path / "v7.mat"), "--drop-invalid", "-o", str(tmp_path / "b.parquet"))
+    assert done.returncode == 0 and b"1 invalid boxes are left out" in done.stderr
+    found = pq.read_table(tmp_path / "b.parquet")
+    assert found["image"].to_pylist() == ["drive.mp4"] * 2 and found["frame"].to_pylist() == [1, 2]
+    assert found.column_names[:4] == ["source", "image", "frame", "label"] and "\0image" not in found.column_names
