@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Paths, is_list, numbered, record_paths
+from matlens.annotations.pictures import Pictures, hold_pictures, is_picture
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
@@ -18,27 +21,37 @@ from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import MatlensError
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
-from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, OpaqueNode, StructArrayNode, StructNode
+from matlens.tree.nodes import (
+    CellNode,
+    CharNode,
+    FieldNode,
+    NumericNode,
+    OpaqueNode,
+    SparseNode,
+    StructArrayNode,
+    StructNode,
+)
 from matlens.tree.nodes.node import Node
 from matlens.values.plain import printable
 
-IMAGE_SIDE = 16
-"""Numeric fields larger than this in both dims are pictures or data, not annotations."""
 MAX_WIDTH = 512
 """A matrix of more columns is data, not one row for each record."""
 MAX_CELL_COLUMNS = 32
 """Columns of a cell matrix that is a table."""
 MAX_DEPTH = 16
+MAX_RECORDS = 50_000
+"""Records that are gone into one by one."""
 MAX_LONE_POINTS = 500
 """Points of a matrix that is those of one record."""
 _TEXT_CLASSES = ("string", "categorical")
 
 
 class _Siblings:
-    """Columns of sibling values, by length, and the texts before and after the number in their paths."""
+    """Columns and images of sibling values, by length, and the texts before and after the number in their paths."""
 
     def __init__(self) -> None:
         self.columns: dict[int, Columns] = {}
+        self.pictures: dict[int, list[Pictures]] = {}
         self.templates: dict[str, tuple[str, str]] = {}
 
     def add(
@@ -54,88 +67,126 @@ class _Siblings:
         self.columns.setdefault(count, Columns()).add(name, kind, make, turned=turned)
         self.templates[name] = template
 
+    def add_pictures(self, pictures: Pictures) -> None:
+        self.columns.setdefault(pictures.count, Columns())
+        self.pictures.setdefault(pictures.count, []).append(pictures)
+
+    def alone(self) -> Columns:
+        """The texts that stand alone."""
+        single, texts = self.columns.get(1, Columns()), Columns()
+        for name, kind in single.types.items():
+            if pa.types.is_string(kind):
+                texts.add(name, kind, partial(single.__getitem__, name))
+        return texts
+
+
+class _Deeper(NamedTuple):
+    """A node to go into, and the record of the level above that it is of: a level, or the one of siblings of a size."""
+
+    node: Node
+    parent: Level | int = 1
+    record: int = 0
+
 
 def levels_of(
-    nodes: Sequence[Node],
-    problems: list[MatlensError],
-    base: str = "",
-    parent: Level | None = None,
-    depth: int = 0,
-    seen: set[int] | None = None,
+    nodes: Sequence[Node], problems: list[MatlensError], *, into_records: bool = False, region: str = RECTANGLE
 ) -> Iterator[Level]:
     """Levels of sibling nodes: of each struct array, and of siblings of equal length together.
 
-    Texts that stand alone beside them, such as a file name, are found through the level
-    above. What cannot be read is left out and goes to `problems`. Objects that were `seen` are not gone into again.
+    Texts that stand alone beside them, such as a file name, are found through the level above. What cannot be read is
+    left out and goes to `problems`. `into_records` goes into each record of struct arrays and of cells of structs, too,
+    for what no column can hold; `region` is the kind of regions that are taken from labelers.
     """
-    beside, found, deeper = _Siblings(), list[Level](), list[Node]()
-    seen = set() if seen is None else seen
-    for node in nodes:
-        if isinstance(node, OpaqueNode) and _was_seen(node, seen):
-            continue
+    return _Walk(problems, into_records, region).levels(nodes)
+
+
+class _Walk:
+    """The way through the nodes of a file; objects that it met are not gone into again."""
+
+    def __init__(self, problems: list[MatlensError], into_records: bool, region: str) -> None:
+        self.problems, self.into_records, self.region = problems, into_records, region
+        self.seen: set[int] = set()
+
+    def levels(
+        self, nodes: Sequence[Node], base: str = "", parent: Level | None = None, record: int = 0, depth: int = 0
+    ) -> Iterator[Level]:
+        """The levels of sibling nodes, which belong to a record of the level above, and those below them."""
+        beside, found, deeper = _Siblings(), list[Level](), list[_Deeper]()
+        for node in nodes:
+            if isinstance(node, OpaqueNode) and self._was_seen(node):
+                continue
+            try:
+                if node.error is not None:
+                    with guarded(node):
+                        raise node.error
+                found += self._levels(node, beside, deeper)
+            except MatlensError as error:
+                self.problems.append(error)
+        paths = _sibling_paths(beside.templates, base)
+        above = _below(Level(1, beside.alone(), paths, base), parent, record)
+        yield from (_below(level, above) if level.parent is None else level for level in found)
+        by_size: dict[int, Level] = {}
+        for size, columns in beside.columns.items():
+            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()))
+            yield _below(level, parent, record) if size == 1 else _below(level, above)
+            by_size[size] = level
+        by_size[1] = above
+        for each in deeper if depth < MAX_DEPTH else ():
+            within = by_size[each.parent] if isinstance(each.parent, int) else each.parent
+            taken = {pictures.name for pictures in within.pictures}
+            try:
+                below = [node for node in each.node.children() if node.name not in taken]
+            except MatlensError as error:
+                self.problems.append(error)
+                continue
+            yield from self.levels(below, each.node.path, within, each.record, depth + 1)
+
+    def _levels(self, node: Node, beside: _Siblings, deeper: list[_Deeper]) -> Iterator[Level]:
+        """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
+        if isinstance(node, OpaqueNode) and (levels := labelled_levels(node, self.region)):
+            yield from levels
+        elif isinstance(node, OpaqueNode) and is_labeler(node):
+            # What a tool keeps besides is its own.
+            return
+        elif isinstance(node, StructArrayNode | CellNode):
+            if isinstance(node, StructArrayNode):
+                found = [_struct_array(node, self.problems)]
+            else:
+                found = list(_cell(node, beside, self.problems))
+            yield from found
+            if self.into_records and node.numel <= MAX_RECORDS:
+                deeper += _records(node, found)
+        elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
+            beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
+        elif isinstance(node, StructNode | OpaqueNode):
+            deeper.append(_Deeper(node))
+        else:
+            _note_array(node, beside)
+
+    def _was_seen(self, node: OpaqueNode) -> bool:
+        """Whether all of an array of objects were met before; they are from now on."""
         try:
-            if node.error is not None:
-                with guarded(node):
-                    raise node.error
-            found += _levels(node, beside, deeper, problems)
-        except MatlensError as error:
-            problems.append(error)
-    paths = _sibling_paths(beside.templates, base)
-    above = _below(Level(1, _alone(beside), paths, base), parent)
-    yield from (_below(level, above) if level.parent is None else level for level in found)
-    for size, columns in beside.columns.items():
-        yield _below(Level(size, columns, paths, base), parent if size == 1 else above)
-    for node in deeper if depth < MAX_DEPTH else ():
-        try:
-            below = node.children()
-        except MatlensError as error:
-            problems.append(error)
-            continue
-        yield from levels_of(below, problems, node.path, above, depth + 1, seen)
+            numbers = set(object_numbers(node))
+        except MatlensError:
+            return False
+        was_seen = bool(numbers) and numbers <= self.seen
+        self.seen |= numbers
+        return was_seen
 
 
-def _levels(node: Node, beside: _Siblings, deeper: list[Node], problems: list[MatlensError]) -> Iterator[Level]:
-    """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
-    if isinstance(node, OpaqueNode) and (levels := labelled_levels(node)):
-        yield from levels
-    elif isinstance(node, OpaqueNode) and is_labeler(node):
-        # What a tool keeps besides is its own.
-        return
-    elif isinstance(node, StructArrayNode):
-        yield _struct_array(node, problems)
-    elif isinstance(node, CellNode):
-        yield from _cell(node, beside, problems)
-    elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
-        beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
-    elif isinstance(node, StructNode | OpaqueNode):
-        deeper.append(node)
-    else:
-        _note_array(node, beside)
+def _records(node: StructArrayNode | CellNode, levels: Sequence[Level]) -> list[_Deeper]:
+    """The records of a struct array or of a cell that hold values of their own, to go into."""
+    level = levels[0] if levels else None
+    if level is not None and (level.size != node.numel or not any(map(is_list, level.columns.types.values()))):
+        return []
+    parent = node.numel if level is None else level
+    nodes = node.children() if level is not None or not hold_pictures(node, elements_below(node)) else []
+    return [_Deeper(each, parent, k) for k, each in enumerate(nodes) if isinstance(each, StructNode | CellNode)]
 
 
-def _alone(beside: _Siblings) -> Columns:
-    """The texts that stand alone."""
-    single, texts = beside.columns.get(1, Columns()), Columns()
-    for name, kind in single.types.items():
-        if pa.types.is_string(kind):
-            texts.add(name, kind, partial(single.__getitem__, name))
-    return texts
-
-
-def _was_seen(node: OpaqueNode, seen: set[int]) -> bool:
-    """Whether all of an array of objects were met before; they are from now on."""
-    try:
-        numbers = set(object_numbers(node))
-    except MatlensError:
-        return False
-    was_seen = bool(numbers) and numbers <= seen
-    seen |= numbers
-    return was_seen
-
-
-def _below(level: Level, parent: Level | None) -> Level:
-    """`level` with a parent of a single record."""
-    level.parent, level.parent_index = parent, np.zeros(level.size, np.int64)
+def _below(level: Level, parent: Level | None, record: int = 0) -> Level:
+    """`level` below a record of the one above."""
+    level.parent, level.parent_index = parent, np.full(level.size, record, np.int64)
     return level
 
 
@@ -143,21 +194,26 @@ def _below(level: Level, parent: Level | None) -> Level:
 
 
 def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
-    columns = Columns()
+    columns, pictures = Columns(), list[Pictures]()
     for name in node.fields():
         try:
             with guarded(node):
                 elements = elements_below(node, name)
-                if not len(elements) or not _is_picture(reader_of(node).headers(elements.take([0])).shape(0)):
+                if hold_pictures(node, elements):
+                    pictures += _pictures(name, node[name])
+                elif not len(elements) or len(reader_of(node).headers(elements.take([0])).shape(0)) == 2:
                     kind, make, turned = _column(node, elements, name, problems)
                     columns.add(name, kind, make, turned=turned)
         except MatlensError as error:
             problems.append(error)
-    return Level(node.numel, columns, record_paths(node.path, "()"))
+    return Level(node.numel, columns, record_paths(node.path, "()"), pictures=pictures)
 
 
-def _is_picture(dims: tuple[int, ...]) -> bool:
-    return len(dims) > 2 or (dims[0] > IMAGE_SIDE and dims[1] > IMAGE_SIDE)
+def _pictures(name: str, node: Node) -> list[Pictures]:
+    """Images that a node is, or that the elements of a cell or field are."""
+    if isinstance(node, NumericNode | SparseNode):
+        return [Pictures(name, node)] if is_picture(node.dims) and not node.is_complex else []
+    return [Pictures(name, node)] if isinstance(node, CellNode) else []
 
 
 def _column(
@@ -221,6 +277,9 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
     name = node.name or "value"
     with guarded(node):
         elements, reader = elements_below(node), reader_of(node)
+        if hold_pictures(node, elements):
+            beside.add_pictures(Pictures(name, node))
+            return
         if len(node.dims) == 2 and min(node.dims) > 1 and node.dims[1] <= MAX_CELL_COLUMNS:
             headers = reader.headers(elements)
             if len(kinds_of(headers.take(headers.numel > 0))) > 1:
@@ -249,8 +308,12 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
     with guarded(node):
         elements = elements_below(node)
     columns, name = Columns(), node.name or "value"
+    pictures: list[Pictures] = []
     for k in range(width):
         some = elements.take(slice(k * rows, (k + 1) * rows))
+        if hold_pictures(node, some):
+            pictures += _pictures(f"{name}_{k + 1}", node[:, k])
+            continue
         kind, make, turned = _column(node, some, f"{name}_{k + 1}", problems)
         columns.add(f"{name}_{k + 1}", kind, make, turned=turned)
 
@@ -258,13 +321,15 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
         column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
         return numbered(f"{node.path}{{", index, f",{column + 1}}}{wanted[len(f'{name}_{column + 1}') :]}")
 
-    return Level(rows, columns, paths)
+    return Level(rows, columns, paths, pictures=pictures)
 
 
 def _note_array(node: Node, beside: _Siblings) -> None:
     """A matrix of n rows, or a vector of n, stands beside its siblings of length n; so do n columns or n pages."""
     if isinstance(node, NumericNode) and node.numel and POINT_NAME.search(node.name) and _note_points(node, beside):
         return
+    if node.numel and (pictures := _pictures(node.name or "value", node)):
+        beside.add_pictures(pictures[0])
     if len(node.dims) != 2 or not node.numel:
         return
     rows, width = node.dims
