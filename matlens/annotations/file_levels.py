@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Paths, is_list, numbered, record_paths
-from matlens.annotations.pictures import Pictures, hold_pictures, is_picture
+from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.pictures import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.annotations.point_sets import MIN_POINTS
-from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
+from matlens.annotations.polygon_sets import compactness
+from matlens.columns.buffers import is_number, list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
 from matlens.columns.planner import Planner
 from matlens.columns.unify import Kind, kinds_of
@@ -43,6 +44,8 @@ MAX_RECORDS = 50_000
 """Records that are gone into one by one."""
 MAX_LONE_POINTS = 500
 """Points of a matrix that is those of one record."""
+MUCH = 4
+"""How much more compact two polygons must be than one of all their numbers."""
 _TEXT_CLASSES = ("string", "categorical")
 
 
@@ -155,7 +158,7 @@ class _Walk:
                 found = list(_cell(node, beside, self.problems))
             yield from found
             if self.into_records and node.numel <= MAX_RECORDS:
-                deeper += _records(node, found)
+                deeper += _records(node, found, beside)
         elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
             beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
         elif isinstance(node, StructNode | OpaqueNode):
@@ -174,14 +177,16 @@ class _Walk:
         return was_seen
 
 
-def _records(node: StructArrayNode | CellNode, levels: Sequence[Level]) -> list[_Deeper]:
+def _records(node: StructArrayNode | CellNode, levels: Sequence[Level], beside: _Siblings) -> list[_Deeper]:
     """The records of a struct array or of a cell that hold values of their own, to go into."""
     level = levels[0] if levels else None
-    if level is not None and (level.size != node.numel or not any(map(is_list, level.columns.types.values()))):
+    types = beside.columns.get(node.numel, Columns()).types
+    kinds = [types.get(node.name or "value", pa.null())] if level is None else level.columns.types.values()
+    if (level is not None and level.size != node.numel) or not any(map(may_hold_pictures, kinds)):
         return []
     parent = node.numel if level is None else level
-    nodes = node.children() if level is not None or not hold_pictures(node, elements_below(node)) else []
-    return [_Deeper(each, parent, k) for k, each in enumerate(nodes) if isinstance(each, StructNode | CellNode)]
+    nodes = enumerate(node.children())
+    return [_Deeper(each, parent, k) for k, each in nodes if isinstance(each, StructNode | CellNode)]
 
 
 def _below(level: Level, parent: Level | None, record: int = 0) -> Level:
@@ -238,36 +243,40 @@ def _column(
 
 
 def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
-    """Matrices of four rows, a box in each column, as lists of rows, where all are so and the name tells of boxes."""
-    if not BOX_NAME.search(name):
+    """Matrices of four rows, a box in each column, or of two, a point in each, as lists of rows.
+
+    Only where all are so and the name tells of boxes or polygons.
+    """
+    height = 4 if BOX_NAME.search(name) else 2 if POLYGON_NAME.search(name) else 0
+    if not height:
         return kind, make
-    rows = pa.list_(pa.list_(pa.float64(), 4))
+    rows = pa.list_(pa.list_(pa.float64(), height))
     if pa.types.is_struct(kind) and [part.name for part in kind] == ["data", "shape"]:
         array = make()
         shapes = [shape for shape in array.field("shape").to_pylist() if shape]
-        if shapes and all(len(shape) == 2 and shape[0] == 4 for shape in shapes):
-            return rows, lambda: _turned(
-                array, [shape[1] if shape else 0 for shape in array.field("shape").to_pylist()]
-            )
-    elif pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(kind.value_type) and kind.list_size == 4:
+        if shapes and all(len(shape) == 2 and shape[0] in (height, 0) for shape in shapes):
+            return rows, lambda: _turned(array, height)
+    elif pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(kind.value_type):
         width = kind.value_type.list_size
-        if width not in range(4, 9) and pa.types.is_primitive(kind.value_type.value_type):
-            return rows, lambda: _turned(make(), None, width)
+        if kind.list_size == height == 4 and width not in range(4, 9) and is_number(kind.value_type.value_type):
+            return rows, lambda: _turned(make(), height, width)
     return kind, make
 
 
-def _turned(array: pa.Array, counts: list[int] | None, width: int = 0) -> pa.Array:
-    """Lists of the columns of matrices of four rows."""
+def _turned(array: pa.Array, height: int, width: int | None = None) -> pa.Array:
+    """Lists of the columns of matrices of so many rows, and of as many columns, or of any number."""
     valid = numbers_of(array.is_valid())
-    flat = array.field("data").flatten() if counts is not None else array.flatten().flatten()
+    if width is None:
+        sizes = np.array([shape[1] if shape else 0 for shape in array.field("shape").to_pylist()], np.int64)
+        flat = array.field("data").flatten()
+    else:
+        sizes, flat = np.where(valid, width, 0).astype(np.int64), array.flatten().flatten()
     numbers = numbers_of(flat.cast(pa.float64(), safe=False))
-    sizes = np.array(counts if counts is not None else np.where(valid, width, 0), np.int64)
-    starts = np.concatenate([[0], np.cumsum(4 * sizes)])
-    parts = [
-        numbers[a : a + 4 * n].reshape(4, n).T.ravel() for a, n in zip(starts.tolist(), sizes.tolist(), strict=False)
-    ]
-    boxes = pa.FixedSizeListArray.from_arrays(number_array(np.concatenate(parts or [np.zeros(0)])), 4)
-    return list_array(boxes, sizes, ~valid)
+    ends = np.cumsum(height * sizes).tolist()
+    starts = [0, *ends][: len(ends)]
+    parts = [numbers[a:b].reshape(height, -1).T.ravel() for a, b in zip(starts, ends, strict=True) if b > a]
+    flat = number_array(np.concatenate([*parts, np.zeros(0)]))
+    return list_array(pa.FixedSizeListArray.from_arrays(flat, height), sizes, ~valid)
 
 
 def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> Iterator[Level]:
@@ -280,7 +289,7 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         if hold_pictures(node, elements):
             beside.add_pictures(Pictures(name, node))
             return
-        if len(node.dims) == 2 and min(node.dims) > 1 and node.dims[1] <= MAX_CELL_COLUMNS:
+        if len(node.dims) == 2 and 1 < node.dims[1] <= MAX_CELL_COLUMNS:
             headers = reader.headers(elements)
             if len(kinds_of(headers.take(headers.numel > 0))) > 1:
                 yield _cell_matrix(node, problems)
@@ -326,7 +335,7 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
 
 def _note_array(node: Node, beside: _Siblings) -> None:
     """A matrix of n rows, or a vector of n, stands beside its siblings of length n; so do n columns or n pages."""
-    if isinstance(node, NumericNode) and node.numel and POINT_NAME.search(node.name) and _note_points(node, beside):
+    if isinstance(node, NumericNode) and (_note_points(node, beside) or _note_polygon(node, beside)):
         return
     if node.numel and (pictures := _pictures(node.name or "value", node)):
         beside.add_pictures(pictures[0])
@@ -366,11 +375,36 @@ def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
 def _note_points(node: NumericNode, beside: _Siblings) -> bool:
     """Points of one record are a matrix of two or three numbers each, those of many the pages of an array."""
     rows, width, count = (*node.dims, 1)[:3]
-    if len(node.dims) > 3 or not MIN_POINTS <= max(rows, width) <= MAX_LONE_POINTS or min(rows, width) not in (2, 3):
+    if not node.numel or not POINT_NAME.search(node.name) or len(node.dims) > 3:
+        return False
+    if not MIN_POINTS <= max(rows, width) <= MAX_LONE_POINTS or min(rows, width) not in (2, 3):
         return False
     kind = pa.list_(pa.list_(pa.from_numpy_dtype(node.dtype), width), rows)
     template = (f"{node.path}(:,:,", ")") if len(node.dims) == 3 else (node.path, "")
     beside.add(node.name, count, kind, partial(_stack, node), template)
+    return True
+
+
+def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
+    """A polygon of one record is a matrix of two numbers for each point, in a row or in a column."""
+    if not POLYGON_NAME.search(node.name) or len(node.dims) != 2 or node.is_complex:
+        return False
+    rows, width = node.dims
+    is_turned = rows == 2 < width
+    if not is_turned and (width != 2 or rows < 2):
+        return False
+    if is_turned and width >= 6 and width % 2 == 0:
+        # Or two polygons of which each has a row.
+        values = node.value.astype(np.float64)
+        if compactness(values.reshape(2, -1, 2)) > MUCH * compactness(values.T[None]):
+            return False
+    count = width if is_turned else rows
+
+    def make() -> pa.Array:
+        points = _matrix(node, turned=is_turned).cast(pa.list_(pa.float64(), 2))
+        return list_array(points, np.array([count]))
+
+    beside.add(node.name, 1, pa.list_(pa.list_(pa.float64(), 2)), make, (node.path, ""))
     return True
 
 

@@ -27,6 +27,9 @@ MOST_CHANGES = 0.35
 CALM = 0.1
 """Share of them in masks that nothing but their values tells of."""
 MOST_VALUES, MOST_UNNAMED = 65_535, 256
+"""Different values of label matrices, and of those that have no name of masks."""
+LEAST_UNNAMED = 32
+"""Rows and columns of images that have no name of masks."""
 THIN = 0.05
 """Share of the pixels of edges that lie in squares of three: lines of one pixel have none."""
 
@@ -53,10 +56,12 @@ def judge_masks(variable: str, pictures: Iterable[Picture], *, several: bool) ->
     layout = f"{rows}x{columns} {'logical images' if is_logical else 'label matrices'}"
     changes = max(_changes(picture.pixels) for picture in tried)
     if all(_is_thin(picture.pixels) for picture in tried):
-        return MaskEvidence("doubtful", ["lines of one pixel: edges rather than regions"], layout)
+        reasons = ["lines of one pixel: edges rather than regions"]
+        return MaskEvidence("doubtful", reasons, layout) if named else None
     if named:
         return MaskEvidence("sure", ["named so, and neighbouring pixels are equal"], layout)
-    if changes > CALM or (not is_logical and max(_count(picture.pixels) for picture in tried) > MOST_UNNAMED):
+    is_calm = changes <= CALM and max(_count(picture.pixels) for picture in tried) in range(2, MOST_UNNAMED + 1)
+    if not is_calm or min(rows, columns) < LEAST_UNNAMED or not (is_logical or several):
         return None
     reasons = ["neighbouring pixels are equal; the name tells nothing"]
     return MaskEvidence("likely" if is_logical and several else "doubtful", reasons, layout)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns.unify import Kind, kinds_of
@@ -84,6 +85,18 @@ def _read(node: NumericNode | SparseNode) -> Iterator[tuple[str, NDArray[Any]]]:
 def is_picture(dims: tuple[int, ...]) -> bool:
     """Whether dims are those of an image or of several."""
     return len(dims) > 1 and dims[0] > SIDE and dims[1] > SIDE
+
+
+def may_hold_pictures(kind: pa.DataType) -> bool:
+    """Whether images may stand somewhere inside entries of a column: matrices of equal dims, of equal width, of any."""
+    if pa.types.is_fixed_size_list(kind) and kind.list_size > SIDE and pa.types.is_fixed_size_list(kind.value_type):
+        return bool(kind.value_type.list_size > SIDE)
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        inner = kind.value_type
+        return (pa.types.is_fixed_size_list(inner) and inner.list_size > SIDE) or may_hold_pictures(inner)
+    if pa.types.is_struct(kind):
+        return any(part.name == "shape" or may_hold_pictures(part.type) for part in kind)
+    return False
 
 
 def hold_pictures(node: Node, elements: Elements) -> bool:

@@ -36,7 +36,7 @@ def regions_of(image: NDArray[Any]) -> Regions:
     --------
     >>> found = regions_of(np.array([[0, 7, 7], [2, 2, 0]]))
     >>> found.values.tolist(), found.counts, found.areas.tolist(), found.boxes.tolist()
-    ([2, 7], ['11112', '212'], [2, 2], [[0, 1, 2, 2], [1, 0, 3, 1]])
+    ([2, 7], ['11101', '21100'], [2, 2], [[0, 1, 2, 2], [1, 0, 3, 1]])
     """
     height, total = image.shape[0], image.size
     flat = image.ravel(order="F")
@@ -141,7 +141,7 @@ def mask_of(size: tuple[int, int], text: str) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> mask_of((2, 3), "212").astype(int).tolist()
+    >>> mask_of((2, 3), "21100").astype(int).tolist()
     [[0, 1, 1], [0, 0, 0]]
     """
     counts = np.array(counts_of(text), np.int64)
