@@ -14,7 +14,7 @@ from matlens.annotations.labelers import is_labeler, labelled_levels
 from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered, record_paths
 from matlens.annotations.pictures import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.annotations.point_sets import MIN_POINTS
-from matlens.annotations.polygon_sets import compactness
+from matlens.annotations.polygon_sets import axis_of, compactness, is_named
 from matlens.columns.buffers import is_number, list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
 from matlens.columns.planner import Planner
@@ -44,8 +44,8 @@ MAX_RECORDS = 50_000
 """Records that are gone into one by one."""
 MAX_LONE_POINTS = 500
 """Points of a matrix that is those of one record."""
-MUCH = 4
-"""How much more compact two polygons must be than one of all their numbers."""
+COMPACT, MUCH = 0.01, 4
+"""How compact two polygons must be, and how much more than one of all their numbers; a square has 1/16."""
 _TEXT_CLASSES = ("string", "categorical")
 
 
@@ -386,7 +386,15 @@ def _note_points(node: NumericNode, beside: _Siblings) -> bool:
 
 
 def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
-    """A polygon of one record is a matrix of two numbers for each point, in a row or in a column."""
+    """A polygon of one record is a matrix of two numbers for each point, in a row or in a column, or two vectors."""
+    if axis_of(node.name) and len(node.dims) == 2 and 1 == min(node.dims) < max(node.dims) and is_named(node.path):
+        kind = pa.list_(pa.float64())
+
+        def vector() -> pa.Array:
+            return list_array(number_array(node.value.ravel().astype(np.float64)), np.array([node.numel]))
+
+        beside.add(node.name, 1, kind, vector, (node.path, ""))
+        return True
     if not POLYGON_NAME.search(node.name) or len(node.dims) != 2 or node.is_complex:
         return False
     rows, width = node.dims
@@ -396,7 +404,7 @@ def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
     if is_turned and width >= 6 and width % 2 == 0:
         # Or two polygons of which each has a row.
         values = node.value.astype(np.float64)
-        if compactness(values.reshape(2, -1, 2)) > MUCH * compactness(values.T[None]):
+        if compactness(values.reshape(2, -1, 2)) > max(COMPACT, MUCH * compactness(values.T[None])):
             return False
     count = width if is_turned else rows
 

@@ -213,7 +213,9 @@ def find_masks(
                 if is_at(variable, wanted):
                     places.setdefault(variable, []).append((level, pictures))
         chosen = (image_field, label_field)
-        found = [_source(file, levels, parts, wanted is not None, chosen, classes) for parts in places.values()]
+        found = [
+            _source(file, levels, parts, wanted is not None, chosen, classes) for _, parts in sorted(places.items())
+        ]
         return [each for each in found if each is not None]
 
 
