@@ -12,9 +12,9 @@ import pyarrow as pa
 from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
 from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered, record_paths
-from matlens.annotations.pictures import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.annotations.polygon_sets import axis_of, compactness, is_named
+from matlens.annotations.stored_images import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.columns.buffers import is_number, list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
 from matlens.columns.planner import Planner

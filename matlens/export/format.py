@@ -22,14 +22,15 @@ class Format:
     """An output format; its subclasses write it.
 
     The first of `suffixes` is that of the files in a folder, `text` the name in words. `takes` says what is written:
-    the tables of values, one array, MATLAB's values themselves, or bounding boxes by image; `many`, whether one file
-    holds several values. `understands` names the `ExportOptions` beyond `force` and `strict` that make a difference.
+    the tables of values, one array, MATLAB's values themselves, bounding boxes by image, or masks; `many`, whether one
+    file holds several values. `understands` names the `ExportOptions` beyond `force` and `strict` that make a
+    difference.
     """
 
     name: str
     suffixes: tuple[str, ...]
     text: str
-    takes: Literal["tables", "array", "values", "boxes"] = "tables"
+    takes: Literal["tables", "array", "values", "boxes", "masks"] = "tables"
     many: bool = False
     understands: tuple[str, ...] = ()
 

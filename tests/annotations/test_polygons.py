@@ -147,7 +147,7 @@ def test_points_that_count_from_the_corner_of_their_box(tmp_path: Path) -> None:
 @pytest.mark.skipif(not CORPUS.exists(), reason="no corpus beside the project")
 def test_outlines_of_label_maps() -> None:
     """The rings of each region enclose as many pixels as it has."""
-    from matlens.annotations.outlines import area_of
+    from matlens.helpers.outlines import area_of
 
     path = CORPUS / "BIDS+BSDS500/groundTruth/107072.mat"
     table, masks = read_polygons(path), scipy.io.loadmat(path)["groundTruth"][0]
