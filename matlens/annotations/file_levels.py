@@ -412,7 +412,7 @@ def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
         points = _matrix(node, turned=is_turned).cast(pa.list_(pa.float64(), 2))
         return list_array(points, np.array([count]))
 
-    beside.add(node.name, 1, pa.list_(pa.list_(pa.float64(), 2)), make, (node.path, ""))
+    beside.add(node.name, 1, pa.list_(pa.list_(pa.float64(), 2)), make, (node.path, ""), turned=is_turned)
     return True
 
 

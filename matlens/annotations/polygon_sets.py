@@ -153,7 +153,8 @@ def _of_matrices(level: Level, name: str) -> PolygonSet:
         points = flat.reshape(-1, 2, width).transpose(0, 2, 1).reshape(-1, 2)
         counts, layout = np.full(len(full), width, np.int64), "2xN: a point in each column"
     else:
-        counts, points, layout = _counts(full), flat.reshape(-1, 2), "Nx2: a point in each row"
+        counts, points = _counts(full), flat.reshape(-1, 2)
+        layout = "2xN: a point in each column" if name in level.columns.turned else "Nx2: a point in each row"
     keep = counts > 0
     return PolygonSet(level, name, points, counts[keep], record[keep], layout, (name,))
 

@@ -110,7 +110,7 @@ def _source(file: str, level: Level, form: RegionKind) -> RegionSource:
     path = level.paths("", np.zeros(1, np.int64))[0].as_py()
     image = "image" if "image" in level.names() else None
     reasons = ["a labeler keeps them as such"]
-    return RegionSource(file, path, f"labeler's {form.noun}", image, "label", "sure", reasons, form.noun, level, form)
+    return RegionSource(file, path, "regions of a labeler", image, "label", "sure", reasons, form.noun, level, form)
 
 
 def read_regions(source: Source, kind: str, **options: Unpack[ReadingOptions]) -> pa.Table:

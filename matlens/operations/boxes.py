@@ -28,7 +28,7 @@ from matlens.export.image_names import by_template, portable_names
 from matlens.export.images import BoxesByImage, Size, by_frame, files_in, group_by_image, sizes_of
 from matlens.export.item import Item
 from matlens.export.options import ExportOptions
-from matlens.export.registry import boxes_formats, find_format
+from matlens.export.registry import boxes_formats, find_format, masks_formats
 from matlens.export.splits import split_by_field, split_by_share
 from matlens.names import safe_file_name
 from matlens.tree.file import ReadingOptions, Source, opened
@@ -82,9 +82,14 @@ def read(source: Source | Sequence[Source], path: str | None = None, **options: 
     >>> both.num_rows, both["file"][0].as_py()
     (280, 'fixtures/annotations_v6.mat')
     """
+    return read_each(source, lambda each: _read(each, path, **options))
+
+
+def read_each(source: Source | Sequence[Source], read_one: Callable[[Source], pa.Table]) -> pa.Table:
+    """The table of a source, or those of several as one, with the column ``file``."""
     if not isinstance(source, list | tuple):
-        return _read(cast("Source", source), path, **options)
-    return of_files([(_name(each), _read(each, path, **options)) for each in source])
+        return read_one(cast("Source", source))
+    return of_files([(_name(each), read_one(each)) for each in source])
 
 
 def _read(
@@ -118,16 +123,16 @@ def write(
     force: bool = False,
     source: str = "",
 ) -> dict[Path, BoxesByImage]:
-    """Write boxes for training, or as a table.
+    """Write boxes, or the polygons or masks that they are around, for training or as a table.
 
     Parameters
     ----------
     table : pyarrow.Table
-        Boxes in the canonical form, as `read` gives them.
+        Boxes in the canonical form, as `read` gives them, or a table of `matlens.polygons` or `matlens.masks`.
     path : str or os.PathLike
-        A file, or for YOLO and VOC a folder.
+        A file, or for YOLO, VOC and PNG a folder.
     format : str, optional
-        ``coco``, ``yolo``, ``voc`` or a table format, instead of the one that the suffix tells.
+        ``coco``, ``yolo``, ``voc``, of masks ``png``, or a table format, instead of the one that the suffix tells.
     images : pyarrow.Table, optional
         A row for each image, those without boxes too, as `BoxSource.image_rows` gives them.
     sizes : mapping of str to (width, height), optional
@@ -167,7 +172,7 @@ def write(
     [('train_train.json', 50), ('train_val.json', 6)]
     """
     target = Path(path)
-    chosen = find_format(str(target), format, boxes_formats())
+    chosen = find_format(str(target), format, masks_formats() if "mask" in table.column_names else boxes_formats())
     if not isinstance(chosen, BoxesFormat):
         chosen.write([Item("boxes", table)], target, ExportOptions(force=force))
         return {}

@@ -15,9 +15,9 @@ from skimage.measure import points_in_poly
 
 import matlens
 from matlens.annotations.masks import find_masks, read_masks
+from matlens.errors import NoAnnotationsFound
 from matlens.helpers.outlines import area_of, outlines_of
 from matlens.helpers.run_lengths import counts_of, mask_of, regions_of
-from matlens.errors import NoAnnotationsFound
 from tests.annotations.layouts import cell, struct, structs
 from tests.support import CORPUS
 

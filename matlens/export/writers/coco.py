@@ -43,6 +43,7 @@ def _image(i: int, name: str, found: BoxesByImage) -> dict[str, Any]:
 
 
 def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
+    from matlens.export.shapes import coco_shape
     from matlens.values.plain import json_safe
 
     xmin, ymin, xmax, ymax = found.boxes[k].tolist()
@@ -55,6 +56,8 @@ def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
         "iscrowd": 0,
         "segmentation": [],
     }
+    if found.shapes:
+        annotation |= coco_shape(found.shapes[k])
     return annotation | ({"attributes": json_safe(found.extras[k])} if found.extras[k] else {})
 
 
@@ -92,4 +95,4 @@ def write_keypoints(table: pa.Table, target: str | Path, names: list[str], *, fo
         file.write(json.dumps(document).encode())
 
 
-FORMATS = (_Coco("coco", (".json",), "COCO", "boxes"),)
+FORMATS = (_Coco("coco", (".json",), "COCO", "boxes", holds_shapes=True),)
