@@ -98,7 +98,7 @@ class DataSet:
             images=self._images,
             sizes=self._sizes,
             folder=options["images"],
-            copy_images=options["copy_images"],
+            place_images=options["place_images"] or "link",
             split=options["split"],
             split_by=options["split_by"],
             seed=options["seed"],

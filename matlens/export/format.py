@@ -61,11 +61,12 @@ class BoxesFormat(Format):
     """A format of data sets for detectors.
 
     `holds_shapes` tells whether it has polygons and masks, too, or the boxes around them alone; `holds_holes`, whether
-    polygons keep their holes.
+    polygons keep their holes; `places_images`, whether the images stand beside their labels.
     """
 
     holds_shapes: bool = False
     holds_holes: bool = False
+    places_images: bool = False
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         """Write boxes to a file or folder, which is whole or absent; `source` says where they come from."""

@@ -39,7 +39,7 @@ class BoxesByImage:
     the positions of each box there. `boxes` are ``xmin, ymin, xmax, ymax``, 0-based and half-open, and `extras` what
     else the table says of each. `dropped` counts rows without an image name or with a coordinate that is not finite.
     `shapes` are the polygons or masks that the boxes are around, if the table has any. `parts` say to which part of a
-    data set each image belongs, if it has any, and `files` where images are.
+    data set each image belongs, if it has any, and `files` where images are, which data sets link to or have copies of.
     """
 
     images: list[str]
@@ -53,6 +53,7 @@ class BoxesByImage:
     parts: dict[str, str] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     shapes: list[Any] = field(default_factory=list)
+    link_files: bool = False
 
     def rows_of(self, image: int) -> list[int]:
         """Positions of the boxes of one image."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -115,7 +115,7 @@ def write(
     images: pa.Table | None = None,
     sizes: Mapping[str, Size] | None = None,
     folder: str | os.PathLike[str] | None = None,
-    copy_images: bool = False,
+    place_images: Literal["link", "copy", "none"] = "link",
     split: float | None = None,
     split_by: str | None = None,
     seed: int = 0,
@@ -139,8 +139,8 @@ def write(
         Sizes of the images in pixels; otherwise from `folder`, or from columns beside the boxes.
     folder : str or os.PathLike, optional
         Where the images are.
-    copy_images : bool, optional
-        Copy the images beside the labels of YOLO.
+    place_images : {"link", "copy", "none"}, optional
+        Whether formats that keep images beside their labels, as YOLO does, link to those in `folder`, or have copies.
     split : float, optional
         Share of the images that train, picked by `seed`; the others validate.
     split_by : str, optional
@@ -183,8 +183,8 @@ def write(
         found.parts = split_by_field(by_frame(table), split_by)
     elif split is not None:
         found.parts = split_by_share(found.images, split, seed)
-    if copy_images and folder is not None:
-        found.files = files_in(Path(folder), found.images)
+    if folder is not None and place_images != "none":
+        found.files, found.link_files = files_in(Path(folder), found.images), place_images == "link"
     names = portable_names(found.images)
     found = found.named({old: by_template(new, image_name) if image_name else new for old, new in names.items()})
     written = _targets(found, target, is_folder=chosen.is_folder)

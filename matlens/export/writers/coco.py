@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.export.atomic import atomic_output
-from matlens.export.format import BoxesFormat
+from matlens.export.format import BoxesFormat, refuse_missing_sizes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +23,7 @@ class _Coco(BoxesFormat):
     """What else is known of a box goes to its ``attributes``."""
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
+        refuse_missing_sizes(found, "COCO")
         document = {
             "info": {"description": f"{source}, converted by matlens".lstrip(", "), "version": "1.0"},
             "licenses": [],
@@ -35,11 +36,8 @@ class _Coco(BoxesFormat):
 
 
 def _image(i: int, name: str, found: BoxesByImage) -> dict[str, Any]:
-    image: dict[str, Any] = {"id": i + 1, "file_name": name}
-    if name in found.sizes:
-        width, height = found.sizes[name]
-        image |= {"width": round(width), "height": round(height)}
-    return image
+    width, height = found.sizes[name]
+    return {"id": i + 1, "file_name": name, "width": round(width), "height": round(height)}
 
 
 def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:

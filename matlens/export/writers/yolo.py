@@ -7,7 +7,6 @@ height of the image, after the data set formats of Ultralytics YOLO (docs.ultral
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +35,7 @@ class _Yolo(BoxesFormat):
                 with opened(f"labels/{place}.txt") as file:
                     file.write("".join(filter(None, (_line(k, i, found) for k in found.rows_of(i)))).encode())
                 if (image := found.files.get(found.images[i])) is not None:
-                    with opened(f"images/{place}{image.suffix}") as file, image.open("rb") as content:
-                        shutil.copyfileobj(content, file)
+                    opened.put(f"images/{place}{image.suffix}", image, link=found.link_files)
             with opened("classes.txt") as file:
                 file.write("".join(f"{_one_line(name)}\n" for name in found.classes).encode())
             with opened("data.yaml") as file:
@@ -88,4 +86,4 @@ def _one_line(name: str) -> str:
     return " ".join(name.split()) or "_"
 
 
-FORMATS = (_Yolo("yolo", (), "YOLO", "boxes", holds_shapes=True, holds_holes=True),)
+FORMATS = (_Yolo("yolo", (), "YOLO", "boxes", holds_shapes=True, holds_holes=True, places_images=True),)
