@@ -103,6 +103,7 @@ def _of_level(level: Level, wanted: Wanted | None) -> list[Choice]:
         evidence = judge(reading.values, reading.name, layout=reading.layout, convention=level.convention)
         choice = Choice(reading, roles, evidence)
         _weigh(choice, any_name=wanted is not None)
+        choice.reasons += reading.left_out
         found += [choice] if len(reading.record) else []
     for deeper in below:
         found += _of_level(deeper, wanted)

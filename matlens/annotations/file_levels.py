@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.labelers import is_labeler, labelled_levels
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Odd, Paths, numbered, record_paths
+from matlens.annotations.odd_elements import plan_of_boxes
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
-from matlens.columns.planner import Planner
 from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import MatlensError
 from matlens.formats.records import Elements, Int64s
@@ -41,18 +42,9 @@ class _Siblings:
         self.columns: dict[int, Columns] = {}
         self.templates: dict[str, tuple[str, str]] = {}
 
-    def add(
-        self,
-        name: str,
-        count: int,
-        kind: pa.DataType,
-        make: Callable[[], pa.Array],
-        template: tuple[str, str],
-        *,
-        turned: bool = False,
-    ) -> None:
-        self.columns.setdefault(count, Columns()).add(name, kind, make, turned=turned)
-        self.templates[name] = template
+    def add(self, column: _Column, count: int, template: tuple[str, str]) -> None:
+        column.stand_in(self.columns.setdefault(count, Columns()))
+        self.templates[column.name] = template
 
 
 def levels_of(
@@ -106,7 +98,7 @@ def _levels(node: Node, beside: _Siblings, deeper: list[Node], problems: list[Ma
     elif isinstance(node, CellNode):
         yield from _cell(node, beside, problems)
     elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
-        beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
+        beside.add(_Column(node.name, pa.string(), partial(_strings, node)), node.numel, (f"{node.path}(", ")"))
     elif isinstance(node, StructNode | OpaqueNode):
         deeper.append(node)
     else:
@@ -148,37 +140,51 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
         try:
             with guarded(node):
                 elements = elements_below(node, name)
-                if not len(elements) or not _is_picture(reader_of(node).headers(elements.take([0])).shape(0)):
-                    kind, make, turned = _column(node, elements, name, problems)
-                    columns.add(name, kind, make, turned=turned)
+                if not len(elements) or BOX_NAME.search(name) or not _is_picture(_first_shape(node, elements)):
+                    _column(node, elements, name, problems).stand_in(columns)
         except MatlensError as error:
             problems.append(error)
     return Level(node.numel, columns, record_paths(node.path, "()"))
+
+
+def _first_shape(node: Node, elements: Elements) -> tuple[int, ...]:
+    return reader_of(node).headers(elements.take([0])).shape(0)
 
 
 def _is_picture(dims: tuple[int, ...]) -> bool:
     return len(dims) > 2 or (dims[0] > IMAGE_SIDE and dims[1] > IMAGE_SIDE)
 
 
-def _column(
-    node: Node, elements: Elements, name: str, problems: list[MatlensError]
-) -> tuple[pa.DataType, Callable[[], pa.Array], bool]:
-    """Type of a column, what makes it, nulls where it cannot be read, and whether it is stored with turned matrices."""
-    planner = Planner(reader_of(node), keep=True)
-    planner.survey([(elements, name)])
+@dataclass(slots=True)
+class _Column:
+    """A column before it is made: its type, and whether its matrices are stored turned; `odd` elements are left out."""
+
+    name: str
+    kind: pa.DataType
+    make: Callable[[], pa.Array]
+    turned: bool = False
+    odd: list[Odd] = field(default_factory=list)
+
+    def stand_in(self, columns: Columns) -> None:
+        columns.add(self.name, self.kind, self.make, turned=self.turned)
+        columns.odd += self.odd
+
+
+def _column(node: Node, elements: Elements, name: str, problems: list[MatlensError]) -> _Column:
+    """A column that is nulls where it cannot be read."""
+    reader, planner, odd = plan_of_boxes(reader_of(node), elements, name)
     kind = planner.plan.type_of(name)
 
     def make() -> pa.Array:
         try:
             with guarded(node):
-                builder = ColumnBuilder(reader_of(node), planner.plan, planner.levels, planner.kept_objects)
-                return builder.visit(elements, name)
+                return ColumnBuilder(reader, planner.plan, planner.levels, planner.kept_objects).visit(elements, name)
         except MatlensError as error:
             problems.append(error)
             return pa.nulls(len(elements), kind)
 
     made, make_upright = _upright(name, kind, make)
-    return made, make_upright, made != kind
+    return _Column(name, made, make_upright, made != kind, odd)
 
 
 def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
@@ -230,17 +236,17 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
             return
-        kind, make, turned = _column(node, elements, name, problems)
-    if pa.types.is_struct(kind) and not isinstance(node, FieldNode):
-        whole = Columns()
-        whole.add(name, kind, make)
-        inner = Columns()
+        column = _column(node, elements, name, problems)
+    if pa.types.is_struct(column.kind) and not isinstance(node, FieldNode):
+        whole, inner = Columns(), Columns()
+        column.stand_in(whole)
         for long, part in whole.types.items():
             inner.add(long.removeprefix(f"{name}."), part, partial(whole.__getitem__, long))
+        inner.odd += [replace(odd, name=odd.name.removeprefix(f"{name}.")) for odd in column.odd]
         yield Level(node.numel, inner, record_paths(node.path, "{}"))
     else:
         template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
-        beside.add(name, node.numel, kind, make, template, turned=turned)
+        beside.add(column, node.numel, template)
 
 
 def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
@@ -251,8 +257,7 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
     columns, name = Columns(), node.name or "value"
     for k in range(width):
         some = elements.take(slice(k * rows, (k + 1) * rows))
-        kind, make, turned = _column(node, some, f"{name}_{k + 1}", problems)
-        columns.add(f"{name}_{k + 1}", kind, make, turned=turned)
+        _column(node, some, f"{name}_{k + 1}", problems).stand_in(columns)
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
@@ -270,16 +275,16 @@ def _note_array(node: Node, beside: _Siblings) -> None:
     rows, width = node.dims
     name, row = node.name or "value", (f"{node.path}(", ",:)")
     if isinstance(node, CharNode):
-        beside.add(name, rows, pa.string(), partial(_texts, node), row)
+        beside.add(_Column(name, pa.string(), partial(_texts, node)), rows, row)
     elif isinstance(node, NumericNode) and not node.is_complex:
         kind = pa.from_numpy_dtype(node.dtype)
         if rows == 4 and width not in range(4, 9) and BOX_NAME.search(name):
-            turned = partial(_matrix, node, turned=True)
-            beside.add(name, width, pa.list_(kind, 4), turned, (f"{node.path}(:,", ")"))
+            turned = _Column(name, pa.list_(kind, 4), partial(_matrix, node, turned=True))
+            beside.add(turned, width, (f"{node.path}(:,", ")"))
         elif (rows == 1 and width > MAX_WIDTH) or width == 1:
-            beside.add(name, node.numel, kind, lambda: number_array(node.value.ravel()), (f"{node.path}(", ")"))
+            beside.add(_Column(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
         elif width <= MAX_WIDTH:
-            beside.add(name, rows, pa.list_(kind, width), partial(_matrix, node), row)
+            beside.add(_Column(name, pa.list_(kind, width), partial(_matrix, node)), rows, row)
 
 
 def _strings(node: OpaqueNode) -> pa.Array:
@@ -290,6 +295,10 @@ def _texts(node: CharNode) -> pa.Array:
     value = node.value
     texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
     return text_array(list(map(printable, texts)))
+
+
+def _vector(node: NumericNode) -> pa.Array:
+    return number_array(node.value.ravel())
 
 
 def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
@@ -305,7 +314,7 @@ def _note_points(node: NumericNode, beside: _Siblings) -> bool:
         return False
     kind = pa.list_(pa.list_(pa.from_numpy_dtype(node.dtype), width), rows)
     template = (f"{node.path}(:,:,", ")") if len(node.dims) == 3 else (node.path, "")
-    beside.add(node.name, count, kind, partial(_stack, node), template)
+    beside.add(_Column(node.name, kind, partial(_stack, node)), count, template)
     return True
 
 

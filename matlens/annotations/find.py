@@ -16,7 +16,7 @@ from matlens.annotations.labelers import is_labeler, other_labels
 from matlens.annotations.levels import Level
 from matlens.annotations.readings import without_indices
 from matlens.annotations.sources import BoxSource, stays_beside
-from matlens.errors import MatlensError, PathError
+from matlens.errors import MatlensError, PathError, UnsupportedValue
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 from matlens.tree.nodes import OpaqueNode
 
@@ -81,6 +81,9 @@ def find(
         for choice in found:
             _find_fields(choice.reading.level, levels, (image_field, label_field))
         chosen = [each for each in found if each.is_named or path is not None]
+        for each in chosen:
+            if each.confidence != "doubtful" or path is not None:
+                told += [UnsupportedValue(text, variable=each.reading.variable) for text in each.reading.left_out]
         if near is not None and path is None:
             others = [choice.reading for choice in found if not choice.is_named]
             near += [f"{len(other.record):,} rows of four numbers: --path {other.variable}" for other in others]

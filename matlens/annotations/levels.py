@@ -35,6 +35,33 @@ Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """Elements of a column that are left out: how many of how many, which is the first, and what it is.
+
+    `name` is that of the column, at whatever depth of cells it is.
+    """
+
+    name: str
+    size: int
+    count: int
+    first: int
+    what: str
+
+    def told(self, path: str) -> str:
+        """In words, with the path of the first.
+
+        Examples
+        --------
+        >>> Odd("bbox", 30, 1, 6, "1x5 double").told("s(7).bbox")
+        'left out: 1 of 30 that does not fit, 1x5 double at s(7).bbox'
+        >>> Odd("bbox", 3000, 20, 6, "1x5 double").told("s(7).bbox")
+        'left out: 20 of 3,000 that do not fit, the first is 1x5 double at s(7).bbox'
+        """
+        fits = "does not fit," if self.count == 1 else "do not fit, the first is"
+        return f"left out: {self.count:,} of {self.size:,} that {fits} {self.what} at {path}"
+
+
 class Columns(Mapping[str, pa.Array]):
     """Columns by name, of which the types are known before any is made; 1x1 structs are opened, ``a`` to ``a.b``.
 
@@ -44,12 +71,13 @@ class Columns(Mapping[str, pa.Array]):
     >>> list(columns.types), columns["s.y"].to_pylist()
     (['x', 's.y'], [3, None])
 
-    Those that are `turned` are stored with a box in each column.
+    Those that are `turned` are stored with a box in each column; `odd` are elements that were left out.
     """
 
     def __init__(self, made: Mapping[str, pa.Array] | None = None) -> None:
         self.types: dict[str, pa.DataType] = {}
         self.turned: set[str] = set()
+        self.odd: list[Odd] = []
         self._make: dict[str, Callable[[], pa.Array]] = {}
         for name, array in (made or {}).items():
             self.add(name, array.type, partial(_itself, array))
@@ -120,6 +148,21 @@ class Level:
         while name not in level.columns and level.parent is not None:
             level = level.parent
         return level
+
+    def left_out(self, name: str) -> list[str]:
+        """What was left out of a column, at this level or in lists of those above."""
+        found, level = list[str](), self
+        above = [level]
+        while level.parent is not None:
+            level = level.parent
+            above.append(level)
+        for home in above:
+            for odd in home.columns.odd:
+                if name == odd.name or name.startswith(f"{odd.name}."):
+                    at = next((other for other in above if other.size == odd.size), None)
+                    paths = None if at is None else at.paths(odd.name, np.array([odd.first], np.int64))
+                    found.append(odd.told(odd.name if paths is None else paths[0].as_py()))
+        return found
 
     def names(self) -> list[str]:
         """Names of all columns that `column` finds, own ones first."""
