@@ -11,8 +11,8 @@ import numpy as np
 
 from matlens.annotations.conventions import convert
 from matlens.annotations.evidence import Evidence, judge
-from matlens.annotations.levels import Level, levels_below, open_single
-from matlens.annotations.readings import Reading, readings_of, without_indices
+from matlens.annotations.levels import Level, levels_below, open_single, without_indices
+from matlens.annotations.readings import Reading, readings_of
 from matlens.annotations.roles import Roles, image_column, roles_of
 from matlens.columns.buffers import number_array
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from matlens.annotations.labelers import is_labeler, labelled_levels
 from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Odd, Paths, numbered, record_paths
+from matlens.annotations.near_misses import why_no_array
 from matlens.annotations.odd_elements import plan_of_boxes
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
 from matlens.columns.build import ColumnBuilder
 from matlens.columns.unify import Kind, kinds_of
-from matlens.errors import MatlensError
+from matlens.errors import LimitExceeded, MatlensError
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
 from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, OpaqueNode, StructArrayNode, StructNode
@@ -30,6 +31,8 @@ MAX_WIDTH = 512
 MAX_CELL_COLUMNS = 32
 """Columns of a cell matrix that is a table."""
 MAX_DEPTH = 16
+TOO_DEEP = f"not looked into: it lies more than {MAX_DEPTH} structs deep, --path looks there"
+"""What is told of values further down."""
 MAX_LONE_POINTS = 500
 """Points of a matrix that is those of one record."""
 _TEXT_CLASSES = ("string", "categorical")
@@ -41,6 +44,7 @@ class _Siblings:
     def __init__(self) -> None:
         self.columns: dict[int, Columns] = {}
         self.templates: dict[str, tuple[str, str]] = {}
+        self.unfit: list[str] = []
 
     def add(self, column: _Column, count: int, template: tuple[str, str]) -> None:
         column.stand_in(self.columns.setdefault(count, Columns()))
@@ -77,6 +81,10 @@ def levels_of(
     yield from (_below(level, above) if level.parent is None else level for level in found)
     for size, columns in beside.columns.items():
         yield _below(Level(size, columns, paths, base), parent if size == 1 else above)
+    if beside.unfit:
+        yield Level(0, Columns(), paths, base, unfit=beside.unfit)
+    if deeper and depth == MAX_DEPTH:
+        problems.append(LimitExceeded(TOO_DEEP, variable=deeper[0].path))
     for node in deeper if depth < MAX_DEPTH else ():
         try:
             below = node.children()
@@ -268,6 +276,9 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
 
 def _note_array(node: Node, beside: _Siblings) -> None:
     """A matrix of n rows, or a vector of n, stands beside its siblings of length n; so do n columns or n pages."""
+    if why := why_no_array(node):
+        beside.unfit.append(why)
+        return
     if isinstance(node, NumericNode) and node.numel and POINT_NAME.search(node.name) and _note_points(node, beside):
         return
     if len(node.dims) != 2 or not node.numel:

@@ -11,10 +11,10 @@ import numpy as np
 
 from matlens.annotations.choosing import Choice, Wanted, choices_of
 from matlens.annotations.class_names import Classes, class_names
-from matlens.annotations.file_levels import levels_of
+from matlens.annotations.file_levels import TOO_DEEP, levels_of
 from matlens.annotations.labelers import is_labeler, other_labels
-from matlens.annotations.levels import Level
-from matlens.annotations.readings import without_indices
+from matlens.annotations.levels import Level, without_indices
+from matlens.annotations.near_misses import near_misses
 from matlens.annotations.sources import BoxSource, stays_beside
 from matlens.errors import MatlensError, PathError, UnsupportedValue
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
@@ -74,6 +74,8 @@ def find(
         told = [] if problems is None else problems
         wanted = None if path is None else Wanted(file.at(path).path, _start(columns))
         levels = list(levels_of(list(file.values()), told))
+        if path is not None:
+            told[:] = [problem for problem in told if problem.message != TOO_DEEP]
         found = choices_of(levels, wanted)
         if path is not None and not found:
             # Some elements of a value have no name of their own.
@@ -88,7 +90,14 @@ def find(
             others = [choice.reading for choice in found if not choice.is_named]
             near += [f"{len(other.record):,} rows of four numbers: --path {other.variable}" for other in others]
             near += _labelers_without_boxes(file) if not chosen else []
+        if near is not None:
+            near += near_misses(levels) if path is None else _near_at(file, path)
         return [_source(file, each, levels, image_field, label_field, classes) for each in chosen]
+
+
+def _near_at(file: MatFile, path: str) -> list[str]:
+    """What is no box at a path."""
+    return near_misses(levels_of([file.at(path)], []))
 
 
 def _labelers_without_boxes(file: MatFile) -> list[str]:

@@ -12,9 +12,8 @@ import pyarrow as pa
 from matlens.annotations.choosing import ENOUGH, Confidence
 from matlens.annotations.file_levels import levels_of
 from matlens.annotations.joining import concat
-from matlens.annotations.levels import Level, levels_below
+from matlens.annotations.levels import Level, levels_below, without_indices
 from matlens.annotations.point_sets import ABSENT, PointSet, may_hold_points, point_sets_of
-from matlens.annotations.readings import without_indices
 from matlens.annotations.roles import Roles, roles_of
 from matlens.annotations.sources import stays_beside
 from matlens.columns.buffers import list_array, number_array

@@ -31,6 +31,7 @@ POINT_NAME = re.compile(
     re.IGNORECASE,
 )
 """Names of keypoints."""
+_INDICES = re.compile(r"\([\d,:]+\)|\{[\d,]+\}")
 Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
 
@@ -71,11 +72,13 @@ class Columns(Mapping[str, pa.Array]):
     >>> list(columns.types), columns["s.y"].to_pylist()
     (['x', 's.y'], [3, None])
 
-    Those that are `turned` are stored with a box in each column; `odd` are elements that were left out.
+    Those that are `turned` are stored with a box in each column; `odd` are elements that were left out, `stored` the
+    types before they are opened.
     """
 
     def __init__(self, made: Mapping[str, pa.Array] | None = None) -> None:
         self.types: dict[str, pa.DataType] = {}
+        self.stored: dict[str, pa.DataType] = {}
         self.turned: set[str] = set()
         self.odd: list[Odd] = []
         self._make: dict[str, Callable[[], pa.Array]] = {}
@@ -86,11 +89,13 @@ class Columns(Mapping[str, pa.Array]):
         """Add a column that `make` makes, or put it in the place of one of that name."""
         made = cache(make)
         self.types.pop(name, None)
+        self.stored[name] = kind
         if turned:
             self.turned.add(name)
         if pa.types.is_struct(kind):
             for k, part in enumerate(kind if kind != NO_FIELDS else ()):
                 self.add(f"{name}.{part.name}", part.type, partial(_member, made, k))
+                del self.stored[f"{name}.{part.name}"]
         else:
             self.types[name], self._make[name] = kind, made
 
@@ -120,7 +125,8 @@ class Level:
     """n records: their columns, how their paths are written, and the level above.
 
     `base` is the path of the struct whose fields the columns are, None where the records are those of an array;
-    `convention` that of the boxes, where whoever has stored them is known; `stored` are the lists that it opens.
+    `convention` that of the boxes, where whoever has stored them is known; `stored` are the lists that it opens;
+    `unfit` tells of arrays that are named as boxes are and are none.
     """
 
     size: int
@@ -131,6 +137,7 @@ class Level:
     parent_index: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
     convention: str | None = None
     stored: Sequence[str] = ()
+    unfit: Sequence[str] = ()
 
     def column(self, name: str) -> pa.Array:
         """A column of this level, or of one above carried down to its records."""
@@ -173,6 +180,11 @@ class Level:
     def is_alone(self) -> bool:
         """Whether its only record is a struct of its own, or the file."""
         return self.base is not None and self.size == 1
+
+
+def without_indices(path: str) -> str:
+    """A path of all elements: ``a.b`` of ``a(3).b{1}(2,:)``."""
+    return _INDICES.sub("", path)
 
 
 def record_paths(base: str, brackets: str) -> Paths:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matlens.annotations.levels import BOX_NAME, Level, Odd, is_row
+from matlens.annotations.levels import BOX_NAME, Level, Odd, is_row, without_indices
 from matlens.columns.buffers import is_number, numbers_of, scalar
 from matlens.escape import shorten
 from matlens.formats.records import Int64s
@@ -21,7 +21,6 @@ MAX_WIDTH = 32
 """Numbers in a row that holds a box; more are features or landmarks."""
 MAX_TEXT = 40
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^[+-]?([nN][aA][nN]|[iI]nf)$"
-_INDICES = re.compile(r"\([\d,:]+\)|\{\d+\}")
 _QUAD_NAME = re.compile(r"quad|corner|poly|vert|(^|_|\.)(gt|pts|points?|box|bbs?)($|_|es|s)", re.IGNORECASE)
 
 _ROLES = {
@@ -86,11 +85,6 @@ class Reading:
     def variable(self) -> str:
         """Path of all boxes together."""
         return without_indices(self.paths(1)[0].as_py())
-
-
-def without_indices(path: str) -> str:
-    """A path of all elements: ``a.b`` of ``a(3).b{1}(2,:)``."""
-    return _INDICES.sub("", path)
 
 
 def readings_of(level: Level, below: Collection[str] = (), start: int | None = None) -> list[Reading]:
