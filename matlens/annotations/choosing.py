@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +24,8 @@ SURE, LIKELY = 4, 2
 ENOUGH = 8
 """Boxes that are no accident."""
 MAX_VIOLATIONS = 0.1
+_PART = re.compile(r"(?<![a-z])(train(ing)?|trainval|test(ing)?|val(id(ation)?)?|dev)(?![a-z])|\d+")
+"""What names of the parts of a data set differ by."""
 _RANGES = {"gain", "no_change", "xrange", "yrange", "xoffset", "yoffset"}
 """Fields beside the limits of a scaling, such as those of ``mapminmax``."""
 
@@ -81,6 +84,10 @@ def choices_of(levels: Iterable[Level], wanted: Wanted | None = None) -> list[Ch
     found: list[Choice] = []
     for level in levels:
         found += _of_level(level, wanted)
+    judge_together(found)
+    for choice in found:
+        _weigh(choice, any_name=wanted is not None)
+        choice.reasons += choice.reading.left_out
     return _once(found)
 
 
@@ -101,13 +108,32 @@ def _of_level(level: Level, wanted: Wanted | None) -> list[Choice]:
         others = [name for other in named if other is not reading for name in other.fields]
         roles = roles_of(level, reading.name, reading.fields, others)
         evidence = judge(reading.values, reading.name, layout=reading.layout, convention=level.convention)
-        choice = Choice(reading, roles, evidence)
-        _weigh(choice, any_name=wanted is not None)
-        choice.reasons += reading.left_out
-        found += [choice] if len(reading.record) else []
+        found += [Choice(reading, roles, evidence)] if len(reading.record) else []
     for deeper in below:
         found += _of_level(deeper, wanted)
     return found
+
+
+def judge_together(choices: Sequence[Choice]) -> None:
+    """Let places of equal names and form share the convention that all of their boxes tell: few boxes tell none."""
+    families: dict[Any, list[Choice]] = {}
+    for choice in choices:
+        reading = choice.reading
+        if reading.level.convention is None:
+            name = _PART.sub("", reading.name.rsplit(".")[-1].lower()).strip("_")
+            families.setdefault((name, reading.layout, len(reading.extras)), []).append(choice)
+    for family in families.values():
+        told = {each.evidence.convention for each in family if not each.evidence.is_assumed} - {None}
+        if len(family) < 2 or len(told) > 1 or len({each.evidence.layout for each in family} - {None}) > 1:
+            continue
+        first = family[0].reading
+        values = np.concatenate([each.reading.values for each in family])
+        joint = judge(values, first.name, layout=first.layout)
+        if joint.convention is not None and told <= {joint.convention}:
+            why = f"judged together with places of the same name: {len(values):,} boxes in {len(family):,} places"
+            for each in family:
+                if (each.evidence.convention is None or each.evidence.is_assumed) and each.evidence.may_be(joint):
+                    each.evidence = each.evidence.joined(joint, why)
 
 
 def _weigh(choice: Choice, *, any_name: bool) -> None:

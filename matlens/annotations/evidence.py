@@ -92,6 +92,15 @@ def judge(
     'xyxy1'
     """
     rows = boxes[np.isfinite(boxes).all(axis=1)]
+    is_relative = bool(len(rows)) and bool(rows.min() >= 0 and rows.max() <= 1 and (rows % 1).any())
+    found = _judged(rows, name, layout, convention, is_relative)
+    return replace(found, not_finite=len(boxes) - len(rows), is_relative=is_relative)
+
+
+def _judged(
+    rows: NDArray[np.float64], name: str, layout: str | None, convention: str | None, is_relative: bool
+) -> Evidence:
+    """What speaks for the convention of boxes that are finite."""
     violations = _violations(rows)
     reasons: list[str] = []
     if convention is not None:
@@ -108,7 +117,7 @@ def judge(
             or _layout_by_values(rows, violations, reasons)
             or _layout_by_name(name, _usual(len(rows), violations), "assumed by the name", reasons)
         )
-    if len(rows) and layout not in ("cxcywh", "yolo") and rows.min() >= 0 and rows.max() <= 1 and (rows % 1).any():
+    if is_relative and layout not in ("cxcywh", "yolo"):
         reasons.append("scale: all numbers lie in 0 to 1, relative to the image: corners, or centres as of YOLO")
         return Evidence(len(rows), violations, None, None, reasons)
     if layout == "xywh" and not violations["cxcywh"] and len(rows):
