@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, Columns, Level, Odd, Paths, numbered, record_paths
+from matlens.annotations.level_columns import LevelColumn, column_of
+from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered, record_paths
 from matlens.annotations.near_misses import why_no_array
-from matlens.annotations.odd_elements import plan_of_boxes
+from matlens.annotations.pictures import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.annotations.point_sets import MIN_POINTS
-from matlens.columns.buffers import list_array, number_array, numbers_of, scalar, text_array
-from matlens.columns.build import ColumnBuilder
+from matlens.annotations.polygon_sets import compactness
+from matlens.columns.buffers import list_array, number_array, scalar, text_array
 from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import LimitExceeded, MatlensError
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
-from matlens.tree.nodes import CellNode, CharNode, FieldNode, NumericNode, OpaqueNode, StructArrayNode, StructNode
+from matlens.tree.nodes import (
+    CellNode,
+    CharNode,
+    FieldNode,
+    NumericNode,
+    OpaqueNode,
+    SparseNode,
+    StructArrayNode,
+    StructNode,
+)
 from matlens.tree.nodes.node import Node
 from matlens.values.plain import printable
 
-IMAGE_SIDE = 16
-"""Numeric fields larger than this in both dims are pictures or data, not annotations."""
 MAX_WIDTH = 512
 """A matrix of more columns is data, not one row for each record."""
 MAX_CELL_COLUMNS = 32
@@ -33,109 +43,154 @@ MAX_CELL_COLUMNS = 32
 MAX_DEPTH = 16
 TOO_DEEP = f"not looked into: it lies more than {MAX_DEPTH} structs deep, --path looks there"
 """What is told of values further down."""
+MAX_RECORDS = 50_000
+"""Records that are gone into one by one."""
 MAX_LONE_POINTS = 500
 """Points of a matrix that is those of one record."""
+MUCH = 4
+"""How much more compact two polygons must be than one of all their numbers."""
 _TEXT_CLASSES = ("string", "categorical")
 
 
 class _Siblings:
-    """Columns of sibling values, by length, and the texts before and after the number in their paths."""
+    """Columns and images of sibling values, by length, and the texts before and after the number in their paths."""
 
     def __init__(self) -> None:
         self.columns: dict[int, Columns] = {}
+        self.pictures: dict[int, list[Pictures]] = {}
         self.templates: dict[str, tuple[str, str]] = {}
         self.unfit: list[str] = []
 
-    def add(self, column: _Column, count: int, template: tuple[str, str]) -> None:
+    def add(self, column: LevelColumn, count: int, template: tuple[str, str]) -> None:
         column.stand_in(self.columns.setdefault(count, Columns()))
         self.templates[column.name] = template
 
+    def add_pictures(self, pictures: Pictures) -> None:
+        self.columns.setdefault(pictures.count, Columns())
+        self.pictures.setdefault(pictures.count, []).append(pictures)
+
+    def alone(self) -> Columns:
+        """The texts that stand alone."""
+        single, texts = self.columns.get(1, Columns()), Columns()
+        for name, kind in single.types.items():
+            if pa.types.is_string(kind):
+                texts.add(name, kind, partial(single.__getitem__, name))
+        return texts
+
+
+class _Deeper(NamedTuple):
+    """A node to go into, and the record of the level above that it is of: a level, or the one of siblings of a size."""
+
+    node: Node
+    parent: Level | int = 1
+    record: int = 0
+
 
 def levels_of(
-    nodes: Sequence[Node],
-    problems: list[MatlensError],
-    base: str = "",
-    parent: Level | None = None,
-    depth: int = 0,
-    seen: set[int] | None = None,
+    nodes: Sequence[Node], problems: list[MatlensError], *, into_records: bool = False, region: str = RECTANGLE
 ) -> Iterator[Level]:
     """Levels of sibling nodes: of each struct array, and of siblings of equal length together.
 
-    Texts that stand alone beside them, such as a file name, are found through the level
-    above. What cannot be read is left out and goes to `problems`. Objects that were `seen` are not gone into again.
+    Texts that stand alone beside them, such as a file name, are found through the level above. What cannot be read is
+    left out and goes to `problems`. `into_records` goes into each record of struct arrays and of cells of structs, too,
+    for what no column can hold; `region` is the kind of regions that are taken from labelers.
     """
-    beside, found, deeper = _Siblings(), list[Level](), list[Node]()
-    seen = set() if seen is None else seen
-    for node in nodes:
-        if isinstance(node, OpaqueNode) and _was_seen(node, seen):
-            continue
+    return _Walk(problems, into_records, region).levels(nodes)
+
+
+class _Walk:
+    """The way through the nodes of a file; objects that it met are not gone into again."""
+
+    def __init__(self, problems: list[MatlensError], into_records: bool, region: str) -> None:
+        self.problems, self.into_records, self.region = problems, into_records, region
+        self.seen: set[int] = set()
+
+    def levels(
+        self, nodes: Sequence[Node], base: str = "", parent: Level | None = None, record: int = 0, depth: int = 0
+    ) -> Iterator[Level]:
+        """The levels of sibling nodes, which belong to a record of the level above, and those below them."""
+        beside, found, deeper = _Siblings(), list[Level](), list[_Deeper]()
+        for node in nodes:
+            if isinstance(node, OpaqueNode) and self._was_seen(node):
+                continue
+            try:
+                if node.error is not None:
+                    with guarded(node):
+                        raise node.error
+                found += self._levels(node, beside, deeper)
+            except MatlensError as error:
+                self.problems.append(error)
+        paths = _sibling_paths(beside.templates, base)
+        above = _below(Level(1, beside.alone(), paths, base), parent, record)
+        yield from (_below(level, above) if level.parent is None else level for level in found)
+        by_size: dict[int, Level] = {}
+        for size, columns in beside.columns.items():
+            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()))
+            yield _below(level, parent, record) if size == 1 else _below(level, above)
+            by_size[size] = level
+        by_size[1] = above
+        if beside.unfit:
+            yield Level(0, Columns(), paths, base, unfit=beside.unfit)
+        if deeper and depth == MAX_DEPTH:
+            self.problems.append(LimitExceeded(TOO_DEEP, variable=deeper[0].node.path))
+        for each in deeper if depth < MAX_DEPTH else ():
+            within = by_size[each.parent] if isinstance(each.parent, int) else each.parent
+            taken = {pictures.name for pictures in within.pictures}
+            try:
+                below = [node for node in each.node.children() if node.name not in taken]
+            except MatlensError as error:
+                self.problems.append(error)
+                continue
+            yield from self.levels(below, each.node.path, within, each.record, depth + 1)
+
+    def _levels(self, node: Node, beside: _Siblings, deeper: list[_Deeper]) -> Iterator[Level]:
+        """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
+        if isinstance(node, OpaqueNode) and (levels := labelled_levels(node, self.region)):
+            yield from levels
+        elif isinstance(node, OpaqueNode) and is_labeler(node):
+            # What a tool keeps besides is its own.
+            return
+        elif isinstance(node, StructArrayNode | CellNode):
+            if isinstance(node, StructArrayNode):
+                found = [_struct_array(node, self.problems)]
+            else:
+                found = list(_cell(node, beside, self.problems))
+            yield from found
+            if self.into_records and node.numel <= MAX_RECORDS:
+                deeper += _records(node, found, beside)
+        elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
+            beside.add(LevelColumn(node.name, pa.string(), partial(_strings, node)), node.numel, (f"{node.path}(", ")"))
+        elif isinstance(node, StructNode | OpaqueNode):
+            deeper.append(_Deeper(node))
+        else:
+            _note_array(node, beside)
+
+    def _was_seen(self, node: OpaqueNode) -> bool:
+        """Whether all of an array of objects were met before; they are from now on."""
         try:
-            if node.error is not None:
-                with guarded(node):
-                    raise node.error
-            found += _levels(node, beside, deeper, problems)
-        except MatlensError as error:
-            problems.append(error)
-    paths = _sibling_paths(beside.templates, base)
-    above = _below(Level(1, _alone(beside), paths, base), parent)
-    yield from (_below(level, above) if level.parent is None else level for level in found)
-    for size, columns in beside.columns.items():
-        yield _below(Level(size, columns, paths, base), parent if size == 1 else above)
-    if beside.unfit:
-        yield Level(0, Columns(), paths, base, unfit=beside.unfit)
-    if deeper and depth == MAX_DEPTH:
-        problems.append(LimitExceeded(TOO_DEEP, variable=deeper[0].path))
-    for node in deeper if depth < MAX_DEPTH else ():
-        try:
-            below = node.children()
-        except MatlensError as error:
-            problems.append(error)
-            continue
-        yield from levels_of(below, problems, node.path, above, depth + 1, seen)
+            numbers = set(object_numbers(node))
+        except MatlensError:
+            return False
+        was_seen = bool(numbers) and numbers <= self.seen
+        self.seen |= numbers
+        return was_seen
 
 
-def _levels(node: Node, beside: _Siblings, deeper: list[Node], problems: list[MatlensError]) -> Iterator[Level]:
-    """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
-    if isinstance(node, OpaqueNode) and (levels := labelled_levels(node)):
-        yield from levels
-    elif isinstance(node, OpaqueNode) and is_labeler(node):
-        # What a tool keeps besides is its own.
-        return
-    elif isinstance(node, StructArrayNode):
-        yield _struct_array(node, problems)
-    elif isinstance(node, CellNode):
-        yield from _cell(node, beside, problems)
-    elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
-        beside.add(_Column(node.name, pa.string(), partial(_strings, node)), node.numel, (f"{node.path}(", ")"))
-    elif isinstance(node, StructNode | OpaqueNode):
-        deeper.append(node)
-    else:
-        _note_array(node, beside)
+def _records(node: StructArrayNode | CellNode, levels: Sequence[Level], beside: _Siblings) -> list[_Deeper]:
+    """The records of a struct array or of a cell that hold values of their own, to go into."""
+    level = levels[0] if levels else None
+    types = beside.columns.get(node.numel, Columns()).types
+    kinds = [types.get(node.name or "value", pa.null())] if level is None else level.columns.types.values()
+    if (level is not None and level.size != node.numel) or not any(map(may_hold_pictures, kinds)):
+        return []
+    parent = node.numel if level is None else level
+    nodes = enumerate(node.children())
+    return [_Deeper(each, parent, k) for k, each in nodes if isinstance(each, StructNode | CellNode)]
 
 
-def _alone(beside: _Siblings) -> Columns:
-    """The texts that stand alone."""
-    single, texts = beside.columns.get(1, Columns()), Columns()
-    for name, kind in single.types.items():
-        if pa.types.is_string(kind):
-            texts.add(name, kind, partial(single.__getitem__, name))
-    return texts
-
-
-def _was_seen(node: OpaqueNode, seen: set[int]) -> bool:
-    """Whether all of an array of objects were met before; they are from now on."""
-    try:
-        numbers = set(object_numbers(node))
-    except MatlensError:
-        return False
-    was_seen = bool(numbers) and numbers <= seen
-    seen |= numbers
-    return was_seen
-
-
-def _below(level: Level, parent: Level | None) -> Level:
-    """`level` with a parent of a single record."""
-    level.parent, level.parent_index = parent, np.zeros(level.size, np.int64)
+def _below(level: Level, parent: Level | None, record: int = 0) -> Level:
+    """`level` below a record of the one above."""
+    level.parent, level.parent_index = parent, np.full(level.size, record, np.int64)
     return level
 
 
@@ -143,89 +198,29 @@ def _below(level: Level, parent: Level | None) -> Level:
 
 
 def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
-    columns = Columns()
+    columns, pictures = Columns(), list[Pictures]()
     for name in node.fields():
         try:
             with guarded(node):
                 elements = elements_below(node, name)
-                if not len(elements) or BOX_NAME.search(name) or not _is_picture(_first_shape(node, elements)):
-                    _column(node, elements, name, problems).stand_in(columns)
+                if hold_pictures(node, elements):
+                    pictures += _pictures(name, node[name])
+                elif not len(elements) or BOX_NAME.search(name) or len(_first_shape(node, elements)) == 2:
+                    column_of(node, elements, name, problems).stand_in(columns)
         except MatlensError as error:
             problems.append(error)
-    return Level(node.numel, columns, record_paths(node.path, "()"))
+    return Level(node.numel, columns, record_paths(node.path, "()"), pictures=pictures)
 
 
 def _first_shape(node: Node, elements: Elements) -> tuple[int, ...]:
     return reader_of(node).headers(elements.take([0])).shape(0)
 
 
-def _is_picture(dims: tuple[int, ...]) -> bool:
-    return len(dims) > 2 or (dims[0] > IMAGE_SIDE and dims[1] > IMAGE_SIDE)
-
-
-@dataclass(slots=True)
-class _Column:
-    """A column before it is made: its type, and whether its matrices are stored turned; `odd` elements are left out."""
-
-    name: str
-    kind: pa.DataType
-    make: Callable[[], pa.Array]
-    turned: bool = False
-    odd: list[Odd] = field(default_factory=list)
-
-    def stand_in(self, columns: Columns) -> None:
-        columns.add(self.name, self.kind, self.make, turned=self.turned)
-        columns.odd += self.odd
-
-
-def _column(node: Node, elements: Elements, name: str, problems: list[MatlensError]) -> _Column:
-    """A column that is nulls where it cannot be read."""
-    reader, planner, odd = plan_of_boxes(reader_of(node), elements, name)
-    kind = planner.plan.type_of(name)
-
-    def make() -> pa.Array:
-        try:
-            with guarded(node):
-                return ColumnBuilder(reader, planner.plan, planner.levels, planner.kept_objects).visit(elements, name)
-        except MatlensError as error:
-            problems.append(error)
-            return pa.nulls(len(elements), kind)
-
-    made, make_upright = _upright(name, kind, make)
-    return _Column(name, made, make_upright, made != kind, odd)
-
-
-def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
-    """Matrices of four rows, a box in each column, as lists of rows, where all are so and the name tells of boxes."""
-    if not BOX_NAME.search(name):
-        return kind, make
-    rows = pa.list_(pa.list_(pa.float64(), 4))
-    if pa.types.is_struct(kind) and [part.name for part in kind] == ["data", "shape"]:
-        array = make()
-        shapes = [shape for shape in array.field("shape").to_pylist() if shape]
-        if shapes and all(len(shape) == 2 and shape[0] == 4 for shape in shapes):
-            return rows, lambda: _turned(
-                array, [shape[1] if shape else 0 for shape in array.field("shape").to_pylist()]
-            )
-    elif pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(kind.value_type) and kind.list_size == 4:
-        width = kind.value_type.list_size
-        if width not in range(4, 9) and pa.types.is_primitive(kind.value_type.value_type):
-            return rows, lambda: _turned(make(), None, width)
-    return kind, make
-
-
-def _turned(array: pa.Array, counts: list[int] | None, width: int = 0) -> pa.Array:
-    """Lists of the columns of matrices of four rows."""
-    valid = numbers_of(array.is_valid())
-    flat = array.field("data").flatten() if counts is not None else array.flatten().flatten()
-    numbers = numbers_of(flat.cast(pa.float64(), safe=False))
-    sizes = np.array(counts if counts is not None else np.where(valid, width, 0), np.int64)
-    starts = np.concatenate([[0], np.cumsum(4 * sizes)])
-    parts = [
-        numbers[a : a + 4 * n].reshape(4, n).T.ravel() for a, n in zip(starts.tolist(), sizes.tolist(), strict=False)
-    ]
-    boxes = pa.FixedSizeListArray.from_arrays(number_array(np.concatenate(parts or [np.zeros(0)])), 4)
-    return list_array(boxes, sizes, ~valid)
+def _pictures(name: str, node: Node) -> list[Pictures]:
+    """Images that a node is, or that the elements of a cell or field are."""
+    if isinstance(node, NumericNode | SparseNode):
+        return [Pictures(name, node)] if is_picture(node.dims) and not node.is_complex else []
+    return [Pictures(name, node)] if isinstance(node, CellNode) else []
 
 
 def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> Iterator[Level]:
@@ -235,7 +230,10 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
     name = node.name or "value"
     with guarded(node):
         elements, reader = elements_below(node), reader_of(node)
-        if len(node.dims) == 2 and min(node.dims) > 1 and node.dims[1] <= MAX_CELL_COLUMNS:
+        if hold_pictures(node, elements):
+            beside.add_pictures(Pictures(name, node))
+            return
+        if len(node.dims) == 2 and 1 < node.dims[1] <= MAX_CELL_COLUMNS:
             headers = reader.headers(elements)
             if len(kinds_of(headers.take(headers.numel > 0))) > 1:
                 yield _cell_matrix(node, problems)
@@ -244,7 +242,7 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
             return
-        column = _column(node, elements, name, problems)
+        column = column_of(node, elements, name, problems)
     if pa.types.is_struct(column.kind) and not isinstance(node, FieldNode):
         whole, inner = Columns(), Columns()
         column.stand_in(whole)
@@ -263,39 +261,45 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
     with guarded(node):
         elements = elements_below(node)
     columns, name = Columns(), node.name or "value"
+    pictures: list[Pictures] = []
     for k in range(width):
         some = elements.take(slice(k * rows, (k + 1) * rows))
-        _column(node, some, f"{name}_{k + 1}", problems).stand_in(columns)
+        if hold_pictures(node, some):
+            pictures += _pictures(f"{name}_{k + 1}", node[:, k])
+            continue
+        column_of(node, some, f"{name}_{k + 1}", problems).stand_in(columns)
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
         return numbered(f"{node.path}{{", index, f",{column + 1}}}{wanted[len(f'{name}_{column + 1}') :]}")
 
-    return Level(rows, columns, paths)
+    return Level(rows, columns, paths, pictures=pictures)
 
 
 def _note_array(node: Node, beside: _Siblings) -> None:
     """A matrix of n rows, or a vector of n, stands beside its siblings of length n; so do n columns or n pages."""
+    if isinstance(node, NumericNode) and (_note_points(node, beside) or _note_polygon(node, beside)):
+        return
+    if node.numel and (pictures := _pictures(node.name or "value", node)):
+        beside.add_pictures(pictures[0])
     if why := why_no_array(node):
         beside.unfit.append(why)
-        return
-    if isinstance(node, NumericNode) and node.numel and POINT_NAME.search(node.name) and _note_points(node, beside):
         return
     if len(node.dims) != 2 or not node.numel:
         return
     rows, width = node.dims
     name, row = node.name or "value", (f"{node.path}(", ",:)")
     if isinstance(node, CharNode):
-        beside.add(_Column(name, pa.string(), partial(_texts, node)), rows, row)
+        beside.add(LevelColumn(name, pa.string(), partial(_texts, node)), rows, row)
     elif isinstance(node, NumericNode) and not node.is_complex:
         kind = pa.from_numpy_dtype(node.dtype)
         if rows == 4 and width not in range(4, 9) and BOX_NAME.search(name):
-            turned = _Column(name, pa.list_(kind, 4), partial(_matrix, node, turned=True))
+            turned = LevelColumn(name, pa.list_(kind, 4), partial(_matrix, node, turned=True))
             beside.add(turned, width, (f"{node.path}(:,", ")"))
         elif (rows == 1 and width > MAX_WIDTH) or width == 1:
-            beside.add(_Column(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
+            beside.add(LevelColumn(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
         elif width <= MAX_WIDTH:
-            beside.add(_Column(name, pa.list_(kind, width), partial(_matrix, node)), rows, row)
+            beside.add(LevelColumn(name, pa.list_(kind, width), partial(_matrix, node)), rows, row)
 
 
 def _strings(node: OpaqueNode) -> pa.Array:
@@ -321,11 +325,36 @@ def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
 def _note_points(node: NumericNode, beside: _Siblings) -> bool:
     """Points of one record are a matrix of two or three numbers each, those of many the pages of an array."""
     rows, width, count = (*node.dims, 1)[:3]
-    if len(node.dims) > 3 or not MIN_POINTS <= max(rows, width) <= MAX_LONE_POINTS or min(rows, width) not in (2, 3):
+    if not node.numel or not POINT_NAME.search(node.name) or len(node.dims) > 3:
+        return False
+    if not MIN_POINTS <= max(rows, width) <= MAX_LONE_POINTS or min(rows, width) not in (2, 3):
         return False
     kind = pa.list_(pa.list_(pa.from_numpy_dtype(node.dtype), width), rows)
     template = (f"{node.path}(:,:,", ")") if len(node.dims) == 3 else (node.path, "")
-    beside.add(_Column(node.name, kind, partial(_stack, node)), count, template)
+    beside.add(LevelColumn(node.name, kind, partial(_stack, node)), count, template)
+    return True
+
+
+def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
+    """A polygon of one record is a matrix of two numbers for each point, in a row or in a column."""
+    if not POLYGON_NAME.search(node.name) or len(node.dims) != 2 or node.is_complex:
+        return False
+    rows, width = node.dims
+    is_turned = rows == 2 < width
+    if not is_turned and (width != 2 or rows < 2):
+        return False
+    if is_turned and width >= 6 and width % 2 == 0:
+        # Or two polygons of which each has a row.
+        values = node.value.astype(np.float64)
+        if compactness(values.reshape(2, -1, 2)) > MUCH * compactness(values.T[None]):
+            return False
+    count = width if is_turned else rows
+
+    def make() -> pa.Array:
+        points = _matrix(node, turned=is_turned).cast(pa.list_(pa.float64(), 2))
+        return list_array(points, np.array([count]))
+
+    beside.add(LevelColumn(node.name, pa.list_(pa.list_(pa.float64(), 2)), make), 1, (node.path, ""))
     return True
 
 

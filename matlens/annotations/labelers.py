@@ -1,32 +1,26 @@
-"""What MATLAB's labelers and detectors keep: ``groundTruth``, labeling sessions, tables with a column for each class.
-
-A labeler stores for each image or frame, and for each label, rows of x, y, width and height; where a label has
-attributes or sublabels, a struct for each region with its ``Position``.
-"""
+"""What MATLAB's labelers and detectors keep: ``groundTruth``, labeling sessions, tables of a column for each class."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.levels import (
-    BOX_NAME,
-    Columns,
-    Level,
-    Paths,
-    is_list,
-    is_row,
-    levels_below,
-    may_hold_boxes,
-    numbered,
+from matlens.annotations.label_regions import (
+    PIXEL_LABEL,
+    PIXEL_LABEL_FIELD,
+    RECTANGLE,
+    has_regions,
+    no_paths,
+    region_level,
 )
+from matlens.annotations.levels import BOX_NAME, Columns, Level, is_list, may_hold_boxes, numbered
 from matlens.annotations.roles import is_image_names
-from matlens.columns.buffers import number_array, numbers_of, scalar, text_array
+from matlens.columns.buffers import number_array, numbers_of, text_array
 from matlens.columns.unify import Rows
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
@@ -35,11 +29,7 @@ from matlens.tree.nodes import CellNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import OpaqueNode
 
-_POSITION = "Position"
-"""Field of the numbers of a region, where it has attributes."""
-_UNKEPT = ("LabelUIDs", "Order")
-"""Fields of regions that only the tool needs."""
-_CONVENTION = "xywh1"
+_GROUND_TRUTHS = ("groundTruth", "groundTruthLidar", "groundTruthMultisignal", "groundTruthMedical")
 _REGIONS = ("AnnotationStruct", "AnnotationStruct_")
 """Fields of a session that hold a struct for each image."""
 MAX_DEPTH = 8
@@ -65,52 +55,64 @@ class _Images:
 
 
 def is_labeler(node: OpaqueNode) -> bool:
-    """Whether an object is the export or the session of a labeler: nothing else in it is a box."""
-    return node.matlab_class == "groundTruth" or node.matlab_class.endswith(".tool.Session")
+    """Whether an object is the export or the session of a labeler: nothing else in it is an annotation."""
+    return node.matlab_class in _GROUND_TRUTHS or node.matlab_class.endswith(".tool.Session")
 
 
 def other_labels(node: OpaqueNode) -> str:
     """What a labeler keeps that has no rectangles, in words."""
     record = _member(node, "any") or node
-    definitions = _member(record, "LabelDefinitions")
-    columns = _columns(definitions) if definitions is not None and definitions.numel else {}
-    if not {"Name", "Type"} <= columns.keys():
-        return f"{node.path}: a {node.matlab_class} without rectangles"
-    kinds = zip(columns["Name"].to_pylist(), columns["Type"].to_pylist(), strict=True)
-    told = ", ".join(f"{name} ({kind})" for name, kind in kinds)
-    return f"{node.path}: a {node.matlab_class} without rectangles; its labels are {told}"
+    told = ", ".join(f"{name} ({kind})" for name, kind in _definitions(_member(record, "LabelDefinitions")) or ())
+    return f"{node.path}: a {node.matlab_class} without rectangles" + (f"; its labels are {told}" if told else "")
 
 
-def labelled_levels(node: OpaqueNode) -> list[Level]:
+def labelled_levels(node: OpaqueNode, region: str = RECTANGLE) -> list[Level]:
     """One record for each region of a ``groundTruth`` object, a labeling session or a table of box columns.
 
-    None of any other object. Regions that are no rectangles are left out.
+    None of any other object. Regions of other kinds than `region` are left out.
     """
     name = node.matlab_class
-    if name == "groundTruth":
-        found = [_of_ground_truth(node)]
+    if name in _GROUND_TRUTHS:
+        found = list(_of_ground_truth(node, region))
     elif name.endswith(".tool.Session"):
-        found = list(_of_session(node))
+        found = list(_of_session(node, region))
     else:
-        found = [_of_table(node)] if name in ("table", "timetable") else []
+        found = [_of_table(node, region)] if name in ("table", "timetable") else []
     return [level for level in found if level is not None]
 
 
 # --- ground truth --------------------------------------------------------------------------
 
 
-def _of_ground_truth(node: OpaqueNode) -> Level | None:
-    """The label data of an Image or Video Labeler, beside the names of its images."""
+def _of_ground_truth(node: OpaqueNode, region: str) -> Iterator[Level | None]:
+    """The labels of images, videos, point clouds or several signals, beside the names of the images."""
     record = _member(node, "any") or node
+    names, source = _labels(_member(record, "LabelDefinitions"), region), _member(record, "DataSource")
     data = _member(record, "LabelData")
-    if data is None:
-        return None
-    source = _member(record, "DataSource")
-    images = _Images() if source is None else _Images(_texts(_member(source, "Source")), _times(source))
-    return _long(data, _rectangles(_member(record, "LabelDefinitions")), images)
+    if data is not None:
+        images = _Images() if source is None else _Images(_texts(_member(source, "Source")), _times(source))
+        yield _long(data, region, names, images)
+        return
+    signals = dict(_signals(source))
+    for field in ("ROILabelData", "SceneLabelData"):
+        below = _member(record, field)
+        for table in _label_tables(below, set(names or ())) if below is not None else ():
+            yield _long(table, region, names, signals.get(table.name, _Images()))
 
 
-def _of_session(node: OpaqueNode) -> Iterator[Level | None]:
+def _label_tables(node: Node, names: set[str], depth: int = 0) -> Iterator[Node]:
+    """Tables and structs below a node that have columns of labels: one for each signal."""
+    if isinstance(node, OpaqueNode) and node.matlab_class in ("table", "timetable"):
+        if names & set(node.table().schema.names):
+            yield node
+    elif isinstance(node, StructArrayNode | StructNode) and names & set(node.fields()):
+        yield node
+    elif depth < MAX_DEPTH and isinstance(node, StructNode | OpaqueNode | CellNode):
+        for child in node.children():
+            yield from _label_tables(child, names, depth + 1)
+
+
+def _of_session(node: OpaqueNode, region: str) -> Iterator[Level | None]:
     """The regions of a session of a labeler, wherever its release has put them, beside the images of each signal."""
     record = _member(node, "any") or node
     images = _Images(_texts(_member(record, "ImageFilenames")) or _texts(_member(record, "VideoFileName")))
@@ -120,7 +122,7 @@ def _of_session(node: OpaqueNode) -> Iterator[Level | None]:
         name = (_texts(_member(parent, "SignalName")) or [""])[0]
         own = signals.get(name) or (next(iter(signals.values())) if len(signals) == 1 else images)
         definitions = _member(parent, "LabelSet", "DefinitionStruct")
-        yield _long(data, _rectangles(definitions), images if images.names else own)
+        yield _long(data, region, _labels(definitions, region), images if images.names else own)
 
 
 def _signals(sources: Node | None) -> Iterator[tuple[str, _Images]]:
@@ -189,35 +191,44 @@ def _seconds(durations: Any) -> pa.Array:
     return number_array(numbers_of(durations.cast(pa.int64())) / 1e6)
 
 
-def _rectangles(definitions: Node | None) -> list[str] | None:
-    """Names of the labels that are rectangles; None where nothing tells."""
-    if definitions is None:
-        return None
-    columns = _columns(definitions)
+def _definitions(node: Node | None) -> list[tuple[str, str]] | None:
+    """Names and kinds of the labels; None where nothing tells."""
+    columns = {} if node is None or not node.numel else _columns(node)
     if "Name" not in columns:
         return None
     names = [str(name) for name in columns["Name"].to_pylist()]
-    types = columns["Type"].to_pylist() if "Type" in columns else ["Rectangle"] * len(names)
-    return [name for name, kind in zip(names, types, strict=True) if kind == "Rectangle"]
+    kinds = next((columns[field].to_pylist() for field in ("Type", "LabelType") if field in columns), None)
+    return list(zip(names, map(str, kinds or [RECTANGLE] * len(names)), strict=True))
+
+
+def _labels(definitions: Node | None, region: str) -> list[str] | None:
+    """Names of the labels of a kind; None where nothing tells."""
+    found = _definitions(definitions)
+    if found is None:
+        return None if region == RECTANGLE else []
+    if region == PIXEL_LABEL and any(kind == region for _, kind in found):
+        return [PIXEL_LABEL_FIELD]
+    return [name for name, kind in found if kind == region]
 
 
 # --- tables --------------------------------------------------------------------------------
 
 
-def _of_table(node: OpaqueNode) -> Level | None:
+def _of_table(node: OpaqueNode, region: str) -> Level | None:
     """A table with a column of boxes for each class beside names of images; of another, its rows as records."""
     table = node.table()
     kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
     boxes = [name for name, kind in kinds.items() if may_hold_boxes(kind)]
     singles = [name for name, kind in kinds.items() if _is_text(kind) or not is_list(kind)]
-    if not boxes and len(singles) < 4:
+    if region == RECTANGLE and not boxes and len(singles) < 4:
         return None
     columns = _columns(node)
     texts = [name for name, kind in kinds.items() if _is_text(kind)]
     images = [name for name in texts if is_image_names(columns[name])]
     classes = {child.name: child.matlab_class for child in node.children()}
     if boxes and images == texts[:1] == texts and _are_labels(classes, columns, boxes):
-        return _long(node, boxes, _Images(columns[texts[0]].to_pylist() if texts else None), columns)
+        names = boxes if region == RECTANGLE else []
+        return _long(node, region, names, _Images(columns[texts[0]].to_pylist() if texts else None), columns)
 
     def paths(name: str, index: Int64s) -> pa.Array:
         if not name:
@@ -241,98 +252,22 @@ def _plain(array: pa.Array) -> pa.Array:
 def _are_labels(classes: dict[str, str], columns: dict[str, pa.Array], names: Sequence[str]) -> bool:
     """Whether columns are those of classes: cells of rows of four numbers, or of regions with a position."""
     return all(
-        classes.get(name) == "cell"
-        and not BOX_NAME.search(name)
-        and next(_regions(_level_of(name, columns[name], _no_paths), name), None) is not None
-        for name in names
+        classes.get(name) == "cell" and not BOX_NAME.search(name) and has_regions(name, columns[name]) for name in names
     )
 
 
-# --- one record for each region ------------------------------------------------------------
-
-
-class _Region(NamedTuple):
-    """Regions of one label: the level whose records they are, the column of their boxes, and the image of each."""
-
-    label: str
-    level: Level
-    column: str
-    image: Int64s
-
-
 def _long(
-    data: Node, names: Sequence[str] | None, images: _Images, columns: dict[str, pa.Array] | None = None
+    data: Node, region: str, names: Sequence[str] | None, images: _Images, columns: dict[str, pa.Array] | None = None
 ) -> Level | None:
-    """The regions of all labels, one below the other, each with its label, image and attributes."""
+    """The regions of all labels, or of those with these `names`, below their images."""
     columns = _columns(data) if columns is None else columns
     count = len(next(iter(columns.values()))) if columns else 0
-    found = [
-        region
-        for name, array in columns.items()
-        if names is None or name in names
-        for region in _regions(_level_of(name, array, _image_paths(data, name)), name)
-    ]
-    if not found:
-        return None
-    parts = [_part(region) for region in found]
-    joined = pa.concat_tables([part for part, _ in parts], promote_options="permissive").combine_chunks()
-    made = {name: joined[name].combine_chunks() for name in joined.column_names}
-    paths, image = made.pop("path"), np.concatenate([image for _, image in parts])
     stamps = next((array for array in columns.values() if pa.types.is_duration(array.type)), None)
     if images.times is None and stamps is not None:
         images.times = _seconds(stamps)
-    above = Level(count, Columns(images.columns(count)), _no_paths)
-
-    def path_of(name: str, index: Int64s) -> pa.Array:
-        return paths.take(number_array(index))
-
-    return Level(len(image), Columns(made), path_of, None, above, image, _CONVENTION)
-
-
-def _regions(level: Level, name: str) -> Iterator[_Region]:
-    """Regions of the label `name`, and of its sublabels as ``Label/Sublabel``."""
-    rows = [key for key, kind in level.columns.types.items() if is_row(kind) and kind.list_size == 4]
-    positions = [key for key in rows if key.endswith(f".{_POSITION}")]
-    for key in positions or rows:
-        inner = key[len(name) :].removesuffix(f".{_POSITION}").replace(".", "/")
-        yield _Region(name + inner, level, key, np.arange(level.size))
-    for below in levels_below(level):
-        for region in _regions(below, name):
-            yield region._replace(image=below.parent_index[region.image])
-
-
-def _part(region: _Region) -> tuple[pa.Table, Int64s]:
-    """Regions as a table of paths, labels, boxes and attributes; and their images."""
-    level, column = region.level, region.column
-    boxes = level.columns[column]
-    keep = np.flatnonzero(numbers_of(boxes.is_valid()))
-    index = number_array(keep)
-    part = {"path": level.paths(column, keep), "label": pa.repeat(scalar(region.label), len(keep))}
-    part["boxes"] = boxes.take(index).cast(pa.list_(pa.float64(), 4))
-    prefix = column.removesuffix(_POSITION)
-    for key, kind in level.columns.types.items() if prefix != column else ():
-        short = key.removeprefix(prefix)
-        if key.startswith(prefix) and "." not in short and not is_list(kind) and short not in (_POSITION, *_UNKEPT):
-            part[short] = level.columns[key].take(index)
-    return pa.table(part), region.image[keep]
-
-
-def _level_of(name: str, array: pa.Array, paths: Paths) -> Level:
-    return Level(len(array), Columns({name: array}), paths)
-
-
-def _image_paths(data: Node, label: str) -> Paths:
-    """Paths of the regions of a label: records of a struct array, of a struct, or cells of a table."""
-    path = data.path
-    if isinstance(data, StructArrayNode):
-        return lambda name, index: numbered(f"{path}(", index, f").{name}")
-    if isinstance(data, StructNode):
-        return lambda name, index: pa.repeat(scalar(f"{path}.{name}"), len(index))
-    return lambda name, index: numbered(f"{path}.{label}{{", index, "}" + name.removeprefix(label))
-
-
-def _no_paths(name: str, index: Int64s) -> pa.Array:
-    return pa.repeat(scalar(""), len(index))
+    above = Level(count, Columns(images.columns(count)), no_paths)
+    chosen = {name: array for name, array in columns.items() if names is None or name in names}
+    return region_level(data, region, chosen, above)
 
 
 def _columns(node: Node) -> dict[str, pa.Array]:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from matlens.annotations.pictures import Pictures
 from matlens.columns.buffers import NO_FIELDS, is_number, number_array, numbers_of, scalar
 from matlens.formats.records import Int64s
 
@@ -31,6 +32,12 @@ POINT_NAME = re.compile(
     re.IGNORECASE,
 )
 """Names of keypoints."""
+POLYGON_NAME = re.compile(
+    r"poly(gon|line)?s?($|[\d_.]|gt)|contour|outline|(^|_|\.)bound(ary|aries)|vert(ex|ices|s)?($|_)|"
+    r"(^|_|\.)segm(entation|ents?|s)?$|(^|_)rings?$|perimeter",
+    re.IGNORECASE,
+)
+"""Names of polygons."""
 _INDICES = re.compile(r"\([\d,:]+\)|\{[\d,]+\}")
 Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
@@ -125,8 +132,8 @@ class Level:
     """n records: their columns, how their paths are written, and the level above.
 
     `base` is the path of the struct whose fields the columns are, None where the records are those of an array;
-    `convention` that of the boxes, where whoever has stored them is known; `stored` are the lists that it opens;
-    `unfit` tells of arrays that are named as boxes are and are none.
+    `convention` that of the boxes, where whoever has stored them is known; `stored` are the lists that it opens,
+    `pictures` the images beside the columns; `unfit` tells of arrays that are named as boxes are and are none.
     """
 
     size: int
@@ -137,6 +144,7 @@ class Level:
     parent_index: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
     convention: str | None = None
     stored: Sequence[str] = ()
+    pictures: Sequence[Pictures] = ()
     unfit: Sequence[str] = ()
 
     def column(self, name: str) -> pa.Array:

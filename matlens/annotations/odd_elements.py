@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.annotations.levels import BOX_NAME, Odd, may_hold_boxes
+from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Odd, may_hold_boxes
 from matlens.annotations.readings import MAX_WIDTH
 from matlens.columns.column_plan import ColumnPlan, is_numeric
 from matlens.columns.planner import Planner
@@ -69,7 +69,8 @@ def _rows_that_fit(path: str, headers: Headers, plan: ColumnPlan) -> NDArray[np.
     A list of any length may have four entries by chance: it is of boxes where its name says so.
     """
     is_named = bool(BOX_NAME.search(path))
-    if not is_named and plan.kinds == [Kind.NUMBER] and plan.shapes.layout == Layout.VECTOR:
+    is_list = plan.kinds == [Kind.NUMBER] and plan.shapes.layout == Layout.VECTOR
+    if not is_named and (is_list or POINT_NAME.search(path) or POLYGON_NAME.search(path)):
         return None
     numbers = is_numeric(headers) & (headers.numel > 0) & (headers.ndim == 2) & ~headers.is_complex
     widths = np.bincount(np.minimum(headers.dims[numbers, 1], MAX_WIDTH + 1), minlength=MAX_WIDTH + 2)

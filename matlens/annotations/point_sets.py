@@ -58,7 +58,7 @@ def may_hold_points(kind: pa.DataType) -> bool:
 
 def point_sets_of(level: Level, *, any_name: bool = False) -> list[PointSet]:
     """What can be read as keypoints at a level, by its name, or because it lies in the boxes beside it."""
-    found, boxes = [], cache(partial(_boxes_of, level))
+    found, boxes = [], cache(partial(named_boxes, level))
     for name, kind in level.columns.types.items():
         if not any_name and not POINT_NAME.search(name):
             found += _in_boxes(level, name, kind.list_size, boxes()) if _is_long_row(kind) else []
@@ -75,7 +75,7 @@ def point_sets_of(level: Level, *, any_name: bool = False) -> list[PointSet]:
     return found
 
 
-def _boxes_of(level: Level) -> list[tuple[Int64s, Numbers]]:
+def named_boxes(level: Level) -> list[tuple[Int64s, Numbers]]:
     """Records and corners of the boxes of a level that are named so, where their convention is known."""
     found = []
     for reading in readings_of(level):

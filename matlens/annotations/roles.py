@@ -16,8 +16,8 @@ from matlens.columns.buffers import is_number, numbers_of
 _BOX_WORD = re.compile(r"(bounding_?box|(?<![a-z])b_?box|bndbox|bbx|boxes|box|rects?|roi|bound)(es|s)?", re.IGNORECASE)
 _IMAGE_NAME = re.compile(r"(^|_|\.)(im|img|image|file|fname|filename|path|frame|video|photo|name_?list)", re.IGNORECASE)
 _IMAGE_TEXT = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2|avi|mp4)$", re.IGNORECASE)
-_CLASS_NAME = re.compile(r"(^|_|\.)(class|label|categor|cat$|action|species|object_?name|cls|digit)", re.IGNORECASE)
-_LABEL_NAME = re.compile(r"(^|_|\.)(obj$|sub$|kind|type|tag|name(\.text)?$)", re.IGNORECASE)
+CLASS_NAME = re.compile(r"(^|_|\.)(class|label|categor|cat$|action|species|object_?name|cls|digit)", re.IGNORECASE)
+LABEL_NAME = re.compile(r"(^|_|\.)(obj$|sub$|kind|type|tag|name(\.text)?$)", re.IGNORECASE)
 _CLASS_LIST = re.compile(r"(classes|categories|(class|label|category)_?(names?|list))$", re.IGNORECASE)
 """Names of lists of all classes."""
 _LABEL_WORD = re.compile(r"(class|label|category|categories|cat|name|type|kind|cls|tag|ids?)(es|s)?", re.IGNORECASE)
@@ -94,7 +94,7 @@ def _rank(level: Level, name: str) -> int:
     is_text = bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
     if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or _SCORE_NAME.search(name):
         return 0
-    named = 2 if _CLASS_NAME.search(name) else 1 if _LABEL_NAME.search(name) else 0
+    named = 2 if CLASS_NAME.search(name) else 1 if LABEL_NAME.search(name) else 0
     if not named and (not is_text or home is not level):
         return 0
     repeats = _repeats(home.columns[name], is_text)

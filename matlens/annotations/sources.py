@@ -109,7 +109,7 @@ class BoxSource:
         if FRAME in level.names() and level.convention is not None:
             columns[FRAME] = self._beside(FRAME)
         label = self._beside(self.label)
-        columns["label"] = _as_label(label) if self.classes is None else self.classes.of(label)
+        columns["label"] = as_label(label) if self.classes is None else self.classes.of(label)
         columns |= {name: number_array(boxes[:, k]) for k, name in enumerate(CORNERS)}
         told = (*self.fields, self.image, FRAME, *([self.label] if self.classes is None else ()))
         for name in level.names():
@@ -156,7 +156,7 @@ class BoxSource:
         }
 
 
-def _as_label(array: pa.Array) -> pa.Array:
+def as_label(array: pa.Array) -> pa.Array:
     """Class numbers that MATLAB kept as doubles become integers."""
     if pa.types.is_floating(array.type) and len(array):
         values = numbers_of(array.fill_null(scalar(0.0, array.type)))
