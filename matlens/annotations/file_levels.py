@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from matlens.annotations.near_misses import why_no_array
 from matlens.annotations.pictures import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.annotations.polygon_sets import compactness
+from matlens.annotations.readings import is_role
 from matlens.columns.buffers import list_array, number_array, scalar, text_array
 from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import LimitExceeded, MatlensError
@@ -59,11 +61,24 @@ class _Siblings:
         self.columns: dict[int, Columns] = {}
         self.pictures: dict[int, list[Pictures]] = {}
         self.templates: dict[str, tuple[str, str]] = {}
+        self.lying: list[NumericNode] = []
         self.unfit: list[str] = []
 
     def add(self, column: LevelColumn, count: int, template: tuple[str, str]) -> None:
         column.stand_in(self.columns.setdefault(count, Columns()))
         self.templates[column.name] = template
+
+    def settle_lying(self) -> None:
+        """Let rows of numbers stand for as many records where there are such: boxes, or four numbers of each box."""
+        counts = Counter(node.numel for node in self.lying if is_role(node.name))
+        known = {size for size, columns in self.columns.items() if any(map(BOX_NAME.search, columns.types))}
+        for node in self.lying:
+            name, kind = node.name or "value", pa.from_numpy_dtype(node.dtype)
+            if counts[node.numel] >= 4 or (node.numel in known and node.numel != 4):
+                self.add(LevelColumn(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
+            else:
+                row = LevelColumn(name, pa.list_(kind, node.numel), partial(_matrix, node))
+                self.add(row, 1, (f"{node.path}(", ",:)"))
 
     def add_pictures(self, pictures: Pictures) -> None:
         self.columns.setdefault(pictures.count, Columns())
@@ -120,6 +135,7 @@ class _Walk:
                 found += self._levels(node, beside, deeper)
             except MatlensError as error:
                 self.problems.append(error)
+        beside.settle_lying()
         paths = _sibling_paths(beside.templates, base)
         above = _below(Level(1, beside.alone(), paths, base), parent, record)
         yield from (_below(level, above) if level.parent is None else level for level in found)
@@ -296,6 +312,8 @@ def _note_array(node: Node, beside: _Siblings) -> None:
         if rows == 4 and width not in range(4, 9) and BOX_NAME.search(name):
             turned = LevelColumn(name, pa.list_(kind, 4), partial(_matrix, node, turned=True))
             beside.add(turned, width, (f"{node.path}(:,", ")"))
+        elif rows == 1 and 1 < width <= MAX_WIDTH and not BOX_NAME.search(name):
+            beside.lying.append(node)
         elif (rows == 1 and width > MAX_WIDTH) or width == 1:
             beside.add(LevelColumn(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
         elif width <= MAX_WIDTH:

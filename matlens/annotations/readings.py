@@ -78,8 +78,9 @@ class Reading:
         return self.layout is not None or bool(BOX_NAME.search(self.name))
 
     def paths(self, count: int | None = None) -> pa.Array:
-        """MATLAB path of every box, or of the first `count`."""
-        return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record[:count])
+        """MATLAB path of every box, or of the first `count`; of four fields, that of the record or of the first one."""
+        is_record = len(self.fields) == 4 and (self.level.base is None or (self.level.is_alone and self.level.base))
+        return self.level.paths("" if is_record else self.fields[0], self.record[:count])
 
     @property
     def variable(self) -> str:
@@ -136,6 +137,17 @@ def _four_fields(level: Level) -> Iterator[Reading]:
                         told for name, rows in zip(fields, bad, strict=True) if (told := _no_numbers(level, name, rows))
                     ]
                     yield Reading(level, stem.rstrip("_."), fields, values[record], record, layout, left_out=left_out)
+
+
+def is_role(name: str) -> bool:
+    """Whether a name is that of one of the four numbers of a box.
+
+    Examples
+    --------
+    >>> is_role("xmin"), is_role("head_x2"), is_role("label")
+    (True, True, False)
+    """
+    return any(pattern.fullmatch(name.lower()) for pattern in _PATTERNS.values())
 
 
 class _Numbers(NamedTuple):
