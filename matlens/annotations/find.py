@@ -86,12 +86,8 @@ def find(
         for each in chosen:
             if each.confidence != "doubtful" or path is not None:
                 told += [UnsupportedValue(text, variable=each.reading.variable) for text in each.reading.left_out]
-        if near is not None and path is None:
-            others = [choice.reading for choice in found if not choice.is_named]
-            near += [f"{len(other.record):,} rows of four numbers: --path {other.variable}" for other in others]
-            near += _labelers_without_boxes(file) if not chosen else []
         if near is not None:
-            near += near_misses(levels) if path is None else _near_at(file, path)
+            near += _came_near(file, levels, found) if path is None else near_misses(levels_of([file.at(path)], []))
         for level in {id(each.reading.level): each.reading.level for each in chosen}.values():
             _hold_beside(level)
         every = {id(each.others): each.others for each in chosen}
@@ -105,9 +101,12 @@ def _boxes_of_level(choices: Sequence[Choice]) -> BoxesOfLevel:
     return BoxesOfLevel([OtherBoxes(each.reading, each.evidence.convention) for each in known])
 
 
-def _near_at(file: MatFile, path: str) -> list[str]:
-    """What is no box at a path."""
-    return near_misses(levels_of([file.at(path)], []))
+def _came_near(file: MatFile, levels: Sequence[Level], found: Sequence[Choice]) -> list[str]:
+    """What may be boxes though nothing but its shape says so, and what is named so and is none."""
+    others = [choice.reading for choice in found if not choice.is_named]
+    near = [f"{len(other.record):,} rows of four numbers: --path {other.variable}" for other in others]
+    near += _labelers_without_boxes(file) if len(others) == len(found) else []
+    return near + near_misses(levels)
 
 
 def _labelers_without_boxes(file: MatFile) -> list[str]:
