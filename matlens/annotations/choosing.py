@@ -96,7 +96,7 @@ def choices_of(levels: Iterable[Level], wanted: Wanted | None = None) -> list[Ch
     for choice in every.values():
         _weigh(choice, any_name=wanted is not None)
     for choice in found:
-        choice.reasons += choice.reading.left_out
+        choice.reasons += [*choice.reading.left_out, *choice.reading.level.uneven]
     return _once(found)
 
 

@@ -11,10 +11,21 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from matlens.annotations.cell_grids import grid_level
 from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
 from matlens.annotations.level_columns import LevelColumn, column_of
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.levels import (
+    BOX_NAME,
+    POINT_NAME,
+    POLYGON_NAME,
+    Columns,
+    Level,
+    Paths,
+    may_hold_boxes,
+    numbered,
+    record_paths,
+)
 from matlens.annotations.near_misses import why_no_array
 from matlens.annotations.pictures import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.annotations.point_sets import MIN_POINTS
@@ -62,11 +73,29 @@ class _Siblings:
         self.pictures: dict[int, list[Pictures]] = {}
         self.templates: dict[str, tuple[str, str]] = {}
         self.lying: list[NumericNode] = []
+        self.grids: list[tuple[CellNode, LevelColumn]] = []
         self.unfit: list[str] = []
 
     def add(self, column: LevelColumn, count: int, template: tuple[str, str]) -> None:
         column.stand_in(self.columns.setdefault(count, Columns()))
         self.templates[column.name] = template
+
+    def add_cell(self, node: CellNode, column: LevelColumn) -> None:
+        template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
+        self.add(column, node.numel, template)
+
+    def settle_grids(self) -> None:
+        """A cell matrix with a name for each of its rows, or columns, and none for each cell is a level of its own."""
+        waiting, self.grids = self.grids, []
+        for node, column in waiting:
+            rows, width = node.dims
+            if rows != width and not self._has_texts(node.numel) and (self._has_texts(rows) or self._has_texts(width)):
+                self.grids.append((node, column))
+            else:
+                self.add_cell(node, column)
+
+    def _has_texts(self, size: int) -> bool:
+        return size > 1 and any(map(pa.types.is_string, self.columns.get(size, Columns()).types.values()))
 
     def settle_lying(self) -> None:
         """Let rows of numbers stand for as many records where there are such: boxes, or four numbers of each box."""
@@ -136,14 +165,16 @@ class _Walk:
             except MatlensError as error:
                 self.problems.append(error)
         beside.settle_lying()
+        beside.settle_grids()
         paths = _sibling_paths(beside.templates, base)
         above = _below(Level(1, beside.alone(), paths, base), parent, record)
         yield from (_below(level, above) if level.parent is None else level for level in found)
         by_size: dict[int, Level] = {}
         for size, columns in beside.columns.items():
-            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()))
-            yield _below(level, parent, record) if size == 1 else _below(level, above)
-            by_size[size] = level
+            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()), siblings=by_size)
+            by_size[size] = _below(level, parent, record) if size == 1 else _below(level, above)
+        yield from list(by_size.values())
+        yield from (_below(grid_level(node, column, by_size), above) for node, column in beside.grids)
         by_size[1] = above
         if beside.unfit:
             yield Level(0, Columns(), paths, base, unfit=beside.unfit)
@@ -267,8 +298,11 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         inner.odd += [replace(odd, name=odd.name.removeprefix(f"{name}.")) for odd in column.odd]
         yield Level(node.numel, inner, record_paths(node.path, "{}"))
     else:
-        template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
-        beside.add(column, node.numel, template)
+        is_grid = len(node.dims) == 2 and min(node.dims) > 1 and may_hold_boxes(column.kind)
+        if is_grid and not isinstance(node, FieldNode):
+            beside.grids.append((node, column))
+        else:
+            beside.add_cell(node, column)
 
 
 def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:

@@ -72,7 +72,9 @@ class Beside:
     @cached_property
     def _ranked(self) -> list[tuple[int, str]]:
         """Columns that may be labels, and how much speaks for each."""
-        return [(rank, name) for name in self._level.names() if (rank := _rank(self._level, name)) > 0]
+        level, image = self._level, self.image()
+        below = None if image is None else level.home(image).parent
+        return [(rank, name) for name in level.names() if (rank := _rank(level, name, below)) > 0]
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
@@ -144,8 +146,11 @@ def _may_be_beside(level: Level, name: str) -> bool:
     return not home.is_alone or level.is_alone or home.base != ""
 
 
-def _rank(level: Level, name: str) -> int:
-    """How much speaks for a column being the label, at most 5: its name, values that come again, its place."""
+def _rank(level: Level, name: str, above_images: Level | None) -> int:
+    """How much speaks for a column being the label, at most 5: its name, values that come again, its place.
+
+    A list of all classes is one of the level above the images: cells of classes that hold cells of images.
+    """
     home, kind = level.home(name), level.type_of(name)
     if home.is_alone and not (level.is_alone and home.base):
         # A text of the file, or of a struct with many boxes, is none of each box.
@@ -159,6 +164,7 @@ def _rank(level: Level, name: str) -> int:
     repeats = _repeats(home.columns[name], is_text)
     # As many classes as there are boxes or images are a list of names for all that.
     is_list_of_all = is_text and not repeats and home.base is not None and bool(_CLASS_LIST.search(name))
+    is_list_of_all &= home is not above_images
     if repeats is False or is_list_of_all or (not repeats and not named):
         return 0
     if not named:
