@@ -12,11 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matlens import annotations as boxes  # noqa: F401
     from matlens import errors as errors
     from matlens import helpers as helpers
     from matlens.errors import MatlensError as MatlensError
     from matlens.limits import Limits as Limits
+    from matlens.operations import boxes as boxes
+    from matlens.operations import keypoints as keypoints
+    from matlens.operations import masks as masks
+    from matlens.operations import polygons as polygons
     from matlens.operations.check import check as check
     from matlens.operations.convert import convert as convert
     from matlens.operations.diff import diff as diff
@@ -45,8 +48,11 @@ _SOURCES = {
     "errors": ("matlens.errors", ""),
     "from_loadmat": ("matlens.tree.file", "from_loadmat"),
     "helpers": ("matlens.helpers", ""),
+    "keypoints": ("matlens.operations.keypoints", ""),
     "loadmat": ("matlens.operations.loadmat", "loadmat"),
+    "masks": ("matlens.operations.masks", ""),
     "open": ("matlens.tree.file", "open_file"),
+    "polygons": ("matlens.operations.polygons", ""),
     "query": ("matlens.operations.query", "query"),
 }
 

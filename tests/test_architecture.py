@@ -29,6 +29,8 @@ SAME_NAMES = {
     "convert": "the command and its verb",
     "diff": "the command and its verb",
     "keypoints": "the command and its verbs",
+    "masks": "the command and its verbs",
+    "polygons": "the command and its verbs",
     "reader": "the contract, and the reader of each format",
     "regions": "the command and its helper",
     "tree": "the command and what it shows",

@@ -27,10 +27,10 @@ from matlens.annotations.levels import (
     record_paths,
 )
 from matlens.annotations.near_misses import why_no_array
-from matlens.annotations.pictures import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.annotations.point_sets import MIN_POINTS
-from matlens.annotations.polygon_sets import compactness
+from matlens.annotations.polygon_sets import axis_of, compactness, is_named
 from matlens.annotations.readings import is_role
+from matlens.annotations.stored_images import Pictures, hold_pictures, is_picture, may_hold_pictures
 from matlens.columns.buffers import list_array, number_array, scalar, text_array
 from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import LimitExceeded, MatlensError
@@ -60,8 +60,8 @@ MAX_RECORDS = 50_000
 """Records that are gone into one by one."""
 MAX_LONE_POINTS = 500
 """Points of a matrix that is those of one record."""
-MUCH = 4
-"""How much more compact two polygons must be than one of all their numbers."""
+COMPACT, MUCH = 0.01, 4
+"""How compact two polygons must be, and how much more than one of all their numbers; a square has 1/16."""
 _TEXT_CLASSES = ("string", "categorical")
 
 
@@ -388,7 +388,15 @@ def _note_points(node: NumericNode, beside: _Siblings) -> bool:
 
 
 def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
-    """A polygon of one record is a matrix of two numbers for each point, in a row or in a column."""
+    """A polygon of one record is a matrix of two numbers for each point, in a row or in a column, or two vectors."""
+    if axis_of(node.name) and len(node.dims) == 2 and 1 == min(node.dims) < max(node.dims) and is_named(node.path):
+        kind = pa.list_(pa.float64())
+
+        def vector() -> pa.Array:
+            return list_array(number_array(node.value.ravel().astype(np.float64)), np.array([node.numel]))
+
+        beside.add(LevelColumn(node.name, kind, vector), 1, (node.path, ""))
+        return True
     if not POLYGON_NAME.search(node.name) or len(node.dims) != 2 or node.is_complex:
         return False
     rows, width = node.dims
@@ -398,7 +406,7 @@ def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
     if is_turned and width >= 6 and width % 2 == 0:
         # Or two polygons of which each has a row.
         values = node.value.astype(np.float64)
-        if compactness(values.reshape(2, -1, 2)) > MUCH * compactness(values.T[None]):
+        if compactness(values.reshape(2, -1, 2)) > max(COMPACT, MUCH * compactness(values.T[None])):
             return False
     count = width if is_turned else rows
 
@@ -406,7 +414,8 @@ def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
         points = _matrix(node, turned=is_turned).cast(pa.list_(pa.float64(), 2))
         return list_array(points, np.array([count]))
 
-    beside.add(LevelColumn(node.name, pa.list_(pa.list_(pa.float64(), 2)), make), 1, (node.path, ""))
+    points_of = LevelColumn(node.name, pa.list_(pa.list_(pa.float64(), 2)), make, turned=is_turned)
+    beside.add(points_of, 1, (node.path, ""))
     return True
 
 

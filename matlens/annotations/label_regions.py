@@ -30,11 +30,16 @@ CONVENTION = "xywh1"
 
 
 class RegionKind(NamedTuple):
-    """Regions of one kind: the column that has them, the Arrow type of one, and what else they are stored as."""
+    """Regions of one kind: their name in words, the column that has them, its Arrow type, and what they are stored as.
 
+    `positions` are the numbers among those of a region that count pixels from 1.
+    """
+
+    noun: str
     column: str
     type: pa.DataType
     fits: Callable[[pa.DataType], bool]
+    positions: tuple[int, ...] = ()
 
 
 def _row(*widths: int) -> Callable[[pa.DataType], bool]:
@@ -56,15 +61,15 @@ def _numbers(count: int) -> pa.DataType:
 
 
 REGION_KINDS = {
-    RECTANGLE: RegionKind("boxes", _numbers(4), _row(4)),
-    "RotatedRectangle": RegionKind("rotated_rectangle", _numbers(5), _row(5)),
-    "ProjectedCuboid": RegionKind("projected_cuboid", _numbers(8), _row(8)),
-    "Cuboid": RegionKind("cuboid", _numbers(9), _row(9)),
-    "Point": RegionKind("point", pa.list_(pa.float64()), _row(2, 3)),
-    "Line": RegionKind("line", pa.list_(pa.list_(pa.float64())), _is_curve),
-    POLYGON: RegionKind("polygon", pa.list_(pa.list_(pa.float64(), 2)), _is_curve),
-    "Scene": RegionKind("scene", pa.bool_(), pa.types.is_boolean),
-    PIXEL_LABEL: RegionKind("file", pa.string(), pa.types.is_string),
+    RECTANGLE: RegionKind("boxes", "boxes", _numbers(4), _row(4)),
+    POLYGON: RegionKind("polygons", "polygon", pa.list_(pa.list_(pa.float64(), 2)), _is_curve),
+    "Line": RegionKind("lines", "line", pa.list_(pa.list_(pa.float64())), _is_curve, (0, 1)),
+    "Point": RegionKind("points", "point", pa.list_(pa.float64()), _row(2, 3), (0, 1)),
+    "RotatedRectangle": RegionKind("rotated_rectangles", "rotated_rectangle", _numbers(5), _row(5), (0, 1)),
+    "ProjectedCuboid": RegionKind("projected_cuboids", "projected_cuboid", _numbers(8), _row(8), (0, 1, 4, 5)),
+    "Cuboid": RegionKind("cuboids", "cuboid", _numbers(9), _row(9)),
+    "Scene": RegionKind("scenes", "scene", pa.bool_(), pa.types.is_boolean),
+    PIXEL_LABEL: RegionKind("pixel_labels", "file", pa.string(), pa.types.is_string),
 }
 """Kinds of regions by the name of MATLAB's ``labelType``.
 

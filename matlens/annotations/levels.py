@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from matlens.annotations.pictures import Pictures
+from matlens.annotations.stored_images import Pictures
 from matlens.columns.buffers import NO_FIELDS, is_number, number_array, numbers_of, scalar
 from matlens.formats.records import Int64s
 

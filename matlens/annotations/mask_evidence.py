@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matlens.annotations.choosing import Confidence
-from matlens.annotations.pictures import Picture
+from matlens.annotations.stored_images import Picture
 
 MASK_NAME = re.compile(
     r"mask|segm|(^|_|\.)segs?($|_)|silhouette|label_?(map|mat|matrix|img|im|image|s)$|inst(ance)?s?(_?map)?$|"

@@ -14,9 +14,7 @@ from matlens.annotations.class_names import Classes, class_names
 from matlens.annotations.file_levels import levels_of
 from matlens.annotations.levels import Level, is_list, without_indices
 from matlens.annotations.mask_evidence import MaskEvidence, judge_masks
-from matlens.annotations.pictures import Picture, Pictures
 from matlens.annotations.roles import CLASS_NAME, LABEL_NAME, roles_of
-from matlens.annotations.run_lengths import Regions, empty_counts, regions_of
 from matlens.annotations.shape_sources import (
     ShapeSource,
     beside,
@@ -28,10 +26,12 @@ from matlens.annotations.shape_sources import (
     named_labels,
 )
 from matlens.annotations.sources import as_label
+from matlens.annotations.stored_images import Picture, Pictures
 from matlens.columns.buffers import is_number, number_array, numbers_of, text_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
+from matlens.helpers.run_lengths import Regions, empty_counts, regions_of
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
 MASK = pa.struct([("size", pa.list_(pa.int32(), 2)), ("counts", pa.string())])
@@ -212,7 +212,9 @@ def find_masks(
                 if is_at(variable, wanted):
                     places.setdefault(variable, []).append((level, pictures))
         chosen = (image_field, label_field)
-        found = [_source(file, levels, parts, wanted is not None, chosen, classes) for parts in places.values()]
+        found = [
+            _source(file, levels, parts, wanted is not None, chosen, classes) for _, parts in sorted(places.items())
+        ]
         return [each for each in found if each is not None]
 
 

@@ -101,6 +101,18 @@ def _readings(level: Level) -> Iterator[PolygonSet]:
             yield _of_rows(level, name, kind.list_size)
 
 
+def is_named(path: str) -> bool:
+    """Whether the last two names of a path tell of polygons.
+
+    Examples
+    --------
+    >>> is_named("s(3).polygon.x"), is_named("polygons.scores.mean")
+    (True, False)
+    """
+    names = re.sub(r"[({][^(){}]*[)}]", "", path).split(".")
+    return any(POLYGON_NAME.search(name) for name in names[-2:])
+
+
 def _stored(level: Level) -> str:
     """Name of what a level is the inside of."""
     if level.base:
@@ -115,8 +127,9 @@ def _stored(level: Level) -> str:
 def _is_points(kind: pa.DataType) -> bool:
     """Whether entries are matrices of two columns, of any number of rows or of the same."""
     if not is_list(kind) or not pa.types.is_fixed_size_list(kind.value_type):
-        return _is_turned(kind)
-    return bool(kind.value_type.list_size == 2 and is_number(kind.value_type.value_type))
+        return False
+    is_upright = kind.value_type.list_size == 2 and is_number(kind.value_type.value_type)
+    return is_upright or _is_turned(kind)
 
 
 def _is_turned(kind: pa.DataType) -> bool:
@@ -140,7 +153,8 @@ def _of_matrices(level: Level, name: str) -> PolygonSet:
         points = flat.reshape(-1, 2, width).transpose(0, 2, 1).reshape(-1, 2)
         counts, layout = np.full(len(full), width, np.int64), "2xN: a point in each column"
     else:
-        counts, points, layout = _counts(full), flat.reshape(-1, 2), "Nx2: a point in each row"
+        counts, points = _counts(full), flat.reshape(-1, 2)
+        layout = "2xN: a point in each column" if name in level.columns.turned else "Nx2: a point in each row"
     keep = counts > 0
     return PolygonSet(level, name, points, counts[keep], record[keep], layout, (name,))
 
@@ -225,16 +239,22 @@ def _number(text: str | None) -> float:
 def _of_records(level: Level) -> PolygonSet | None:
     """The points that all records of a level are together: a single polygon of the record above."""
     kinds = {name: kind for name, kind in level.columns.types.items() if is_number(kind) or pa.types.is_string(kind)}
-    axes = {axis[1]: name for name in kinds if (axis := _axis(name)) is not None}
-    if level.parent is None or level.size < MIN_POINTS or axes.keys() != {"x", "y"} or len(kinds) > 6:
+    axes = {axis[1]: name for name in kinds if (axis := axis_of(name)) is not None}
+    if (
+        level.parent is None
+        or level.base is not None
+        or level.size < MIN_POINTS
+        or axes.keys() != {"x", "y"}
+        or len(kinds) > 6
+    ):
         return None
-    if level.base is None and len(level.columns) > 6:
+    if len(level.columns) > 6:
         return None
     record = np.unique(level.parent_index)
     if len(record) != 1:
         return None
     points = np.stack([_numbers(level.columns[axes[axis]]) for axis in "xy"], axis=1)
-    path = level.paths("" if level.base is None else axes["x"], np.zeros(1, np.int64))[0].as_py()
+    path = level.paths("", np.zeros(1, np.int64))[0].as_py()
     path = re.sub(r"[({][^(){}]*[)}]$", "", path)
     names = (axes["x"], axes["y"])
     counts, layout = np.array([len(points)]), "points in their order"
@@ -249,7 +269,7 @@ def _pairs(level: Level) -> Iterator[tuple[str, str]]:
     lists = [name for name, kind in level.columns.types.items() if is_list(kind) and is_number(kind.value_type)]
     by_stem: dict[str, dict[str, str]] = {}
     for name in lists:
-        axis = _axis(name) or _told_axis(level, name)
+        axis = axis_of(name) or _told_axis(level, name)
         if axis is not None:
             by_stem.setdefault(axis[0], {}).setdefault(axis[1], name)
     for axes in by_stem.values():
@@ -257,12 +277,12 @@ def _pairs(level: Level) -> Iterator[tuple[str, str]]:
             yield axes["x"], axes["y"]
 
 
-def _axis(name: str) -> tuple[str, str] | None:
+def axis_of(name: str) -> tuple[str, str] | None:
     """Stem and axis of the name of a coordinate.
 
     Examples
     --------
-    >>> _axis("polygon.x"), _axis("poly_xs"), _axis("Y"), _axis("contourX"), _axis("box")
+    >>> axis_of("polygon.x"), axis_of("poly_xs"), axis_of("Y"), axis_of("contourX"), axis_of("box")
     (('polygon.', 'x'), ('poly_', 'x'), ('', 'y'), ('contour', 'x'), None)
     """
     match = _AXIS.fullmatch(name)

@@ -15,11 +15,9 @@ from matlens.annotations.file_levels import levels_of
 from matlens.annotations.label_regions import POLYGON
 from matlens.annotations.levels import Level, levels_below, without_indices
 from matlens.annotations.masks import MaskSource, find_masks
-from matlens.annotations.outlines import outlines_of
 from matlens.annotations.point_sets import named_boxes
 from matlens.annotations.polygon_sets import MIN_POINTS, PolygonSet, may_hold_polygons, polygon_sets_of
 from matlens.annotations.roles import roles_of
-from matlens.annotations.run_lengths import mask_of
 from matlens.annotations.shape_sources import (
     ShapeSource,
     beside,
@@ -36,6 +34,8 @@ from matlens.columns.buffers import list_array, number_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError
 from matlens.formats.records import Int64s
+from matlens.helpers.outlines import outlines_of
+from matlens.helpers.run_lengths import mask_of
 from matlens.tree.file import ReadingOptions, Source, opened
 
 MOST_ODD = 0.5

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from matlens.cli.output import SHOWN_ALIKE, Outcome, counted, expand, json_options, message, open_input, without_numbers
+from matlens.cli.data_set_options import chosen_format, data_set_options, field_options
+from matlens.cli.output import SHOWN_ALIKE, Outcome, counted, expand, message, open_input, without_numbers
 from matlens.errors import MatlensError, NoBoxesFound
-from matlens.export.format import BoxesFormat, Format
-from matlens.export.registry import boxes_formats, find_format
+from matlens.export.format import BoxesFormat
+from matlens.export.registry import boxes_formats
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,35 +24,16 @@ _CONVENTIONS = ("xyxy", "xyxy1", "xywh", "xywh1", "matlab", "xxyy", "yyxx", "cxc
 
 @click.command("boxes")
 @click.argument("files", nargs=-1, required=True)
-@click.option("-o", "--output", help="File to write: *.parquet, *.csv, *.json for COCO …; a folder for yolo and voc.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice([found.name for found in boxes_formats()]),
-    help="Instead of the suffix's.",
-)
 @click.option("--path", help='Look for boxes only here, such as "annotations.bbox".')
 @click.option("--columns", help="Which numbers of rows at --path are the box, counted from 1, such as 2:5.")
 @click.option("--convention", type=click.Choice(_CONVENTIONS), help="How the four numbers are meant.")
-@click.option("--image-field", help="Field that holds the image name.")
-@click.option("--label-field", help="Field that holds the class.")
-@click.option("--classes", help="Names of class numbers: meta.mat:class_names, *.txt, *.names, *.json; '' for none.")
-@click.option("--image-size", type=(float, float), help="Width and height of all images.")
-@click.option("--size-field", help='Field of [rows columns] of the image, or two as "width,height".')
-@click.option("--size-wh", is_flag=True, help="The size field holds width before height.")
-@click.option("--images", type=click.Path(file_okay=False, exists=True), help="Folder of the images, for their sizes.")
-@click.option("--copy-images", is_flag=True, help="YOLO: copy the files of --images beside the labels.")
-@click.option("--image-name", help="Name of each image file, such as {stem}_{frame:06d}.jpg.")
-@click.option("--split", type=float, help="Share of the images that train, such as 0.9; the others validate.")
-@click.option("--split-by", help="Field that says to which part of the data set an image belongs.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Which images --split picks.")
+@field_options
 @click.option(
     "--check", "is_check", is_flag=True, help="List what is wrong with boxes instead; exit code 1 if anything."
 )
 @click.option("--clip", "is_clip", is_flag=True, help="Cut boxes off at the edges of their image.")
 @click.option("--drop-invalid", is_flag=True, help="Leave out boxes without area, outside of their image or with NaN.")
-@click.option("--force", is_flag=True, help="Overwrite an existing output.")
-@json_options
+@data_set_options(boxes_formats())
 def command(files: tuple[str, ...], output: str | None, format_name: str | None, as_json: bool, **options: Any) -> None:
     """Find bounding boxes in FILES and write them as one table.
 
@@ -65,15 +47,8 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
     """
     from matlens.annotations import concat
     from matlens.cli.data_set import DataSet
-    from matlens.export.atomic import refuse_existing
 
-    if options["split"] is not None and options["split_by"]:
-        raise click.UsageError("--split and --split-by both make parts: one of them")
-    if (options["split"] is not None or options["split_by"]) and not options["is_check"]:
-        _refuse_table(output, format_name)
-    chosen = _format(output, format_name)
-    if output and chosen and not chosen.is_folder:
-        refuse_existing(output, force=options["force"])
+    chosen = chosen_format(output, format_name, boxes_formats(), options)
     outcome = Outcome()
     tables: list[tuple[str, pa.Table]] = []
     image_rows: list[pa.Table] = []
@@ -130,12 +105,6 @@ def _kind(source: BoxSource) -> Any:
     return source.fields, source.image, source.label, source.convention, source.confidence, *reasons
 
 
-def _refuse_table(output: str | None, name: str | None) -> None:
-    """Refuse parts of a data set where the output is a table."""
-    if not output or not isinstance(_format(output, name), BoxesFormat):
-        raise click.UsageError("--split and --split-by are for coco, yolo and voc")
-
-
 def _explain(source: BoxSource, convention: str | None) -> None:
     """What was found, and why it is taken for what."""
     evidence = source.evidence
@@ -166,13 +135,3 @@ def _joined(tables: list[tuple[str, pa.Table]], *, many: bool) -> pa.Table:
     from matlens.annotations.joining import of_files
 
     return of_files(tables) if many else tables[0][1]
-
-
-def _format(output: str | None, name: str | None) -> Format | None:
-    """The format by its name or by the suffix of the output."""
-    if output is None:
-        return None
-    if name is None and (output.endswith("/") or Path(output).is_dir()):
-        folders = " or ".join(f"--format {found.name}" for found in boxes_formats() if found.is_folder)
-        raise click.UsageError(f"{output} is a folder: {folders} writes one")
-    return find_format(output, name, boxes_formats())

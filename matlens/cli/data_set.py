@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.annotations import check, clip, drop_invalid
+from matlens.annotations.joining import of_files
 from matlens.cli.deliver import deliver
-from matlens.cli.output import DATA_FAULT, FINE, message
+from matlens.cli.output import DATA_FAULT, FINE, counted, message
+from matlens.export.format import BoxesFormat
 from matlens.export.images import by_frame, sizes_of
+from matlens.export.shapes import has_holes
 from matlens.operations.boxes import write
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from matlens.export.format import BoxesFormat, Format
+    from matlens.export.format import Format
 
 PREVIEW = 10
 STORED = "\0image"
@@ -22,10 +26,16 @@ STORED = "\0image"
 
 
 class DataSet:
-    """Boxes in the canonical form, a row for each of their images, where they come from, and what is asked for."""
+    """Boxes in the canonical form, a row for each of their images, where they come from, and what is asked for.
 
-    def __init__(self, table: pa.Table, images: pa.Table, source: str, options: dict[str, Any]) -> None:
+    A row is a `noun`: a box, or a polygon or mask with the box around it.
+    """
+
+    def __init__(
+        self, table: pa.Table, images: pa.Table, source: str, options: dict[str, Any], noun: str = "box"
+    ) -> None:
         self._table, self._images, self._source, self._options = table, by_frame(images), source, options
+        self._noun = noun
 
     @cached_property
     def _sizes(self) -> dict[str, tuple[float, float]]:
@@ -48,9 +58,9 @@ class DataSet:
         """The boxes, cut off and without invalid ones as far as that is asked for."""
         # Sizes are those of frames; the names of their videos come back behind.
         table = by_frame(self._table).append_column(STORED, self._table["image"])
-        if self._options["is_clip"]:
+        if self._options.get("is_clip"):
             table = clip(table, self._sizes)
-        if self._options["drop_invalid"]:
+        if self._options.get("drop_invalid"):
             kept = drop_invalid(table, self._sizes)
             message(f"{len(table) - len(kept):,} invalid boxes are left out")
             table = kept
@@ -68,7 +78,14 @@ class DataSet:
         """Write the boxes as a table, or print the first of them."""
         force = self._options["force"]
         deliver(
-            self._mended, "box", output=output, as_json=as_json, rows=PREVIEW, widths=30, chosen=chosen, force=force
+            self._mended,
+            self._noun,
+            output=output,
+            as_json=as_json,
+            rows=PREVIEW,
+            widths=30,
+            chosen=chosen,
+            force=force,
         )
 
     def write(self, output: str, chosen: BoxesFormat) -> None:
@@ -81,7 +98,7 @@ class DataSet:
             images=self._images,
             sizes=self._sizes,
             folder=options["images"],
-            copy_images=options["copy_images"],
+            place_images=options["place_images"] or "link",
             split=options["split"],
             split_by=options["split_by"],
             seed=options["seed"],
@@ -91,9 +108,47 @@ class DataSet:
         )
         for target, found in written.items():
             if found.dropped:
-                message(f"loss: {found.dropped:,} boxes without an image name or with NaN are left out")
+                told = counted(found.dropped, self._noun)
+                message(f"loss: {told} without an image name or with NaN are left out")
             beyond = found.outside()
             if beyond:
-                message(f"{beyond:,} boxes reach beyond the edges of their image")
-            told = f"{len(found.boxes):,} boxes in {len(found.images):,} images, {len(found.classes):,} classes"
-            message(f"{target}: {told}")
+                message(f"{counted(beyond, self._noun)} reach beyond the edges of their image")
+            holes = sum(map(has_holes, found.shapes))
+            if holes and not chosen.holds_holes:
+                message(f"loss: {counted(holes, self._noun)} with holes are written without them")
+            if found.shapes and not chosen.holds_shapes:
+                message(f"loss: {chosen.text} has boxes alone: those around the shapes are written")
+            count = counted(len(found.boxes), self._noun)
+            message(f"{target}: {count} in {len(found.images):,} images, {len(found.classes):,} classes")
+
+
+def deliver_shapes(
+    tables: list[tuple[str, pa.Table]],
+    noun: str,
+    output: str | None,
+    chosen: Format | None,
+    options: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Write or print the polygons or masks of all files; images without a name are named after their file."""
+    is_data_set = bool(output) and isinstance(chosen, BoxesFormat)
+    if is_data_set:
+        tables = [(name, _named(table, name)) for name, table in tables]
+    joined = tables[0][1] if len(tables) == 1 else of_files(tables)
+    data_set = DataSet(joined, joined, ", ".join(Path(name).name for name, _ in tables), options, noun)
+    if output and isinstance(chosen, BoxesFormat):
+        data_set.write(output, chosen)
+    else:
+        data_set.deliver(output, chosen, as_json=as_json)
+
+
+def _named(table: pa.Table, file: str) -> pa.Table:
+    """A table whose images all have names."""
+    missing = table["image"].null_count
+    if not missing:
+        return table
+    stem = Path(file).stem
+    message(f"{counted(missing, 'row')} of {file} without an image name: the image is named {stem}")
+    named = table["image"].fill_null(stem)
+    return table.set_column(table.schema.get_field_index("image"), "image", named)

@@ -22,14 +22,15 @@ class Format:
     """An output format; its subclasses write it.
 
     The first of `suffixes` is that of the files in a folder, `text` the name in words. `takes` says what is written:
-    the tables of values, one array, MATLAB's values themselves, or bounding boxes by image; `many`, whether one file
-    holds several values. `understands` names the `ExportOptions` beyond `force` and `strict` that make a difference.
+    the tables of values, one array, MATLAB's values themselves, bounding boxes by image, or masks; `many`, whether one
+    file holds several values. `understands` names the `ExportOptions` beyond `force` and `strict` that make a
+    difference.
     """
 
     name: str
     suffixes: tuple[str, ...]
     text: str
-    takes: Literal["tables", "array", "values", "boxes"] = "tables"
+    takes: Literal["tables", "array", "values", "boxes", "masks"] = "tables"
     many: bool = False
     understands: tuple[str, ...] = ()
 
@@ -55,8 +56,17 @@ class Format:
         raise UnfitFormat(f"{self.text} cannot be written to a pipe")
 
 
+@dataclass(frozen=True)
 class BoxesFormat(Format):
-    """A format of data sets for detectors."""
+    """A format of data sets for detectors.
+
+    `holds_shapes` tells whether it has polygons and masks, too, or the boxes around them alone; `holds_holes`, whether
+    polygons keep their holes; `places_images`, whether the images stand beside their labels.
+    """
+
+    holds_shapes: bool = False
+    holds_holes: bool = False
+    places_images: bool = False
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         """Write boxes to a file or folder, which is whole or absent; `source` says where they come from."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from matlens.columns.buffers import is_number, number_array, numbers_of, text_array
 from matlens.errors import MissingExtra, PathError, UnfitFormat
 from matlens.export.image_names import portable_names
+from matlens.export.shapes import SHAPES, shapes_in
 from matlens.names import safe_file_name, unique_names
 
 Value = TypeVar("Value")
@@ -37,7 +38,8 @@ class BoxesByImage:
     `images` stand in order of first appearance, `classes` sorted, numbers by their size; `image_of` and `class_of` are
     the positions of each box there. `boxes` are ``xmin, ymin, xmax, ymax``, 0-based and half-open, and `extras` what
     else the table says of each. `dropped` counts rows without an image name or with a coordinate that is not finite.
-    `parts` say to which part of a data set each image belongs, if it has any, and `files` where images are.
+    `shapes` are the polygons or masks that the boxes are around, if the table has any. `parts` say to which part of a
+    data set each image belongs, if it has any, and `files` where images are, which data sets link to or have copies of.
     """
 
     images: list[str]
@@ -50,6 +52,8 @@ class BoxesByImage:
     dropped: int = 0
     parts: dict[str, str] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    shapes: list[Any] = field(default_factory=list)
+    link_files: bool = False
 
     def rows_of(self, image: int) -> list[int]:
         """Positions of the boxes of one image."""
@@ -73,6 +77,7 @@ class BoxesByImage:
             class_of=self.class_of[keep],
             boxes=self.boxes[keep],
             extras=[self.extras[k] for k in keep.tolist()],
+            shapes=[self.shapes[k] for k in keep.tolist() if self.shapes],
         )
 
     def named(self, names: dict[str, str]) -> BoxesByImage:
@@ -123,7 +128,7 @@ def group_by_image(
     classes = _in_order(set(labels), labels, kept)
     places = {name: i for i, name in enumerate(all_images)}
     numbers = {label: i for i, label in enumerate(classes)}
-    others = [name for name in kept.column_names if name not in CANONICAL]
+    others = [name for name in kept.column_names if name not in (*CANONICAL, *SHAPES)]
     return BoxesByImage(
         images=all_images,
         classes=[str(label) for label in classes],
@@ -131,6 +136,7 @@ def group_by_image(
         class_of=np.array([numbers[label] for label in labels], np.int64),
         boxes=boxes[keep],
         extras=kept.select(others).to_pylist(),
+        shapes=shapes_in(kept),
         sizes=sizes or {},
         dropped=int((~keep).sum()),
     )
@@ -209,6 +215,8 @@ def sizes_of(
         return dict.fromkeys(images, constant), "the size given for all images"
     if folder is not None:
         return _sizes_in(Path(folder), list(dict.fromkeys(images))), f"headers of the images in {folder}"
+    if size_field is None and "mask" in table.column_names:
+        return _mask_sizes(table), "those of the masks"
     names = size_field.split(",") if size_field else _size_columns(table)
     missing = [name for name in names if name not in table.column_names]
     if missing:
@@ -219,6 +227,18 @@ def sizes_of(
     sizes = {str(name): size for name, size in zip(table["image"].to_pylist(), pairs, strict=True) if size is not None}
     order = "width, height" if len(names) == 2 or width_first else "rows, columns, as MATLAB's size gives them"
     return sizes, f"{' and '.join(names)}: {order}"
+
+
+def _mask_sizes(table: pa.Table) -> dict[str, Size]:
+    """Sizes of images by their masks, which all have the same."""
+    sizes: dict[str, Size] = {}
+    for name, mask in zip(table["image"].to_pylist(), table["mask"].to_pylist(), strict=True):
+        rows, columns = mask["size"]
+        if name is not None and sizes.setdefault(str(name), (columns, rows)) != (columns, rows):
+            width, height = sizes[str(name)]
+            found = f"{height:g}x{width:g} and {rows}x{columns}"
+            raise UnfitFormat(f"masks of one image have one size, and those of {name} have {found}")
+    return sizes
 
 
 def _size_columns(table: pa.Table) -> list[str]:

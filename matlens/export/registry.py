@@ -28,13 +28,18 @@ def _formats() -> tuple[Format, ...]:
 
 def value_formats() -> list[Format]:
     """The formats that variables are converted to."""
-    return [found for found in _formats() if found.takes != "boxes"]
+    return [found for found in _formats() if found.takes not in ("boxes", "masks")]
 
 
 def boxes_formats() -> list[Format]:
     """The formats that boxes are written in: those of data sets for detectors first, then those of tables."""
     tables = [found for found in _formats() if found.takes == "tables"]
     return [found for found in _formats() if found.takes == "boxes"] + tables
+
+
+def masks_formats() -> list[Format]:
+    """The formats that masks are written in: those of boxes, and images."""
+    return [found for found in _formats() if found.takes == "masks"] + boxes_formats()
 
 
 def find_format(output: str | None, name: str | None = None, among: Sequence[Format] | None = None) -> Format:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ from matlens.export.image_names import by_template, portable_names
 from matlens.export.images import BoxesByImage, Size, by_frame, files_in, group_by_image, sizes_of
 from matlens.export.item import Item
 from matlens.export.options import ExportOptions
-from matlens.export.registry import boxes_formats, find_format
+from matlens.export.registry import boxes_formats, find_format, masks_formats
 from matlens.export.splits import split_by_field, split_by_share
 from matlens.names import safe_file_name
 from matlens.tree.file import ReadingOptions, Source, opened
@@ -83,9 +83,14 @@ def read(source: Source | Sequence[Source], path: str | None = None, **options: 
     >>> both.num_rows, both["file"][0].as_py()
     (280, 'fixtures/annotations_v6.mat')
     """
+    return read_each(source, lambda each: _read(each, path, **options))
+
+
+def read_each(source: Source | Sequence[Source], read_one: Callable[[Source], pa.Table]) -> pa.Table:
+    """The table of a source, or those of several as one, with the column ``file``."""
     if not isinstance(source, list | tuple):
-        return _read(cast("Source", source), path, **options)
-    return of_files([(_name(each), _read(each, path, **options)) for each in source])
+        return read_one(cast("Source", source))
+    return of_files([(_name(each), read_one(each)) for each in source])
 
 
 def _read(
@@ -113,7 +118,7 @@ def write(
     images: pa.Table | None = None,
     sizes: Mapping[str, Size] | None = None,
     folder: str | os.PathLike[str] | None = None,
-    copy_images: bool = False,
+    place_images: Literal["link", "copy", "none"] = "link",
     split: float | None = None,
     split_by: str | None = None,
     seed: int = 0,
@@ -121,24 +126,24 @@ def write(
     force: bool = False,
     source: str = "",
 ) -> dict[Path, BoxesByImage]:
-    """Write boxes for training, or as a table.
+    """Write boxes, or the polygons or masks that they are around, for training or as a table.
 
     Parameters
     ----------
     table : pyarrow.Table
-        Boxes in the canonical form, as `read` gives them.
+        Boxes in the canonical form, as `read` gives them, or a table of `matlens.polygons` or `matlens.masks`.
     path : str or os.PathLike
-        A file, or for YOLO and VOC a folder.
+        A file, or for YOLO, VOC and PNG a folder.
     format : str, optional
-        ``coco``, ``yolo``, ``voc`` or a table format, instead of the one that the suffix tells.
+        ``coco``, ``yolo``, ``voc``, of masks ``png``, or a table format, instead of the one that the suffix tells.
     images : pyarrow.Table, optional
         A row for each image, those without boxes too, as `BoxSource.image_rows` gives them.
     sizes : mapping of str to (width, height), optional
         Sizes of the images in pixels; otherwise from `folder`, or from columns beside the boxes.
     folder : str or os.PathLike, optional
         Where the images are.
-    copy_images : bool, optional
-        Copy the images beside the labels of YOLO.
+    place_images : {"link", "copy", "none"}, optional
+        Whether formats that keep images beside their labels, as YOLO does, link to those in `folder`, or have copies.
     split : float, optional
         Share of the images that train, picked by `seed`; the others validate.
     split_by : str, optional
@@ -170,7 +175,7 @@ def write(
     [('train_train.json', 50), ('train_val.json', 6)]
     """
     target = Path(path)
-    chosen = find_format(str(target), format, boxes_formats())
+    chosen = find_format(str(target), format, masks_formats() if "mask" in table.column_names else boxes_formats())
     if not isinstance(chosen, BoxesFormat):
         chosen.write([Item("boxes", table)], target, ExportOptions(force=force))
         return {}
@@ -181,8 +186,8 @@ def write(
         found.parts = split_by_field(by_frame(table), split_by)
     elif split is not None:
         found.parts = split_by_share(found.images, split, seed)
-    if copy_images and folder is not None:
-        found.files = files_in(Path(folder), found.images)
+    if folder is not None and place_images != "none":
+        found.files, found.link_files = files_in(Path(folder), found.images), place_images == "link"
     names = portable_names(found.images)
     found = found.named({old: by_template(new, image_name) if image_name else new for old, new in names.items()})
     written = _targets(found, target, is_folder=chosen.is_folder)

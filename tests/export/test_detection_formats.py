@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -17,6 +18,7 @@ import scipy.io
 import matlens
 from matlens import boxes
 from matlens.errors import OutputExists, UnfitFormat
+from matlens.export.atomic import atomic_folder
 from matlens.export.images import file_stems, group_by_image, sizes_of
 from matlens.export.splits import split_by_field, split_by_share
 from matlens.export.writers.voc import FORMATS as VOC_FORMATS
@@ -75,7 +77,9 @@ def test_coco_in_pycocotools(tmp_path: Path, table: pa.Table, capsys: Any) -> No
 
 def test_coco_of_stanford_cars(tmp_path: Path, corpus: Any) -> None:
     path = str(corpus(CARS))
-    document = json.loads(export(tmp_path, "cars.json", source=path).read_text())
+    done = run("boxes", path, "-o", str(tmp_path / "cars.json"))
+    assert done.returncode == 2 and b"COCO needs the size of each image, and 8,144 of 8,144 have none" in done.stderr
+    document = json.loads(export(tmp_path, "cars.json", "--image-size", "9999", "9999", source=path).read_text())
     assert len(document["annotations"]) == len(document["images"]) == 8144
     # Names of a neighbour, in the order of their numbers.
     names = scipy.io.loadmat(corpus("foamliu+Car-Recognition/cars_meta.mat"), squeeze_me=True)["class_names"].tolist()
@@ -258,7 +262,7 @@ def test_parts_of_a_data_set(tmp_path: Path, table: pa.Table) -> None:
     """Images stay whole, the same ones are picked again, and each format has its parts as trainers expect."""
     for k in range(1, 71):
         png(tmp_path / "pictures" / f"{k:05d}.jpg", 640, 480)
-    options = ("--format", "yolo", "--split", "0.8", "--images", str(tmp_path / "pictures"), "--copy-images")
+    options = ("--format", "yolo", "--split", "0.8", "--images", str(tmp_path / "pictures"))
     folder = export(tmp_path, "yolo", *options)
     labels = {part: sorted(p.stem for p in (folder / "labels" / part).iterdir()) for part in ("train", "val")}
     assert (len(labels["train"]), len(labels["val"])) == (56, 14) and not set(labels["train"]) & set(labels["val"])
@@ -283,6 +287,61 @@ def test_parts_of_a_data_set(tmp_path: Path, table: pa.Table) -> None:
     assert {row["image"] for row in table.to_pylist() if row["reviewed"]} == {f"{stem}.jpg" for stem in lists["train"]}
     done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "d.json"), "--split-by", "nothing")
     assert done.returncode == 2 and b"no column 'nothing'" in done.stderr
+
+
+@pytest.mark.parametrize("how", [None, "link", "copy", "none"])
+def test_images_beside_their_labels(tmp_path: Path, how: str | None) -> None:
+    """By link unless a copy is asked for; what leads out of the folder is never linked to."""
+    pictures, outside = tmp_path / "pictures", tmp_path / "outside"
+    for k in range(1, 70):
+        png(pictures / f"{k:05d}.jpg", 640, 480)
+    png(outside / "00070.jpg", 640, 480)
+    (pictures / "00070.jpg").symlink_to(outside / "00070.jpg")
+    options = ["--format", "yolo", "--images", str(pictures), *(["--place-images", how] if how else [])]
+    done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "refused"), *options)
+    assert done.returncode == 2 and b"1 of 70 have none, such as 00070.jpg" in done.stderr
+    (pictures / "00070.jpg").unlink()
+    png(pictures / "00070.jpg", 640, 480)
+    for _ in range(2):
+        folder = export(tmp_path, "yolo", *options, "--force")
+    found = sorted(path.name for path in (folder / "images").glob("*")) if how != "none" else []
+    assert found == ([f"{k:05d}.jpg" for k in range(1, 71)] if how != "none" else [])
+    if how != "none":
+        assert (folder / "images/00001.jpg").samefile(pictures / "00001.jpg") == (how != "copy")
+        assert (folder / "images/00001.jpg").read_bytes() == (pictures / "00001.jpg").read_bytes()
+
+
+def test_links_where_there_are_no_hard_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another disk has symbolic links, a system without any has copies."""
+    (tmp_path / "a.jpg").write_bytes(b"x")
+
+    def refuse(*_: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(os, "link", refuse)
+    with atomic_folder(tmp_path / "soft") as folder:
+        folder.put("images/a.jpg", tmp_path / "a.jpg", link=True)
+    assert (tmp_path / "soft/images/a.jpg").is_symlink()
+    monkeypatch.setattr(os, "symlink", refuse)
+    with atomic_folder(tmp_path / "hard") as folder:
+        folder.put("images/a.jpg", tmp_path / "a.jpg", link=True)
+    copied = tmp_path / "hard/images/a.jpg"
+    assert not copied.is_symlink() and copied.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--image-name", "{stem}.png"], b"--image-name names the files of coco, voc, yolo"),
+        (["--size-field", "size"], b"--size-field and --size-wh are for coco"),
+        (["--size-wh"], b"--size-field and --size-wh are for coco"),
+        (["--place-images", "copy"], b"--place-images is for yolo"),
+        (["--split", "0.5"], b"--split and --split-by are for coco, voc, yolo"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path: Path, options: list[str], told: bytes) -> None:
+    done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "b.parquet"), *options)
+    assert done.returncode == 2 and told in done.stderr and not (tmp_path / "b.parquet").exists()
 
 
 def test_parts_do_not_divide_an_image() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.export.atomic import atomic_output
-from matlens.export.format import BoxesFormat
+from matlens.export.format import BoxesFormat, refuse_missing_sizes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +23,7 @@ class _Coco(BoxesFormat):
     """What else is known of a box goes to its ``attributes``."""
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
+        refuse_missing_sizes(found, "COCO")
         document = {
             "info": {"description": f"{source}, converted by matlens".lstrip(", "), "version": "1.0"},
             "licenses": [],
@@ -35,14 +36,12 @@ class _Coco(BoxesFormat):
 
 
 def _image(i: int, name: str, found: BoxesByImage) -> dict[str, Any]:
-    image: dict[str, Any] = {"id": i + 1, "file_name": name}
-    if name in found.sizes:
-        width, height = found.sizes[name]
-        image |= {"width": round(width), "height": round(height)}
-    return image
+    width, height = found.sizes[name]
+    return {"id": i + 1, "file_name": name, "width": round(width), "height": round(height)}
 
 
 def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
+    from matlens.export.shapes import coco_shape
     from matlens.values.plain import json_safe
 
     xmin, ymin, xmax, ymax = found.boxes[k].tolist()
@@ -55,6 +54,8 @@ def _annotation(k: int, found: BoxesByImage) -> dict[str, Any]:
         "iscrowd": 0,
         "segmentation": [],
     }
+    if found.shapes:
+        annotation |= coco_shape(found.shapes[k])
     return annotation | ({"attributes": json_safe(found.extras[k])} if found.extras[k] else {})
 
 
@@ -92,4 +93,4 @@ def write_keypoints(table: pa.Table, target: str | Path, names: list[str], *, fo
         file.write(json.dumps(document).encode())
 
 
-FORMATS = (_Coco("coco", (".json",), "COCO", "boxes"),)
+FORMATS = (_Coco("coco", (".json",), "COCO", "boxes", holds_shapes=True),)

@@ -1,15 +1,14 @@
 """YOLO: a text file for each image, with a line ``class cx cy width height`` for each box.
 
-Classes count from 0; coordinates are divided by the width and height of the image, after
-the data set format of Ultralytics YOLO (docs.ultralytics.com/datasets/detect).
+Polygons and masks have a line ``class x1 y1 x2 y2 …``. Classes count from 0; coordinates are divided by the width and
+height of the image, after the data set formats of Ultralytics YOLO (docs.ultralytics.com/datasets).
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_folder
@@ -36,8 +35,7 @@ class _Yolo(BoxesFormat):
                 with opened(f"labels/{place}.txt") as file:
                     file.write("".join(filter(None, (_line(k, i, found) for k in found.rows_of(i)))).encode())
                 if (image := found.files.get(found.images[i])) is not None:
-                    with opened(f"images/{place}{image.suffix}") as file, image.open("rb") as content:
-                        shutil.copyfileobj(content, file)
+                    opened.put(f"images/{place}{image.suffix}", image, link=found.link_files)
             with opened("classes.txt") as file:
                 file.write("".join(f"{_one_line(name)}\n" for name in found.classes).encode())
             with opened("data.yaml") as file:
@@ -62,19 +60,30 @@ def _data_yaml(classes: list[str], parts: list[str]) -> str:
 
 
 def _line(k: int, image: int, found: BoxesByImage) -> str:
-    """A box, cut off at the edges of its image; nothing where it has no area in it."""
+    """A box, or the outline inside it, cut off at the edges of its image; nothing where it has no area there."""
     width, height = found.sizes[found.images[image]]
     corners = found.boxes[k].tolist()
     xmin, xmax = (min(max(x, 0.0), width) / width for x in corners[::2])
     ymin, ymax = (min(max(y, 0.0), height) / height for y in corners[1::2])
     if xmax <= xmin or ymax <= ymin:
         return ""
-    numbers = ((xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin)
+    numbers = [(xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin]
+    if found.shapes:
+        numbers = _outline(found.shapes[k], width, height)
     return f"{found.class_of[k]} {' '.join(f'{number:.10g}' for number in numbers)}\n"
+
+
+def _outline(shape: Any, width: float, height: float) -> list[float]:
+    """x and y of each point of an outline, by the width and height of the image."""
+    from matlens.export.shapes import single_ring
+
+    points = single_ring(shape) / (width, height)
+    numbers: list[float] = points.clip(0, 1).ravel().tolist()
+    return numbers
 
 
 def _one_line(name: str) -> str:
     return " ".join(name.split()) or "_"
 
 
-FORMATS = (_Yolo("yolo", (), "YOLO", "boxes"),)
+FORMATS = (_Yolo("yolo", (), "YOLO", "boxes", holds_shapes=True, holds_holes=True, places_images=True),)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.formats.records import Int64s
+Int64s = NDArray[np.int64]
+
 
 _BITS, _SIGN, _MORE, _OFFSET = 5, 0x10, 0x20, 48
 """Bits of a character, the one of its sign, the one that says that more follow, and the number of the first one."""

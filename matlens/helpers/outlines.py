@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.formats.records import Int64s
+Int64s = NDArray[np.int64]
+
 
 Rings = list[NDArray[np.float64]]
 """Rings of points x and y, each without its first point repeated at the end; by even and odd, one inside is a hole."""
