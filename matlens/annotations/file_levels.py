@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from matlens.annotations.cell_grids import grid_level
 from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered, record_paths
+from matlens.annotations.level_columns import LevelColumn, column_of
+from matlens.annotations.levels import (
+    BOX_NAME,
+    POINT_NAME,
+    POLYGON_NAME,
+    Columns,
+    Level,
+    Paths,
+    may_hold_boxes,
+    numbered,
+    record_paths,
+)
+from matlens.annotations.near_misses import why_no_array
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.annotations.polygon_sets import axis_of, compactness, is_named
+from matlens.annotations.readings import is_role
 from matlens.annotations.stored_images import Pictures, hold_pictures, is_picture, may_hold_pictures
-from matlens.columns.buffers import is_number, list_array, number_array, numbers_of, scalar, text_array
-from matlens.columns.build import ColumnBuilder
-from matlens.columns.planner import Planner
+from matlens.columns.buffers import list_array, number_array, scalar, text_array
 from matlens.columns.unify import Kind, kinds_of
-from matlens.errors import MatlensError
+from matlens.errors import LimitExceeded, MatlensError
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
 from matlens.tree.nodes import (
@@ -40,6 +54,8 @@ MAX_WIDTH = 512
 MAX_CELL_COLUMNS = 32
 """Columns of a cell matrix that is a table."""
 MAX_DEPTH = 16
+TOO_DEEP = f"not looked into: it lies more than {MAX_DEPTH} structs deep, --path looks there"
+"""What is told of values further down."""
 MAX_RECORDS = 50_000
 """Records that are gone into one by one."""
 MAX_LONE_POINTS = 500
@@ -56,19 +72,42 @@ class _Siblings:
         self.columns: dict[int, Columns] = {}
         self.pictures: dict[int, list[Pictures]] = {}
         self.templates: dict[str, tuple[str, str]] = {}
+        self.lying: list[NumericNode] = []
+        self.grids: list[tuple[CellNode, LevelColumn]] = []
+        self.unfit: list[str] = []
 
-    def add(
-        self,
-        name: str,
-        count: int,
-        kind: pa.DataType,
-        make: Callable[[], pa.Array],
-        template: tuple[str, str],
-        *,
-        turned: bool = False,
-    ) -> None:
-        self.columns.setdefault(count, Columns()).add(name, kind, make, turned=turned)
-        self.templates[name] = template
+    def add(self, column: LevelColumn, count: int, template: tuple[str, str]) -> None:
+        column.stand_in(self.columns.setdefault(count, Columns()))
+        self.templates[column.name] = template
+
+    def add_cell(self, node: CellNode, column: LevelColumn) -> None:
+        template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
+        self.add(column, node.numel, template)
+
+    def settle_grids(self) -> None:
+        """A cell matrix with a name for each of its rows, or columns, and none for each cell is a level of its own."""
+        waiting, self.grids = self.grids, []
+        for node, column in waiting:
+            rows, width = node.dims
+            if rows != width and not self._has_texts(node.numel) and (self._has_texts(rows) or self._has_texts(width)):
+                self.grids.append((node, column))
+            else:
+                self.add_cell(node, column)
+
+    def _has_texts(self, size: int) -> bool:
+        return size > 1 and any(map(pa.types.is_string, self.columns.get(size, Columns()).types.values()))
+
+    def settle_lying(self) -> None:
+        """Let rows of numbers stand for as many records where there are such: boxes, or four numbers of each box."""
+        counts = Counter(node.numel for node in self.lying if is_role(node.name))
+        known = {size for size, columns in self.columns.items() if any(map(BOX_NAME.search, columns.types))}
+        for node in self.lying:
+            name, kind = node.name or "value", pa.from_numpy_dtype(node.dtype)
+            if counts[node.numel] >= 4 or (node.numel in known and node.numel != 4):
+                self.add(LevelColumn(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
+            else:
+                row = LevelColumn(name, pa.list_(kind, node.numel), partial(_matrix, node))
+                self.add(row, 1, (f"{node.path}(", ",:)"))
 
     def add_pictures(self, pictures: Pictures) -> None:
         self.columns.setdefault(pictures.count, Columns())
@@ -125,15 +164,22 @@ class _Walk:
                 found += self._levels(node, beside, deeper)
             except MatlensError as error:
                 self.problems.append(error)
+        beside.settle_lying()
+        beside.settle_grids()
         paths = _sibling_paths(beside.templates, base)
         above = _below(Level(1, beside.alone(), paths, base), parent, record)
         yield from (_below(level, above) if level.parent is None else level for level in found)
         by_size: dict[int, Level] = {}
         for size, columns in beside.columns.items():
-            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()))
-            yield _below(level, parent, record) if size == 1 else _below(level, above)
-            by_size[size] = level
+            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()), siblings=by_size)
+            by_size[size] = _below(level, parent, record) if size == 1 else _below(level, above)
+        yield from list(by_size.values())
+        yield from (_below(grid_level(node, column, by_size), above) for node, column in beside.grids)
         by_size[1] = above
+        if beside.unfit:
+            yield Level(0, Columns(), paths, base, unfit=beside.unfit)
+        if deeper and depth == MAX_DEPTH:
+            self.problems.append(LimitExceeded(TOO_DEEP, variable=deeper[0].node.path))
         for each in deeper if depth < MAX_DEPTH else ():
             within = by_size[each.parent] if isinstance(each.parent, int) else each.parent
             taken = {pictures.name for pictures in within.pictures}
@@ -160,7 +206,7 @@ class _Walk:
             if self.into_records and node.numel <= MAX_RECORDS:
                 deeper += _records(node, found, beside)
         elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
-            beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
+            beside.add(LevelColumn(node.name, pa.string(), partial(_strings, node)), node.numel, (f"{node.path}(", ")"))
         elif isinstance(node, StructNode | OpaqueNode):
             deeper.append(_Deeper(node))
         else:
@@ -206,12 +252,15 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
                 elements = elements_below(node, name)
                 if hold_pictures(node, elements):
                     pictures += _pictures(name, node[name])
-                elif not len(elements) or len(reader_of(node).headers(elements.take([0])).shape(0)) == 2:
-                    kind, make, turned = _column(node, elements, name, problems)
-                    columns.add(name, kind, make, turned=turned)
+                elif not len(elements) or BOX_NAME.search(name) or len(_first_shape(node, elements)) == 2:
+                    column_of(node, elements, name, problems).stand_in(columns)
         except MatlensError as error:
             problems.append(error)
     return Level(node.numel, columns, record_paths(node.path, "()"), pictures=pictures)
+
+
+def _first_shape(node: Node, elements: Elements) -> tuple[int, ...]:
+    return reader_of(node).headers(elements.take([0])).shape(0)
 
 
 def _pictures(name: str, node: Node) -> list[Pictures]:
@@ -219,64 +268,6 @@ def _pictures(name: str, node: Node) -> list[Pictures]:
     if isinstance(node, NumericNode | SparseNode):
         return [Pictures(name, node)] if is_picture(node.dims) and not node.is_complex else []
     return [Pictures(name, node)] if isinstance(node, CellNode) else []
-
-
-def _column(
-    node: Node, elements: Elements, name: str, problems: list[MatlensError]
-) -> tuple[pa.DataType, Callable[[], pa.Array], bool]:
-    """Type of a column, what makes it, nulls where it cannot be read, and whether it is stored with turned matrices."""
-    planner = Planner(reader_of(node), keep=True)
-    planner.survey([(elements, name)])
-    kind = planner.plan.type_of(name)
-
-    def make() -> pa.Array:
-        try:
-            with guarded(node):
-                builder = ColumnBuilder(reader_of(node), planner.plan, planner.levels, planner.kept_objects)
-                return builder.visit(elements, name)
-        except MatlensError as error:
-            problems.append(error)
-            return pa.nulls(len(elements), kind)
-
-    made, make_upright = _upright(name, kind, make)
-    return made, make_upright, made != kind
-
-
-def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
-    """Matrices of four rows, a box in each column, or of two, a point in each, as lists of rows.
-
-    Only where all are so and the name tells of boxes or polygons.
-    """
-    height = 4 if BOX_NAME.search(name) else 2 if POLYGON_NAME.search(name) else 0
-    if not height:
-        return kind, make
-    rows = pa.list_(pa.list_(pa.float64(), height))
-    if pa.types.is_struct(kind) and [part.name for part in kind] == ["data", "shape"]:
-        array = make()
-        shapes = [shape for shape in array.field("shape").to_pylist() if shape]
-        if shapes and all(len(shape) == 2 and shape[0] in (height, 0) for shape in shapes):
-            return rows, lambda: _turned(array, height)
-    elif pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(kind.value_type):
-        width = kind.value_type.list_size
-        if kind.list_size == height == 4 and width not in range(4, 9) and is_number(kind.value_type.value_type):
-            return rows, lambda: _turned(make(), height, width)
-    return kind, make
-
-
-def _turned(array: pa.Array, height: int, width: int | None = None) -> pa.Array:
-    """Lists of the columns of matrices of so many rows, and of as many columns, or of any number."""
-    valid = numbers_of(array.is_valid())
-    if width is None:
-        sizes = np.array([shape[1] if shape else 0 for shape in array.field("shape").to_pylist()], np.int64)
-        flat = array.field("data").flatten()
-    else:
-        sizes, flat = np.where(valid, width, 0).astype(np.int64), array.flatten().flatten()
-    numbers = numbers_of(flat.cast(pa.float64(), safe=False))
-    ends = np.cumsum(height * sizes).tolist()
-    starts = [0, *ends][: len(ends)]
-    parts = [numbers[a:b].reshape(height, -1).T.ravel() for a, b in zip(starts, ends, strict=True) if b > a]
-    flat = number_array(np.concatenate([*parts, np.zeros(0)]))
-    return list_array(pa.FixedSizeListArray.from_arrays(flat, height), sizes, ~valid)
 
 
 def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> Iterator[Level]:
@@ -298,17 +289,20 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
             return
-        kind, make, turned = _column(node, elements, name, problems)
-    if pa.types.is_struct(kind) and not isinstance(node, FieldNode):
-        whole = Columns()
-        whole.add(name, kind, make)
-        inner = Columns()
+        column = column_of(node, elements, name, problems)
+    if pa.types.is_struct(column.kind) and not isinstance(node, FieldNode):
+        whole, inner = Columns(), Columns()
+        column.stand_in(whole)
         for long, part in whole.types.items():
             inner.add(long.removeprefix(f"{name}."), part, partial(whole.__getitem__, long))
+        inner.odd += [replace(odd, name=odd.name.removeprefix(f"{name}.")) for odd in column.odd]
         yield Level(node.numel, inner, record_paths(node.path, "{}"))
     else:
-        template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
-        beside.add(name, node.numel, kind, make, template, turned=turned)
+        is_grid = len(node.dims) == 2 and min(node.dims) > 1 and may_hold_boxes(column.kind)
+        if is_grid and not isinstance(node, FieldNode):
+            beside.grids.append((node, column))
+        else:
+            beside.add_cell(node, column)
 
 
 def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
@@ -323,8 +317,7 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
         if hold_pictures(node, some):
             pictures += _pictures(f"{name}_{k + 1}", node[:, k])
             continue
-        kind, make, turned = _column(node, some, f"{name}_{k + 1}", problems)
-        columns.add(f"{name}_{k + 1}", kind, make, turned=turned)
+        column_of(node, some, f"{name}_{k + 1}", problems).stand_in(columns)
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
@@ -339,21 +332,26 @@ def _note_array(node: Node, beside: _Siblings) -> None:
         return
     if node.numel and (pictures := _pictures(node.name or "value", node)):
         beside.add_pictures(pictures[0])
+    if why := why_no_array(node):
+        beside.unfit.append(why)
+        return
     if len(node.dims) != 2 or not node.numel:
         return
     rows, width = node.dims
     name, row = node.name or "value", (f"{node.path}(", ",:)")
     if isinstance(node, CharNode):
-        beside.add(name, rows, pa.string(), partial(_texts, node), row)
+        beside.add(LevelColumn(name, pa.string(), partial(_texts, node)), rows, row)
     elif isinstance(node, NumericNode) and not node.is_complex:
         kind = pa.from_numpy_dtype(node.dtype)
         if rows == 4 and width not in range(4, 9) and BOX_NAME.search(name):
-            turned = partial(_matrix, node, turned=True)
-            beside.add(name, width, pa.list_(kind, 4), turned, (f"{node.path}(:,", ")"))
+            turned = LevelColumn(name, pa.list_(kind, 4), partial(_matrix, node, turned=True))
+            beside.add(turned, width, (f"{node.path}(:,", ")"))
+        elif rows == 1 and 1 < width <= MAX_WIDTH and not BOX_NAME.search(name):
+            beside.lying.append(node)
         elif (rows == 1 and width > MAX_WIDTH) or width == 1:
-            beside.add(name, node.numel, kind, lambda: number_array(node.value.ravel()), (f"{node.path}(", ")"))
+            beside.add(LevelColumn(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
         elif width <= MAX_WIDTH:
-            beside.add(name, rows, pa.list_(kind, width), partial(_matrix, node), row)
+            beside.add(LevelColumn(name, pa.list_(kind, width), partial(_matrix, node)), rows, row)
 
 
 def _strings(node: OpaqueNode) -> pa.Array:
@@ -364,6 +362,10 @@ def _texts(node: CharNode) -> pa.Array:
     value = node.value
     texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
     return text_array(list(map(printable, texts)))
+
+
+def _vector(node: NumericNode) -> pa.Array:
+    return number_array(node.value.ravel())
 
 
 def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
@@ -381,7 +383,7 @@ def _note_points(node: NumericNode, beside: _Siblings) -> bool:
         return False
     kind = pa.list_(pa.list_(pa.from_numpy_dtype(node.dtype), width), rows)
     template = (f"{node.path}(:,:,", ")") if len(node.dims) == 3 else (node.path, "")
-    beside.add(node.name, count, kind, partial(_stack, node), template)
+    beside.add(LevelColumn(node.name, kind, partial(_stack, node)), count, template)
     return True
 
 
@@ -393,7 +395,7 @@ def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
         def vector() -> pa.Array:
             return list_array(number_array(node.value.ravel().astype(np.float64)), np.array([node.numel]))
 
-        beside.add(node.name, 1, kind, vector, (node.path, ""))
+        beside.add(LevelColumn(node.name, kind, vector), 1, (node.path, ""))
         return True
     if not POLYGON_NAME.search(node.name) or len(node.dims) != 2 or node.is_complex:
         return False
@@ -412,7 +414,8 @@ def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
         points = _matrix(node, turned=is_turned).cast(pa.list_(pa.float64(), 2))
         return list_array(points, np.array([count]))
 
-    beside.add(node.name, 1, pa.list_(pa.list_(pa.float64(), 2)), make, (node.path, ""), turned=is_turned)
+    points_of = LevelColumn(node.name, pa.list_(pa.list_(pa.float64(), 2)), make, turned=is_turned)
+    beside.add(points_of, 1, (node.path, ""))
     return True
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from matlens.annotations.choosing import ENOUGH, Confidence
 from matlens.annotations.class_names import Classes, ClassNames, class_names
 from matlens.annotations.file_levels import levels_of
-from matlens.annotations.levels import Level, levels_below
+from matlens.annotations.levels import Level, levels_below, without_indices
 from matlens.annotations.point_sets import (
     ABSENT,
     NamedBoxes,
@@ -22,7 +22,6 @@ from matlens.annotations.point_sets import (
     named_boxes,
     point_sets_of,
 )
-from matlens.annotations.readings import without_indices
 from matlens.annotations.roles import Roles, roles_of
 from matlens.annotations.shape_sources import (
     ShapeSource,

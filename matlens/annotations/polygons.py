@@ -13,11 +13,10 @@ from matlens.annotations.choosing import ENOUGH, Confidence
 from matlens.annotations.class_names import Classes, ClassNames, class_names
 from matlens.annotations.file_levels import levels_of
 from matlens.annotations.label_regions import POLYGON
-from matlens.annotations.levels import Level, levels_below
+from matlens.annotations.levels import Level, levels_below, without_indices
 from matlens.annotations.masks import MaskSource, find_masks
 from matlens.annotations.point_sets import named_boxes
 from matlens.annotations.polygon_sets import MIN_POINTS, PolygonSet, may_hold_polygons, polygon_sets_of
-from matlens.annotations.readings import without_indices
 from matlens.annotations.roles import roles_of
 from matlens.annotations.shape_sources import (
     ShapeSource,

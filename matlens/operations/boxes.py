@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -22,7 +23,7 @@ from matlens.annotations import (
     find,
     merge,
 )
-from matlens.annotations.joining import of_files
+from matlens.annotations.joining import of_files, undecided
 from matlens.columns.table import require_columns
 from matlens.errors import NoAnnotationsFound
 from matlens.export.format import BoxesFormat
@@ -104,6 +105,8 @@ def _read(
     reading = {name: options.pop(name) for name in _READING & options.keys()}
     with opened(source, **reading) as file:
         sources = find(file, path, near=near, **options)
+        for left_out in undecided(file.name, sources, path, convention):
+            warnings.warn(str(left_out), stacklevel=3)
         return merge(file.name, sources, path, convention, image_size, near)
 
 

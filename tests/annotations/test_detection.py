@@ -110,7 +110,9 @@ def test_equal_boxes_are_told_once(tmp_path: Path) -> None:
     fields = {name: rows[:, [k]] for k, name in enumerate(("x1", "y1", "x2", "y2"))}
     images = cell([f"{k}.jpg" for k in range(25)])
     (source,) = found_in(tmp_path, pos=struct(boxes=rows, **fields), impos=struct(boxes=rows, image=images))
-    assert source.path == "impos.boxes(1,:)" and source.also == ["pos.boxes(1,:)", "pos"] and source.image == "image"
+    assert (
+        source.path == "impos.boxes(1,:)" and source.also == ["pos.boxes(1,:)", "pos.x1(1)"] and source.image == "image"
+    )
     # Of other images they are others.
     other = cell([f"other/{k}.jpg" for k in range(25)])
     assert len(found_in(tmp_path, a=struct(boxes=rows, image=images), b=struct(boxes=rows, image=other))) == 2
@@ -398,7 +400,7 @@ def test_options_are_refused_and_not_ignored(tmp_path: Path) -> None:
         ((*yolo, "--image-size", "0", "0"), b"a width and a height above 0"),
         ((*yolo, "--image-size", "nan", "5"), b"a width and a height above 0"),
         ((*yolo, *size, "--split-by", "istest"), b"trains with a part train"),
-        (("-o", str(tmp_path / "x.parquet"), "--split", "0.5"), b"are for coco, yolo and voc"),
+        (("-o", str(tmp_path / "x.parquet"), "--split", "0.5"), b"are for coco, voc, yolo"),
         (("-o", str(tmp_path / "x.json"), "--split", "0.5", "--split-by", "istest"), b"one of them"),
         (("--columns", "1:4"), b"none is given"),
         (("-o", str(tmp_path / "x.json"), "--image-name", "{stem:>99999999}"), b"is not a template"),
