@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from matlens.annotations.sources import BoxSource
 from matlens.columns.buffers import scalar, text_array
-from matlens.columns.table import with_metadata
+from matlens.columns.table import metadata_of, with_metadata
 from matlens.errors import AmbiguousConvention, MatlensError, NoBoxesFound
 
 
@@ -96,4 +96,8 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
 def of_files(tables: Sequence[tuple[str, pa.Table]]) -> pa.Table:
     """Tables of several files as one, with the file that each row is of as the first column."""
     named = [table.add_column(0, "file", pa.repeat(scalar(name), len(table))) for name, table in tables]
-    return with_metadata(concat(named), {"files": [name for name, _ in tables]})
+    about: dict[str, Any] = {"files": [name for name, _ in tables]}
+    points = [metadata_of(table).get("keypoints", {}).get("names") for _, table in tables]
+    if points[:1] * len(points) == points and points[:1] != [None]:
+        about["keypoints"] = {"names": points[0]}
+    return with_metadata(concat(named), about)

@@ -194,7 +194,7 @@ def _confidence(polygons: PolygonSet, image: str | None, reasons: list[str]) -> 
 def _stand_in_boxes(polygons: PolygonSet) -> list[str]:
     """Move polygons that count from the corner of the box beside them, as those of Caltech 101 do; and say so."""
     owner = np.repeat(np.arange(len(polygons.counts)), polygons.counts)
-    for record, corners in named_boxes(polygons.level):
+    for _, record, corners in named_boxes(polygons.level):
         if not np.array_equal(record, polygons.record):
             continue
         low, high = corners[owner, :2], corners[owner, 2:]

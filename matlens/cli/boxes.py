@@ -10,7 +10,6 @@ import click
 from matlens.cli.data_set_options import chosen_format, data_set_options, field_options
 from matlens.cli.output import SHOWN_ALIKE, Outcome, counted, expand, message, open_input, without_numbers
 from matlens.errors import MatlensError, NoBoxesFound
-from matlens.export.format import BoxesFormat
 from matlens.export.registry import boxes_formats
 
 if TYPE_CHECKING:
@@ -64,10 +63,8 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
         data_set = DataSet(joined, concat(image_rows), read_from, options)
         if options["is_check"]:
             outcome.code = max(outcome.code, data_set.check(output, as_json=as_json))
-        elif output and isinstance(chosen, BoxesFormat):
-            data_set.write(output, chosen)
         else:
-            data_set.deliver(output, chosen, as_json=as_json)
+            data_set.finish(output, chosen, as_json=as_json)
     outcome.leave()
     if not tables:
         raise NoBoxesFound("no bounding boxes")

@@ -34,6 +34,7 @@ def data_set_options(formats: Sequence[Format]) -> Callable[[Command], Command]:
     """Options of the output: its name and format, sizes, names and parts of images."""
     names = click.Choice([found.name for found in formats])
     places = click.Choice(["link", "copy", "none"])
+    drawn = click.Path(file_okay=False)
     folder = click.Path(file_okay=False, exists=True)
     options = (
         click.option("-o", "--output", help="File to write: *.parquet, *.csv, *.json for COCO …; a folder for yolo."),
@@ -43,6 +44,7 @@ def data_set_options(formats: Sequence[Format]) -> Callable[[Command], Command]:
         click.option("--size-wh", is_flag=True, help="The size field holds width before height."),
         click.option("--images", type=folder, help="Folder of the images, for their sizes."),
         click.option("--place-images", type=places, help="Beside the labels of YOLO: link to --images (the default)."),
+        click.option("--draw", type=drawn, help="Folder for copies of --images with all drawn in."),
         click.option("--image-name", help="Name of each image file, such as {stem}_{frame:06d}.jpg."),
         click.option("--split", type=float, help="Share of the images that train, such as 0.9; the others validate."),
         click.option("--split-by", help="Field that says to which part of the data set an image belongs."),
@@ -93,6 +95,8 @@ def _refuse_idle(found: Format | None, options: dict[str, Any]) -> None:
         raise click.UsageError(f"--image-name names the files of {able}")
     if (options["size_field"] or options["size_wh"]) and not is_data_set and not any(mends):
         raise click.UsageError(f"--size-field and --size-wh are for {able}, --check, --clip and --drop-invalid")
+    if options["draw"] and not options["images"]:
+        raise click.UsageError("--draw draws on copies of the images in --images DIR")
     if options["place_images"]:
         if not isinstance(found, BoxesFormat) or not found.places_images:
             able = ", ".join(

@@ -68,6 +68,10 @@ class BoxesFormat(Format):
     holds_holes: bool = False
     places_images: bool = False
 
+    def left_out(self, found: BoxesByImage) -> int:
+        """How many boxes the format has no room for."""
+        return 0
+
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         """Write boxes to a file or folder, which is whole or absent; `source` says where they come from."""
         raise NotImplementedError

@@ -24,9 +24,11 @@ from matlens.annotations import (
     merge,
 )
 from matlens.annotations.joining import of_files, undecided
+from matlens.columns.table import require_columns
+from matlens.errors import NoAnnotationsFound
 from matlens.export.format import BoxesFormat
 from matlens.export.image_names import by_template, portable_names
-from matlens.export.images import BoxesByImage, Size, by_frame, files_in, group_by_image, sizes_of
+from matlens.export.images import CORNERS, BoxesByImage, Size, by_frame, files_in, group_by_image, sizes_of
 from matlens.export.item import Item
 from matlens.export.options import ExportOptions
 from matlens.export.registry import boxes_formats, find_format, masks_formats
@@ -90,6 +92,8 @@ def read_each(source: Source | Sequence[Source], read_one: Callable[[Source], pa
     """The table of a source, or those of several as one, with the column ``file``."""
     if not isinstance(source, list | tuple):
         return read_one(cast("Source", source))
+    if not source:
+        raise NoAnnotationsFound("no files are given")
     return of_files([(_name(each), read_one(each)) for each in source])
 
 
@@ -174,6 +178,7 @@ def write(
     >>> [(path.name, len(found.images)) for path, found in written.items()]
     [('train_train.json', 50), ('train_val.json', 6)]
     """
+    require_columns(table, ("image", "label", *CORNERS), "boxes")
     target = Path(path)
     chosen = find_format(str(target), format, masks_formats() if "mask" in table.column_names else boxes_formats())
     if not isinstance(chosen, BoxesFormat):

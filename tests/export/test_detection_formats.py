@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import scipy.io
+from PIL import Image
 
 import matlens
 from matlens import boxes
-from matlens.errors import OutputExists, UnfitFormat
+from matlens.errors import MatlensError, NoAnnotationsFound, OutputExists, PathError, UnfitFormat, UnsupportedValue
 from matlens.export.atomic import atomic_folder
 from matlens.export.images import file_stems, group_by_image, sizes_of
 from matlens.export.splits import split_by_field, split_by_share
@@ -418,3 +419,84 @@ def test_checking_and_mending(tmp_path: Path) -> None:
     assert edges.min() > -1e-9 and edges.max() < 1 + 1e-9
     sound = run("boxes", ANNOTATIONS, "--check")
     assert sound.returncode in (0, 1) and b" problems of 140 boxes" in sound.stderr
+
+
+# --- drawing, and what is told -------------------------------------------------------------------
+
+
+def test_boxes_are_drawn_on_copies(tmp_path: Path) -> None:
+    """The colour of the frame stands on the first and the last pixel of a box, and nothing else changes."""
+    picture = np.full((100, 200, 3), 128, np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(picture).save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "broken.png").write_bytes(b"no image")
+    box = np.array([[50.0, 40, 30, 20]])
+    records = [{"im": name, "bbox": box, "cls": "cat"} for name in ("a.png", "broken.png", "absent.png")]
+    scipy.io.savemat(tmp_path / "s.mat", {"s": structs(records)})
+    options = ["--convention", "xywh1", "--images", str(tmp_path / "in"), "--draw", str(tmp_path / "out")]
+    done = run("boxes", str(tmp_path / "s.mat"), *options)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"1 box drawn in 1 image\n" in done.stderr and b"2 images not found" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    drawn = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    changed = np.argwhere((drawn != picture).any(axis=2))
+    frame = changed[changed[:, 0] >= 50]
+    # Rows 40 to 59 and columns 50 to 79, counted from 1.
+    assert frame.max(axis=0).tolist() == [58, 78] and frame[:, 1].min() == 49
+    assert (drawn[45, 55] == 128).all() and (drawn[39, 60] != 128).any()
+    again = run("boxes", str(tmp_path / "s.mat"), *options)
+    assert again.returncode == 2 and b"exists" in again.stderr
+    refused = run("boxes", str(tmp_path / "s.mat"), "--draw", str(tmp_path / "x"))
+    assert refused.returncode == 2 and b"--draw draws on copies of the images in --images DIR" in refused.stderr
+
+
+def test_keypoints_and_outlines_are_drawn(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (100, 100)).save(tmp_path / "in" / "a.png")
+    outline = np.array([[11.0, 21], [61, 21], [61, 71], [11, 71]])
+    points = np.array([[21.0, 31], [31, 41], [41, 51], [51, 61], [35, 35]])
+    for command, variables, place in (
+        ("polygons", {"s": structs([{"im": "a.png", "polygon": outline}])}, (45, 10)),
+        ("keypoints", {"s": structs([{"im": "a.png", "landmarks": points}])}, (50, 40)),
+    ):
+        scipy.io.savemat(tmp_path / "s.mat", variables)
+        target = tmp_path / command
+        done = run(command, str(tmp_path / "s.mat"), "--images", str(tmp_path / "in"), "--draw", str(target))
+        assert done.returncode == 0, done.stderr.decode()
+        assert np.asarray(Image.open(target / "a.png"))[place].any()
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    box = np.array([[1.0, 2, 30, 40], [5, 6, 0, 10]])
+    scipy.io.savemat(tmp_path / "s.mat", {"s": structs([{"im": f"{k}.jpg", "bbox": box} for k in range(2)])})
+    source, size = str(tmp_path / "s.mat"), ("--image-size", "200", "100")
+    done = run("boxes", source, "--convention", "xywh1", "-o", str(tmp_path / "y"), "--format", "yolo", *size)
+    assert b"loss: 2 boxes without area" in done.stderr and b"y: 2 boxes in 2 images" in done.stderr
+    done = run("boxes", source, "--convention", "xywh1", "--clip", "-o", str(tmp_path / "b.parquet"))
+    assert b"the size of 2 images is not known: --clip cuts there at the left and upper edge alone" in done.stderr
+
+
+def test_clipping_leaves_boxes_of_negative_size(table: pa.Table) -> None:
+    columns = {"xmin": [-5.0, 5.0], "ymin": [1.0, 1.0], "xmax": [-10.0, 500.0], "ymax": [9.0, 9.0]}
+    rows = pa.table({"image": ["a", "a"], "source": ["x", "y"], "label": ["c", "c"], **columns})
+    clipped = boxes.clip(rows, {"a": (100, 100)})
+    assert clipped["xmax"].to_pylist() == [-10.0, 100.0] and clipped["xmin"].to_pylist() == [-5.0, 5.0]
+    assert boxes.check(clipped)["problem"].to_pylist() == ["negative size", "outside of the image"]
+
+
+def test_calls_that_cannot_work_say_why(tmp_path: Path) -> None:
+    other = pa.table({"a": [1]})
+    for call, error, told in (
+        (lambda: boxes.read([]), NoAnnotationsFound, "no files are given"),
+        (lambda: boxes.read(5), TypeError, "a path, bytes or an open binary file is expected, found int"),
+        (lambda: boxes.check(other), PathError, "no column 'image', as tables of boxes have; there are a"),
+        (lambda: boxes.clip(other), PathError, "no column 'image'"),
+        (lambda: boxes.drop_invalid(other), PathError, "no column 'image'"),
+        (lambda: boxes.write(other, tmp_path / "x.json"), PathError, "no column 'image'"),
+        (lambda: boxes.BoxesDataset(other), PathError, "no column 'image'"),
+        (lambda: boxes.convert(["a", "b", "c", "d"], "xywh", "xyxy"), UnsupportedValue, "boxes are real numbers"),
+        (lambda: boxes.convert([1j, 2, 3, 4], "xywh", "xyxy"), UnsupportedValue, "found complex128"),
+    ):
+        with pytest.raises(error) as caught:
+            call()
+        assert told in str(caught.value) and isinstance(caught.value, MatlensError)
