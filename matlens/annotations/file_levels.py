@@ -296,6 +296,7 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         for long, part in whole.types.items():
             inner.add(long.removeprefix(f"{name}."), part, partial(whole.__getitem__, long))
         inner.odd += [replace(odd, name=odd.name.removeprefix(f"{name}.")) for odd in column.odd]
+        inner.cells = {long.removeprefix(f"{name}."): depth for long, depth in column.cells.items()}
         yield Level(node.numel, inner, record_paths(node.path, "{}"))
     else:
         is_grid = len(node.dims) == 2 and min(node.dims) > 1 and may_hold_boxes(column.kind)

@@ -10,7 +10,7 @@ from typing import Unpack
 import numpy as np
 
 from matlens.annotations.choosing import Choice, Wanted, choices_of
-from matlens.annotations.class_names import Classes, class_names
+from matlens.annotations.class_names import Classes, class_names, possible_names
 from matlens.annotations.file_levels import TOO_DEEP, levels_of
 from matlens.annotations.labelers import is_labeler, other_labels
 from matlens.annotations.levels import Level, without_indices
@@ -176,6 +176,9 @@ def _source(
     reading, roles = choice.reading, choice.roles
     label_found = label or (roles.label if roles.label != image else None)
     numbers = None if label_found is None else reading.level.column(label_found)
+    names_found = None if numbers is None else class_names(file, levels, numbers, classes)
+    if numbers is not None and names_found is None and classes is None:
+        choice.reasons += possible_names(file, levels, numbers)
     return BoxSource(
         file.name,
         reading.paths(1)[0].as_py(),
@@ -187,7 +190,7 @@ def _source(
         choice.reasons,
         bool(label) or roles.is_label_sure,
         [] if label else roles.candidates,
-        None if numbers is None else class_names(file, levels, numbers, classes),
+        names_found,
         choice.also,
         reading,
         boxes,

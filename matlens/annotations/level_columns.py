@@ -27,11 +27,13 @@ class LevelColumn:
     make: Callable[[], pa.Array]
     turned: bool = False
     odd: list[Odd] = field(default_factory=list)
+    cells: dict[str, int] = field(default_factory=dict)
 
     def stand_in(self, columns: Columns) -> None:
         """Be one of the columns of a level."""
         columns.add(self.name, self.kind, self.make, turned=self.turned)
         columns.odd += self.odd
+        columns.cells |= self.cells
 
 
 def column_of(node: Node, elements: Elements, name: str, problems: list[MatlensError]) -> LevelColumn:
@@ -48,7 +50,8 @@ def column_of(node: Node, elements: Elements, name: str, problems: list[MatlensE
             return pa.nulls(len(elements), kind)
 
     made, make_upright = _upright(name, kind, make)
-    return LevelColumn(name, made, make_upright, made != kind, odd)
+    cells = {path.replace("{}", ""): (len(path) - len(path.rstrip("{}"))) // 2 for path in sorted(planner.plan.columns)}
+    return LevelColumn(name, made, make_upright, made != kind, odd, cells)
 
 
 def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:

@@ -82,7 +82,7 @@ class Columns(Mapping[str, pa.Array]):
     (['x', 's.y'], [3, None])
 
     Those that are `turned` are stored with a box in each column; `odd` are elements that were left out, `stored` the
-    types before they are opened.
+    types before they are opened, `cells` how many of a column's lists are cells.
     """
 
     def __init__(self, made: Mapping[str, pa.Array] | None = None) -> None:
@@ -90,6 +90,7 @@ class Columns(Mapping[str, pa.Array]):
         self.stored: dict[str, pa.DataType] = {}
         self.turned: set[str] = set()
         self.odd: list[Odd] = []
+        self.cells: dict[str, int] = {}
         self._make: dict[str, Callable[[], pa.Array]] = {}
         for name, array in (made or {}).items():
             self.add(name, array.type, partial(_itself, array))
@@ -332,12 +333,16 @@ def _list_level(level: Level, names: list[str]) -> Level:
     columns = Columns()
     for name, kind in kinds.items():
         columns.add(name, kind, partial(_items, level, name))
+    columns.cells = {name: depth - (name in kinds) for name, depth in level.columns.cells.items()}
 
     records = next((name for name, kind in kinds.items() if pa.types.is_struct(kind)), names[0])
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         stored = next((other for other in kinds if wanted == other or wanted.startswith(f"{other}.")), records)
-        opening, closing = ("(:,", ")") if stored in level.columns.turned else _brackets(kinds[stored])
+        if stored in level.columns.turned:
+            opening, closing = "(:,", ")"
+        else:
+            opening, closing = "{}" if level.columns.cells.get(stored, 0) > 0 else _brackets(kinds[stored])
         parents, where = np.unique(owner[index], return_inverse=True)
         above = pc.binary_join_element_wise(level.paths(stored, parents), scalar(opening), scalar(""))
         return numbered(above.take(number_array(where)), rank[index], closing + wanted[len(stored) :])

@@ -102,3 +102,23 @@ def test_lists_of_other_lengths_are_not_told(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"s": structs(records)})
     (source,) = boxes.find(tmp_path / "a.mat")
     assert not any("left out" in reason for reason in source.reasons)
+
+
+def test_paths_of_cells_in_cells_and_structs(tmp_path: Path) -> None:
+    """A cell inside a cell was told as a row of a matrix, a struct in a cell as one of an array."""
+    rows = made(12)
+    single = cell([cell([rows[[3 * k + j]] for j in range(3)]) for k in range(4)])
+    many = cell([cell([rows[[3 * k + j]].repeat(2, axis=0) for j in range(3)]) for k in range(4)])
+    records = [
+        {"im": f"{k}.jpg", "objects": cell([struct(bbox=rows[[3 * k + j]], id=j) for j in range(3)])} for k in range(4)
+    ]
+    fields = [{"im": f"{k}.jpg", "object": structs([{"bbox": cell([rows[[k]]] * 2)}] * 2)} for k in range(4)]
+    for variables, expected in (
+        ({"boxes": single}, "boxes{2}{3}"),
+        ({"boxes": many}, "boxes{1}{3}(2,:)"),
+        ({"s": structs(records)}, "s(2).objects{3}.bbox"),
+        ({"s": structs(fields)}, "s(2).object(1).bbox{2}"),
+    ):
+        scipy.io.savemat(tmp_path / "a.mat", variables)
+        table = boxes.read(tmp_path / "a.mat", convention="xywh")
+        assert table["source"][5].as_py() == expected

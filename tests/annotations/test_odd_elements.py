@@ -93,7 +93,7 @@ def test_odd_elements_below(tmp_path: Path) -> None:
     cells[2][1, 0] = np.ones((2, 9))
     source, problems = found_in(tmp_path, boxes=cell(cells))
     np.testing.assert_array_equal(source.reading.values, np.delete(rows[:15], 7, axis=0))
-    assert "2x9 double at boxes{3}" in problems[0]
+    assert "2x9 double at boxes{3}{2}" in problems[0]
 
 
 def test_boxes_in_columns_with_an_odd_one(tmp_path: Path) -> None:
