@@ -147,9 +147,10 @@ def is_role(name: str) -> bool:
     >>> is_role("xmin"), is_role("head_x2"), is_role("label")
     (True, True, False)
     """
-    found = [match["stem"] for pattern in _PATTERNS.values() if (match := pattern.fullmatch(name.lower()))]
-    # One letter at the end of a word is none.
-    return any(not stem or stem[-1] in "_." or len(name) - len(stem) > 1 for stem in found)
+    matches = [pattern.fullmatch(name.lower()) for pattern in _PATTERNS.values()]
+    # Without a mark before it, a letter at the end of a word is none.
+    stems = [match["stem"] for match in matches if match is not None]
+    return any(not stem or {"_", "."} & set(name[len(stem) - 1 : len(stem) + 1]) for stem in stems)
 
 
 class _Numbers(NamedTuple):
