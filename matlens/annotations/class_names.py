@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from matlens.annotations.file_levels import levels_of
+from matlens.annotations.file_levels import levels_in
 from matlens.annotations.levels import Level
 from matlens.columns.buffers import is_number, numbers_of, text_array
 from matlens.errors import MatlensError, PathError, UnsupportedValue
@@ -58,7 +58,7 @@ def class_names(file: MatFile, levels: Sequence[Level], numbers: pa.Array, class
     found = [*_fitting(levels, known, "")]
     for path in _neighbours(file) if not found else ():
         with open_file(path) as neighbour:
-            found += _fitting(list(levels_of(list(neighbour.values()), [])), known, f"{path.name}: ")
+            found += _fitting(levels_in(neighbour, []), known, f"{path.name}: ")
     different = {tuple(each.names.items()): each for each in found}
     return next(iter(different.values())) if len(different) == 1 else None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -21,6 +23,7 @@ from matlens.columns.unify import Kind, kinds_of
 from matlens.errors import LimitExceeded, MatlensError
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
+from matlens.tree.file import MatFile
 from matlens.tree.nodes import CellNode, FieldNode, OpaqueNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
 
@@ -52,6 +55,41 @@ def levels_of(
     for what no column can hold; `region` is the kind of regions that are taken from labelers.
     """
     return _Walk(problems, into_records, region).levels(nodes)
+
+
+_walks: ContextVar[dict[tuple[int, bool, str], tuple[list[Level], list[MatlensError]]] | None]
+_walks = ContextVar("_walks", default=None)
+"""The levels of files that several kinds of annotations are looked for in."""
+
+
+@contextmanager
+def shared_walks() -> Iterator[None]:
+    """Walk through a file once for all that looks for annotations in it inside the block."""
+    token = _walks.set({})
+    try:
+        yield
+    finally:
+        _walks.reset(token)
+
+
+def levels_in(
+    file: MatFile, problems: list[MatlensError], *, into_records: bool = False, region: str = RECTANGLE
+) -> list[Level]:
+    """The levels of all variables of a file, as `levels_of` gives them."""
+    nodes = list(file.values())
+    if region != RECTANGLE and not any(isinstance(node, OpaqueNode | StructNode | CellNode) for node in nodes):
+        region = RECTANGLE
+    known, key = _walks.get(), (id(file), into_records, region)
+    if known is None or key not in known:
+        told: list[MatlensError] = []
+        walked = list(levels_of(nodes, told, into_records=into_records, region=region)), told
+        if known is None:
+            problems += told
+            return walked[0]
+        known[key] = walked
+    levels, told = known[key]
+    problems += told
+    return levels
 
 
 class _Walk:

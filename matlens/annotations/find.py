@@ -11,7 +11,7 @@ import numpy as np
 
 from matlens.annotations.choosing import Choice, Wanted, choices_of
 from matlens.annotations.class_names import Classes, class_names, possible_names
-from matlens.annotations.file_levels import TOO_DEEP, levels_of
+from matlens.annotations.file_levels import TOO_DEEP, levels_in, levels_of
 from matlens.annotations.labelers import is_labeler, other_labels
 from matlens.annotations.levels import Level, without_indices
 from matlens.annotations.near_misses import near_misses
@@ -73,7 +73,7 @@ def find(
     with opened(source, **options) as file:
         told = [] if problems is None else problems
         wanted = None if path is None else Wanted(file.at(path).path, _start(columns))
-        levels = list(levels_of(list(file.values()), told))
+        levels = levels_in(file, told)
         if path is not None:
             told[:] = [problem for problem in told if problem.message != TOO_DEEP]
         found = choices_of(levels, wanted)

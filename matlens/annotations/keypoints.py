@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from matlens.annotations.choosing import ENOUGH, Confidence
 from matlens.annotations.class_names import Classes, ClassNames, class_names
-from matlens.annotations.file_levels import levels_of
+from matlens.annotations.file_levels import levels_in
 from matlens.annotations.levels import Level, levels_below, without_indices
 from matlens.annotations.point_sets import (
     ABSENT,
@@ -139,7 +139,7 @@ def find_keypoints(
     (2, ['1', '2', '3', '4', '5'], [1.0, 1.0, 2.0])
     """
     with opened(source, **options) as file:
-        levels = list(levels_of(list(file.values()), [] if problems is None else problems))
+        levels = levels_in(file, [] if problems is None else problems)
         wanted = None if path is None else file.at(path).path
         found = []
         for points in _all(levels, any_name=wanted is not None):

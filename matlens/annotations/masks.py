@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matlens.annotations.class_names import Classes, class_names
-from matlens.annotations.file_levels import levels_of
+from matlens.annotations.file_levels import levels_in
 from matlens.annotations.levels import Level, is_list, without_indices
 from matlens.annotations.mask_evidence import MaskEvidence, judge_masks
 from matlens.annotations.roles import CLASS_NAME, LABEL_NAME, roles_of
@@ -203,7 +203,7 @@ def find_masks(
     """
     with opened(source, **options) as file:
         told = [] if problems is None else problems
-        levels = list(levels_of(list(file.values()), told, into_records=True))
+        levels = levels_in(file, told, into_records=True)
         wanted = None if path is None else file.at(path).path
         places: dict[str, list[tuple[Level, Pictures]]] = {}
         for level in levels:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from matlens.annotations.choosing import ENOUGH, Confidence
 from matlens.annotations.class_names import Classes, ClassNames, class_names
-from matlens.annotations.file_levels import levels_of
+from matlens.annotations.file_levels import levels_in
 from matlens.annotations.label_regions import POLYGON
 from matlens.annotations.levels import Level, levels_below, without_indices
 from matlens.annotations.masks import MaskSource, find_masks
@@ -148,7 +148,7 @@ def find_polygons(
     """
     with opened(source, **options) as file:
         told = [] if problems is None else problems
-        levels = list(levels_of(list(file.values()), told, region=POLYGON))
+        levels = levels_in(file, told, region=POLYGON)
         wanted = None if path is None else file.at(path).path
         found = []
         for polygons in _all(levels, any_name=any_name or wanted is not None):

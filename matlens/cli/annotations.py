@@ -66,17 +66,19 @@ def _list(files: tuple[str, ...], *, as_json: bool) -> None:
 def _found(file: MatFile, near: list[str], problems: list[MatlensError]) -> list[dict[str, Any]]:
     """All annotations of a file, kind by kind."""
     from matlens.annotations import find
+    from matlens.annotations.file_levels import shared_walks
     from matlens.annotations.keypoints import find_keypoints
     from matlens.annotations.masks import find_masks
     from matlens.annotations.polygons import find_polygons
     from matlens.annotations.region_sources import find_regions
 
-    boxes = find(file, near=near, problems=problems)
-    rows = [_told("boxes", each, each.convention or "undecided") for each in boxes]
-    rows += [_told("keypoints", each, each.layout) for each in find_keypoints(file, problems=problems)]
-    rows += [_told("polygons", each, each.layout) for each in find_polygons(file, problems=problems)]
-    rows += [_told("masks", each, each.layout) for each in find_masks(file, problems=problems)]
-    return rows + [_told(each.kind, each, each.layout) for each in find_regions(file, problems=problems)]
+    with shared_walks():
+        boxes = find(file, near=near, problems=problems)
+        rows = [_told("boxes", each, each.convention or "undecided") for each in boxes]
+        rows += [_told("keypoints", each, each.layout) for each in find_keypoints(file, problems=problems)]
+        rows += [_told("polygons", each, each.layout) for each in find_polygons(file, problems=problems)]
+        rows += [_told("masks", each, each.layout) for each in find_masks(file, problems=problems)]
+        return rows + [_told(each.kind, each, each.layout) for each in find_regions(file, problems=problems)]
 
 
 def _told(kind: str, source: Any, form: str) -> dict[str, Any]:
