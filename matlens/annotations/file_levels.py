@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.cell_grids import grid_level
+from matlens.annotations.cell_rows import rows_level
 from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
 from matlens.annotations.level_columns import LevelColumn, column_of
@@ -125,6 +126,11 @@ class _Walk:
             by_size[size] = _below(level, parent, record) if size == 1 else _below(level, above)
         yield from list(by_size.values())
         yield from (_below(grid_level(node, column, by_size), above) for node, column in beside.grids)
+        for size, table in beside.tables:
+            table.parent = by_size.get(size, above)
+            if size not in by_size:
+                table.parent_index = np.zeros(table.size, np.int64)
+            yield table
         by_size[1] = above
         if beside.unfit:
             yield Level(0, Columns(), paths, base, unfit=beside.unfit)
@@ -228,21 +234,19 @@ def _cell(node: CellNode, beside: Siblings, problems: list[MatlensError]) -> Ite
         if len(node.dims) == 2 and 1 < node.dims[1] <= MAX_CELL_COLUMNS:
             headers = reader.headers(elements)
             if len(kinds_of(headers.take(headers.numel > 0))) > 1:
-                yield _cell_matrix(node, problems)
+                yield from _cell_matrix(node, problems)
                 return
         # The first alone may tell that they are not all objects.
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
             return
+        inner = rows_level(node, elements, name, partial(numbered, f"{node.path}{{", after="}"), problems)
+        if inner is not None:
+            beside.tables.append((node.numel, inner))
+            return
         column = column_of(node, elements, name, problems)
     if pa.types.is_struct(column.kind) and not isinstance(node, FieldNode):
-        whole, inner = Columns(), Columns()
-        column.stand_in(whole)
-        for long, part in whole.types.items():
-            inner.add(long.removeprefix(f"{name}."), part, partial(whole.__getitem__, long))
-        inner.odd += [replace(odd, name=odd.name.removeprefix(f"{name}.")) for odd in column.odd]
-        inner.cells = {long.removeprefix(f"{name}."): depth for long, depth in column.cells.items()}
-        yield Level(node.numel, inner, record_paths(node.path, "{}"))
+        yield Level(node.numel, _inside(column), record_paths(node.path, "{}"))
     else:
         is_grid = len(node.dims) == 2 and min(node.dims) > 1 and may_hold_boxes(column.kind)
         if is_grid and not isinstance(node, FieldNode):
@@ -251,17 +255,33 @@ def _cell(node: CellNode, beside: Siblings, problems: list[MatlensError]) -> Ite
             beside.add_cell(node, column)
 
 
-def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
-    """A cell matrix of values of several kinds is a table whose columns have no names."""
+def _inside(column: LevelColumn) -> Columns:
+    """The fields of a column of structs as columns of their own."""
+    whole, inner, before = Columns(), Columns(), f"{column.name}."
+    column.stand_in(whole)
+    for long, part in whole.types.items():
+        inner.add(long.removeprefix(before), part, partial(whole.__getitem__, long))
+    inner.odd += [replace(odd, name=odd.name.removeprefix(before)) for odd in column.odd]
+    inner.cells = {long.removeprefix(before): depth for long, depth in column.cells.items()}
+    return inner
+
+
+def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Iterator[Level]:
+    """A cell matrix of values of several kinds is a table whose columns have no names; so may be cells inside it."""
     rows, width = node.dims
     with guarded(node):
         elements = elements_below(node)
     columns, name = Columns(), node.name or "value"
     pictures: list[Pictures] = []
+    below: list[Level] = []
     for k in range(width):
         some = elements.take(slice(k * rows, (k + 1) * rows))
         if hold_pictures(node, some):
             pictures += pictures_of(f"{name}_{k + 1}", node[:, k])
+            continue
+        before = partial(numbered, f"{node.path}{{", after=f",{k + 1}}}")
+        if (inner := rows_level(node, some, f"{name}_{k + 1}", before, problems)) is not None:
+            below.append(inner)
             continue
         column_of(node, some, f"{name}_{k + 1}", problems).stand_in(columns)
 
@@ -269,4 +289,7 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
         column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
         return numbered(f"{node.path}{{", index, f",{column + 1}}}{wanted[len(f'{name}_{column + 1}') :]}")
 
-    return Level(rows, columns, paths, pictures=pictures)
+    table = Level(rows, columns, paths, pictures=pictures)
+    for level in below:
+        level.parent = table
+    yield from (table, *below)

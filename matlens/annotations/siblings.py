@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.level_columns import LevelColumn
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Paths, numbered
+from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered
 from matlens.annotations.near_misses import why_no_array
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.annotations.polygon_sets import axis_of, compactness, is_named
@@ -38,6 +38,7 @@ class Siblings:
         self.templates: dict[str, tuple[str, str]] = {}
         self.lying: list[NumericNode] = []
         self.grids: list[tuple[CellNode, LevelColumn]] = []
+        self.tables: list[tuple[int, Level]] = []
         self.unfit: list[str] = []
 
     def add(self, column: LevelColumn, count: int, template: tuple[str, str]) -> None:

@@ -122,3 +122,42 @@ def test_paths_of_cells_in_cells_and_structs(tmp_path: Path) -> None:
         scipy.io.savemat(tmp_path / "a.mat", variables)
         table = boxes.read(tmp_path / "a.mat", convention="xywh")
         assert table["source"][5].as_py() == expected
+
+
+def table_of(rows: list[tuple[Any, ...]]) -> Any:
+    array = np.empty((len(rows), len(rows[0])), object)
+    for k, row in enumerate(rows):
+        for j, value in enumerate(row):
+            array[k, j] = value
+    return array
+
+
+@pytest.mark.parametrize("counts", [[1], [2], [1, 1], [2, 2], [2, 1, 3], [1, 0, 2]])
+def test_cells_of_classes_and_boxes_inside_cells(tmp_path: Path, counts: list[int]) -> None:
+    """A cell row of a class and its box for each object, in a cell for each image, however many there are."""
+    rng = np.random.default_rng(sum(counts))
+    parts = [
+        [
+            (("cat", "dog")[j % 2], np.r_[rng.integers(1, 50, 2), rng.integers(200, 300, 2)].astype(float))
+            for j in range(n)
+        ]
+        for n in counts
+    ]
+    names = [f"{k}.jpg" for k in range(len(counts))]
+    cells = [
+        table_of([(label, box.reshape(1, 4)) for label, box in some]) if some else np.zeros((0, 0)) for some in parts
+    ]
+    expected = [(name, label, *box) for name, some in zip(names, parts, strict=True) for label, box in some]
+    for label, variables in (
+        ("gt_2_1", {"gt": table_of(list(zip(names, cells, strict=True)))}),
+        ("gt_1", {"names": cell(names), "gt": cell(cells)}),
+    ):
+        scipy.io.savemat(tmp_path / "c.mat", variables)
+        table = boxes.read(tmp_path / "c.mat", "gt", convention="xyxy", label_field=label)
+        found = zip(
+            *(table[name].to_pylist() for name in ("image", "label", "xmin", "ymin", "xmax", "ymax")), strict=True
+        )
+        assert list(found) == expected, list(variables)
+        first = next(k for k, n in enumerate(counts) if n)
+        inner = f"gt{{{first + 1},2}}" if "names" not in variables else f"gt{{{first + 1}}}"
+        assert table["source"][0].as_py().startswith(f"{inner}{{1,2}}")
