@@ -29,7 +29,7 @@ from matlens.annotations.sources import as_label
 from matlens.annotations.stored_images import Picture, Pictures
 from matlens.columns.buffers import is_number, number_array, numbers_of, text_array
 from matlens.columns.table import with_metadata
-from matlens.errors import MatlensError
+from matlens.errors import MatlensError, PathError
 from matlens.formats.records import Int64s
 from matlens.helpers.run_lengths import Regions, empty_counts, regions_of
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
@@ -212,9 +212,14 @@ def find_masks(
                 if is_at(variable, wanted):
                     places.setdefault(variable, []).append((level, pictures))
         chosen = (image_field, label_field)
-        found = [
-            _source(file, levels, parts, wanted is not None, chosen, classes) for _, parts in sorted(places.items())
-        ]
+        found = []
+        for _, parts in sorted(places.items()):
+            try:
+                found.append(_source(file, levels, parts, wanted is not None, chosen, classes))
+            except PathError:
+                raise
+            except MatlensError as error:
+                told.append(error)
         return [each for each in found if each is not None]
 
 

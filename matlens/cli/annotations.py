@@ -49,7 +49,7 @@ def _list(files: tuple[str, ...], *, as_json: bool) -> None:
             found = _found(file, near, problems)
             rows += found
             # Each kind is looked for by itself, and meets the same damage.
-            outcome.note(*{str(problem): problem for problem in problems}.values())
+            outcome.note(*{str(problem): problem for problem in problems or file.problems}.values())
             for text in near if not found else ():
                 message(f"{file.name}: came near: {text}")
     if as_json:

@@ -8,7 +8,7 @@ import click
 
 from matlens.cli.data_set_options import chosen_format, data_set_options, field_options
 from matlens.cli.output import Outcome, counted, expand, message, open_input
-from matlens.errors import NoAnnotationsFound
+from matlens.errors import MatlensError, NoAnnotationsFound
 from matlens.export.registry import boxes_formats
 
 if TYPE_CHECKING:
@@ -49,13 +49,15 @@ def command(
     tables: list[tuple[str, pa.Table]] = []
     for name in expand(files):
         with outcome.each(name), open_input(name) as file:
-            for source in find_keypoints(file, path, **fields):
+            problems: list[MatlensError] = []
+            for source in find_keypoints(file, path, problems=problems, **fields):
                 sets, points = counted(len(source), "set"), counted(len(source.names), "keypoint")
                 message(f"{source.file}: {sets} of {points} at {source.path}")
                 message(f"  {source.confidence}: {'; '.join([source.layout, *source.reasons])}")
                 message(f"  image: {source.image or 'not found'}; label: {source.label or 'not found'}")
                 box = "around the points" if source.box is None else ", ".join(source.box.fields)
                 message(f"  boxes: {box}")
+            outcome.note(*(problems or file.problems))
             tables.append((name, read_keypoints(file, path, origin=int(origin), **fields)))
     if tables:
         deliver_shapes(tables, "set", output, chosen, options, as_json=as_json)

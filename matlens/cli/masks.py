@@ -8,7 +8,7 @@ import click
 
 from matlens.cli.data_set_options import chosen_format, data_set_options, field_options
 from matlens.cli.output import Outcome, counted, expand, message, open_input
-from matlens.errors import NoAnnotationsFound
+from matlens.errors import MatlensError, NoAnnotationsFound
 from matlens.export.registry import masks_formats
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ def command(
     tables: list[tuple[str, pa.Table]] = []
     for name in expand(files):
         with outcome.each(name), open_input(name) as file:
-            for source in find_masks(file, path, **fields):
+            problems: list[MatlensError] = []
+            for source in find_masks(file, path, problems=problems, **fields):
                 message(f"{source.file}: {counted(len(source), 'image')} at {source.path}: {source.layout}")
                 message(f"  {source.confidence}: {'; '.join(source.reasons)}")
                 message(f"  image: {source.image or 'not found'}; label: {source.label or 'not found'}")
+            outcome.note(*(problems or file.problems))
             tables.append((name, read_masks(file, path, **fields)))
     if tables:
         deliver_shapes(tables, "mask", output, chosen, options, as_json=as_json)

@@ -8,7 +8,7 @@ import click
 
 from matlens.cli.data_set_options import chosen_format, data_set_options, field_options
 from matlens.cli.output import Outcome, counted, expand, message, open_input
-from matlens.errors import NoAnnotationsFound
+from matlens.errors import MatlensError, NoAnnotationsFound
 from matlens.export.registry import boxes_formats
 
 if TYPE_CHECKING:
@@ -50,10 +50,12 @@ def command(
     tables: list[tuple[str, pa.Table]] = []
     for name in expand(files):
         with outcome.each(name), open_input(name) as file:
-            for source in find_polygons(file, path, **fields):
+            problems: list[MatlensError] = []
+            for source in find_polygons(file, path, problems=problems, **fields):
                 message(f"{source.file}: {counted(len(source), 'polygon')} at {source.path}")
                 message(f"  {source.confidence}: {'; '.join([source.layout, *source.reasons])}")
                 message(f"  image: {source.image or 'not found'}; label: {source.label or 'not found'}")
+            outcome.note(*(problems or file.problems))
             table = read_polygons(file, path, origin=int(origin), **fields)
             if "value" in table.column_names:
                 message(f"{file.name}: {counted(len(table), 'polygon')}, the outlines of masks")

@@ -19,7 +19,7 @@ from matlens.errors import NoAnnotationsFound
 from matlens.helpers.outlines import area_of, outlines_of
 from matlens.helpers.run_lengths import counts_of, mask_of, regions_of
 from tests.annotations.layouts import cell, struct, structs
-from tests.support import CORPUS
+from tests.support import CORPUS, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 Array = np.ndarray[Any, Any]
@@ -221,3 +221,25 @@ def test_segmentations_of_several_people() -> None:
             assert table["value"][row].as_py() == value and (found[row] == (image == value)).all()
             row += 1
     assert row == table.num_rows == 150
+
+
+@pytest.mark.parametrize("command", ["annotations", "boxes", "keypoints", "polygons", "masks"])
+def test_damage_is_told_once(tmp_path: Path, command: str) -> None:
+    """A file that was cut: the variable and the byte, and what is whole comes out."""
+    noise = np.random.default_rng(0).integers(0, 2, (4, 8, 8)).repeat(10, 1).repeat(10, 2)
+    whole = struct(im="a.png", mask=MAPS[0])
+    scipy.io.savemat(tmp_path / "m.mat", {"good": whole, "s": structs([{"mask": part} for part in noise])})
+    content = (tmp_path / "m.mat").read_bytes()
+    (tmp_path / "m.mat").write_bytes(content[:-2000])
+    done = run(command, str(tmp_path / "m.mat"))
+    assert done.returncode == 1 and done.stderr.count(b"(at byte ") == 1, done.stderr.decode()
+    if command in ("masks", "annotations"):
+        assert b"good.mask" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["annotations", "boxes", "keypoints", "polygons", "masks"])
+def test_files_without_annotations(tmp_path: Path, command: str) -> None:
+    scipy.io.savemat(tmp_path / "n.mat", {"x": np.arange(5.0), "name": "text"})
+    done = run(command, str(tmp_path / "n.mat"))
+    assert b"no " in done.stderr and b"Traceback" not in done.stderr
+    assert done.returncode == (0 if command == "annotations" else 1)
