@@ -130,9 +130,10 @@ def write(
     table : pyarrow.Table
         Boxes in the canonical form, as `read` gives them, or a table of `matlens.polygons` or `matlens.masks`.
     path : str or os.PathLike
-        A file, or for YOLO, VOC and PNG a folder.
+        A file, or for YOLO, VOC, Hugging Face, FiftyOne and PNG a folder.
     format : str, optional
-        ``coco``, ``yolo``, ``voc``, of masks ``png``, or a table format, instead of the one that the suffix tells.
+        ``coco``, ``yolo``, ``voc``, ``huggingface``, ``fiftyone``, of masks ``png``, or a table format, instead of the
+        one that the suffix tells.
     images : pyarrow.Table, optional
         A row for each image, those without boxes too, as `BoxSource.image_rows` gives them.
     sizes : mapping of str to (width, height), optional
@@ -140,7 +141,7 @@ def write(
     folder : str or os.PathLike, optional
         Where the images are.
     copy_images : bool, optional
-        Copy the images beside the labels of YOLO.
+        Copy the images beside the labels of YOLO and FiftyOne; of Hugging Face they are always copied.
     split : float, optional
         Share of the images that train, picked by `seed`; the others validate.
     split_by : str, optional
@@ -180,10 +181,11 @@ def write(
     known = dict(sizes) if sizes is not None else sizes_of(rows, folder=None if folder is None else Path(folder))[0]
     found = group_by_image(table, known, rows["image"].to_pylist())
     if split_by is not None:
-        found.parts = split_by_field(by_frame(table), split_by)
+        # The rows of images tell the part of those without boxes, too.
+        found.parts = split_by_field(rows if split_by in rows.column_names else by_frame(table), split_by)
     elif split is not None:
         found.parts = split_by_share(found.images, split, seed)
-    if copy_images and folder is not None:
+    if (copy_images or chosen.needs_images) and folder is not None:
         found.files = files_in(Path(folder), found.images)
     names = portable_names(found.images)
     found = found.named({old: by_template(new, image_name) if image_name else new for old, new in names.items()})

@@ -63,15 +63,12 @@ def _data_yaml(classes: list[str], parts: list[str]) -> str:
 
 def _line(k: int, image: int, found: BoxesByImage) -> str:
     """A box, or the outline inside it, cut off at the edges of its image; nothing where it has no area there."""
-    width, height = found.sizes[found.images[image]]
-    corners = found.boxes[k].tolist()
-    xmin, xmax = (min(max(x, 0.0), width) / width for x in corners[::2])
-    ymin, ymax = (min(max(y, 0.0), height) / height for y in corners[1::2])
-    if xmax <= xmin or ymax <= ymin:
+    if not (corners := found.relative(k)):
         return ""
+    xmin, ymin, xmax, ymax = corners
     numbers = [(xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin]
     if found.shapes:
-        numbers = _outline(found.shapes[k], width, height)
+        numbers = _outline(found.shapes[k], *found.sizes[found.images[image]])
     return f"{found.class_of[k]} {' '.join(f'{number:.10g}' for number in numbers)}\n"
 
 
