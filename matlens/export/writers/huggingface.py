@@ -42,7 +42,8 @@ class _HuggingFace(BoxesFormat):
         names = [stem + found.files[name].suffix for name, stem in zip(found.images, stems, strict=True)]
         parts = found.by_part()
         splits = dict(zip(_splits(list(parts)), parts.values(), strict=True))
-        rows = {split: [_row(i, names[i], found) for i in images] for split, images in splits.items()}
+        is_sized = all(name in found.sizes for name in found.images)
+        rows = {split: [_row(i, names[i], found, is_sized) for i in images] for split, images in splits.items()}
         with atomic_folder(target, force=force) as opened:
             for split, images in splits.items():
                 for i in images:
@@ -60,12 +61,12 @@ def _splits(parts: list[str]) -> list[str]:
     return unique_names((_SPLITS.get(part, re.sub(r"\W", "_", safe_file_name(part))) for part in parts), fold=True)
 
 
-def _row(i: int, file_name: str, found: BoxesByImage) -> dict[str, Any]:
-    """An image and its boxes."""
+def _row(i: int, file_name: str, found: BoxesByImage, is_sized: bool) -> dict[str, Any]:
+    """An image, its size if those of all are known, and its boxes."""
     places = found.rows_of(i)
     boxes = [found.boxes[k].tolist() for k in places]
     row: dict[str, Any] = {"file_name": file_name, "image_id": i + 1}
-    if len(found.sizes.keys() & found.images) == len(found.images):
+    if is_sized:
         row["width"], row["height"] = map(round, found.sizes[found.images[i]])
     row["objects"] = {
         "id": [k + 1 for k in places],
