@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matlens.annotations.sources import CORNERS, FRAME
 from matlens.columns.buffers import number_array, numbers_of, text_array
+from matlens.columns.table import require_columns
 
 TINY = 2.0
 """Pixels of a side below which a box is tiny."""
@@ -66,6 +67,8 @@ def check(table: pa.Table, sizes: Sizes | None = None) -> pa.Table:
 def clip(table: pa.Table, sizes: Sizes | None = None) -> pa.Table:
     """Cut boxes off at the edges of their images; the right and the lower one are known where `sizes` have the image.
 
+    Boxes of negative size stay as they are, for `check` and `drop_invalid` to find.
+
     Examples
     --------
     >>> table = pa.table({"image": ["a.jpg"], "xmin": [-4.0], "ymin": [2.0], "xmax": [140.0], "ymax": [9.0]})
@@ -74,7 +77,9 @@ def clip(table: pa.Table, sizes: Sizes | None = None) -> pa.Table:
     """
     boxes, (width, height) = _corners(table), _limits(table, sizes or {})
     upper = np.stack([width, height, width, height], axis=1)
-    return _with_corners(table, np.clip(boxes, 0, upper))
+    with np.errstate(invalid="ignore"):
+        is_box = (boxes[:, :2] <= boxes[:, 2:]).all(axis=1, keepdims=True)
+    return _with_corners(table, np.where(is_box, np.clip(boxes, 0, upper), boxes))
 
 
 def drop_invalid(table: pa.Table, sizes: Sizes | None = None) -> pa.Table:
@@ -93,6 +98,7 @@ def drop_invalid(table: pa.Table, sizes: Sizes | None = None) -> pa.Table:
 
 
 def _corners(table: pa.Table) -> NDArray[np.float64]:
+    require_columns(table, ("image", *CORNERS), "boxes")
     return np.stack([numbers_of(table[name]).astype(np.float64) for name in CORNERS], axis=1)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from matlens.annotations.conventions import convert
 from matlens.annotations.evidence import Evidence, judge
-from matlens.annotations.levels import Level, levels_below, open_single
-from matlens.annotations.readings import Reading, readings_of, without_indices
-from matlens.annotations.roles import Roles, image_column, roles_of
+from matlens.annotations.levels import Level, levels_below, open_single, without_indices
+from matlens.annotations.readings import Reading, readings_of
+from matlens.annotations.roles import Beside, Roles, roles_of
 from matlens.columns.buffers import number_array
 
 Confidence = Literal["sure", "likely", "doubtful"]
@@ -23,13 +24,19 @@ SURE, LIKELY = 4, 2
 ENOUGH = 8
 """Boxes that are no accident."""
 MAX_VIOLATIONS = 0.1
+_PART = re.compile(r"(?<![a-z])(train(ing)?|trainval|test(ing)?|val(id(ation)?)?|dev)(?![a-z])|\d+")
+"""What names of the parts of a data set differ by."""
 _RANGES = {"gain", "no_change", "xrange", "yrange", "xoffset", "yoffset"}
 """Fields beside the limits of a scaling, such as those of ``mapminmax``."""
 
 
 @dataclass(slots=True)
 class Choice:
-    """A reading with what stands beside it, how certain it is and why; `also` are paths of equal boxes."""
+    """A reading with what stands beside it, how certain it is and why.
+
+    `also` are paths of equal boxes, `others` all boxes of the level that are named so; `is_scaling` says that fields of
+    a scaling stand beside them.
+    """
 
     reading: Reading
     roles: Roles
@@ -37,6 +44,8 @@ class Choice:
     confidence: Confidence = "doubtful"
     reasons: list[str] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
+    others: list[Choice] = field(default_factory=list, repr=False)
+    is_scaling: bool = False
 
     @property
     def is_named(self) -> bool:
@@ -81,6 +90,13 @@ def choices_of(levels: Iterable[Level], wanted: Wanted | None = None) -> list[Ch
     found: list[Choice] = []
     for level in levels:
         found += _of_level(level, wanted)
+    every = {id(each): each for others in {id(one.others): one.others for one in found}.values() for each in others}
+    every |= {id(each): each for each in found}
+    judge_together(list(every.values()))
+    for choice in every.values():
+        _weigh(choice, any_name=wanted is not None)
+    for choice in found:
+        choice.reasons += [*choice.reading.left_out, *choice.reading.level.uneven]
     return _once(found)
 
 
@@ -90,23 +106,58 @@ def _of_level(level: Level, wanted: Wanted | None) -> list[Choice]:
         level, [name for deeper in below for name in deeper.stored], None if wanted is None else wanted.start
     )
     named = [reading for reading in readings if reading.is_named]
+    beside = Beside(level)
     # Beside boxes that are named so, other numbers are what they seem to be.
-    chosen = named or [reading for reading in readings if not level.is_alone or image_column(level, reading.fields)]
+    chosen = named or [reading for reading in readings if not level.is_alone or beside.image(reading.fields)]
     if wanted is not None:
         chosen = [wanted.picked(reading) for reading in readings if wanted.holds(reading)]
     if chosen:
         open_single(level)
-    found = []
-    for reading in chosen:
-        others = [name for other in named if other is not reading for name in other.fields]
-        roles = roles_of(level, reading.name, reading.fields, others)
-        evidence = judge(reading.values, reading.name, layout=reading.layout, convention=level.convention)
-        choice = Choice(reading, roles, evidence)
-        _weigh(choice, any_name=wanted is not None)
-        found += [choice] if len(reading.record) else []
+    found = _choices(level, chosen, named)
     for deeper in below:
         found += _of_level(deeper, wanted)
     return found
+
+
+def _choices(level: Level, chosen: Sequence[Reading], named: Sequence[Reading]) -> list[Choice]:
+    """Readings with what stands beside them, each of them the boxes that are `named` so as well."""
+    beside, fields = Beside(level), {name for reading in named for name in reading.fields}
+    is_scaling = bool(_RANGES.intersection(name.rsplit(".")[-1] for name in level.columns))
+
+    def choice(reading: Reading) -> Choice:
+        is_alone = fields <= set(reading.fields)
+        roles = roles_of(level, reading.name, reading.fields, () if is_alone else fields, beside)
+        evidence = judge(reading.values, reading.name, layout=reading.layout, convention=level.convention)
+        return Choice(reading, roles, evidence, is_scaling=is_scaling)
+
+    found = [choice(reading) for reading in chosen if len(reading.record)]
+    known = {each.reading.fields: each for each in found}
+    others = [known.get(reading.fields) or choice(reading) for reading in named]
+    for each in found:
+        each.others = others
+    return found
+
+
+def judge_together(choices: Sequence[Choice]) -> None:
+    """Let places of equal names and form share the convention that all of their boxes tell: few boxes tell none."""
+    families: dict[Any, list[Choice]] = {}
+    for choice in choices:
+        reading = choice.reading
+        if reading.level.convention is None:
+            name = _PART.sub("", reading.name.rsplit(".")[-1].lower()).strip("_")
+            families.setdefault((name, reading.layout, len(reading.extras)), []).append(choice)
+    for family in families.values():
+        told = {each.evidence.convention for each in family if not each.evidence.is_assumed} - {None}
+        if len(family) < 2 or len(told) > 1 or len({each.evidence.layout for each in family} - {None}) > 1:
+            continue
+        first = family[0].reading
+        values = np.concatenate([each.reading.values for each in family])
+        joint = judge(values, first.name, layout=first.layout)
+        if joint.convention is not None and told <= {joint.convention}:
+            why = f"judged together with places of the same name: {len(values):,} boxes in {len(family):,} places"
+            for each in family:
+                if (each.evidence.convention is None or each.evidence.is_assumed) and each.evidence.may_be(joint):
+                    each.evidence = each.evidence.joined(joint, why)
 
 
 def _weigh(choice: Choice, *, any_name: bool) -> None:
@@ -126,7 +177,7 @@ def _weigh(choice: Choice, *, any_name: bool) -> None:
     image = choice.roles.image
     if level.is_alone and len(reading.fields) == 4 and (image is None or not level.home(image).base):
         doubts.append("four numbers of a single struct without an image")
-    if _RANGES.intersection(name.rsplit(".")[-1] for name in level.columns):
+    if choice.is_scaling:
         doubts.append("limits of a scaling")
     if evidence.layout and evidence.violations.get(evidence.layout, 0) > MAX_VIOLATIONS * count:
         doubts.append(f"{evidence.violations[evidence.layout]:,} of {count:,} contradict the order {evidence.layout}")

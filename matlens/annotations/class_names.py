@@ -19,6 +19,10 @@ from matlens.tree.access import folder_of
 from matlens.tree.file import MatFile, open_file
 
 _NAMES = re.compile(r"class|label|categor|names?$|species", re.IGNORECASE)
+_CLASS_LIST = re.compile(
+    r"(class|label|category|categories)_?(names?|list)$|(^|_|\.)(classes|categories)(_?(names?|list))?$", re.IGNORECASE
+)
+"""Names of lists of classes."""
 _FILE = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|mat|txt)$", re.IGNORECASE)
 _META = re.compile(r"(^|_)meta$|class_?names$|^classes$|^categories$", re.IGNORECASE)
 """Names of files that tell of the classes of their neighbours."""
@@ -74,16 +78,42 @@ def _fitting(levels: Sequence[Level], known: set[int], before: str) -> Iterator[
     for start in (1, 0):
         size = max(known) + 1 - start
         for level in levels:
-            is_other = level.size != size or size < 2 or level.base is None
-            if is_other or (min(known) != 0 if start == 0 else min(known) < 1):
+            if level.size != size or (min(known) != 0 if start == 0 else min(known) < 1):
                 continue
-            for name, kind in level.columns.types.items():
-                if pa.types.is_string(kind) and _NAMES.search(name):
-                    texts = level.columns[name].to_pylist()
-                    if len(set(texts)) == size and all(text and not _FILE.search(text) for text in texts):
-                        path = f"{level.base}.{name}" if level.base else name
-                        origin = f"{before}{path}, {size:,} names counted from {start}"
-                        yield ClassNames(dict(enumerate(texts, start)), origin)
+            for path, texts in _lists_of_names(level):
+                # A single text is the name of a class only if it is named as a list of such.
+                if len(set(texts)) == size and (size > 1 or _CLASS_LIST.search(path)):
+                    origin = f"{before}{path}, {counted_names(size)} counted from {start}"
+                    yield ClassNames(dict(enumerate(texts, start)), origin)
+
+
+def _lists_of_names(level: Level) -> Iterator[tuple[str, list[str]]]:
+    """Columns of texts that may be names of classes, by their paths."""
+    for name, kind in level.columns.types.items() if level.base is not None else ():
+        if pa.types.is_string(kind) and _NAMES.search(name):
+            texts = level.columns[name].to_pylist()
+            if all(text and not _FILE.search(text) for text in texts):
+                yield f"{level.base}.{name}" if level.base else name, texts
+
+
+def counted_names(count: int) -> str:
+    """How many names there are, in words."""
+    return f"{count:,} name{'s' * (count != 1)}"
+
+
+def possible_names(file: MatFile, levels: Sequence[Level], numbers: pa.Array) -> list[str]:
+    """Lists of more names than the numbers need, which may be theirs: what is told of them, and how to use them."""
+    known = _whole(numbers)
+    if known is None:
+        return []
+    return [
+        f"names of classes may be {path}, {counted_names(len(texts))} for numbers {min(known)} to {max(known)}: "
+        f"--classes {file.name}:{path}"
+        for level in levels
+        if max(known) < level.size <= MAX_CLASSES
+        for path, texts in _lists_of_names(level)
+        if _CLASS_LIST.search(path) and len(set(texts)) == len(texts)
+    ]
 
 
 def _neighbours(file: MatFile) -> list[Path]:

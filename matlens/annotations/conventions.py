@@ -50,7 +50,7 @@ def convert(array: ArrayLike, /, source: str, target: str, image_size: ArrayLike
     ShapeMismatch
         If the last dimension is not 4.
     UnsupportedValue
-        For an unknown convention, or ``yolo`` without `image_size`.
+        For an unknown convention, ``yolo`` without `image_size`, or numbers that are not real.
 
     Notes
     -----
@@ -69,7 +69,10 @@ def convert(array: ArrayLike, /, source: str, target: str, image_size: ArrayLike
     >>> convert([7, 5, 9, 6], "xywh1", "rowcol").tolist()
     [4.0, 6.0, 10.0, 15.0]
     """
-    boxes = np.asarray(array, np.float64)
+    given = np.asarray(array)
+    if given.dtype.kind not in "biuf":
+        raise UnsupportedValue(f"boxes are real numbers, found {given.dtype}")
+    boxes = given.astype(np.float64)
     if boxes.ndim == 0 or boxes.shape[-1] != 4:
         raise ShapeMismatch(f"boxes have 4 numbers in the last dimension, shape {boxes.shape} given")
     for name in (source, target):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Evidence:
     Attributes
     ----------
     rows : int
-        Boxes looked at, without those that hold NaN.
+        Boxes looked at, without those that hold NaN or infinity.
     violations : dict of str to int
         For each candidate layout, the rows that contradict it.
     layout : str or None
@@ -58,6 +58,10 @@ class Evidence:
         In the order of the decision, for people to read.
     is_assumed : bool
         Whether the origin is what boxes usually have, and nothing in the values tells it.
+    not_finite : int
+        Boxes that hold NaN or infinity.
+    is_relative : bool
+        Whether all numbers lie in 0 to 1, and not all are whole.
     """
 
     rows: int
@@ -66,16 +70,31 @@ class Evidence:
     convention: str | None
     reasons: list[str]
     is_assumed: bool = False
+    not_finite: int = 0
+    is_relative: bool = False
 
     def require(self) -> str:
         """The convention; raises `AmbiguousConvention` where there is none."""
         if self.convention is None:
             counts = ", ".join(f"{name} {count}" for name, count in self.violations.items())
+            besides = f", and {self.not_finite:,} with NaN or infinity tell nothing" if self.not_finite else ""
             raise AmbiguousConvention(
-                f"{self.rows} boxes do not decide the convention (rows that contradict it: {counts}); "
+                f"{self.rows:,} boxes do not decide the convention (rows that contradict it: {counts}){besides}; "
                 "name it with --convention or convention=…"
             )
         return self.convention
+
+    def may_be(self, other: Evidence) -> bool:
+        """Whether boxes may have the convention that others tell."""
+        misfits = self.violations.get(other.layout or "", 0)
+        return not self.is_relative and misfits <= self.rows * TOLERATED
+
+    def joined(self, other: Evidence, why: str) -> Evidence:
+        """The same boxes with the convention that others tell."""
+        reasons = [*other.reasons, why]
+        return replace(
+            self, layout=other.layout, convention=other.convention, reasons=reasons, is_assumed=other.is_assumed
+        )
 
 
 def judge(
@@ -92,6 +111,15 @@ def judge(
     'xyxy1'
     """
     rows = boxes[np.isfinite(boxes).all(axis=1)]
+    is_relative = bool(len(rows)) and bool(rows.min() >= 0 and rows.max() <= 1 and (rows % 1).any())
+    found = _judged(rows, name, layout, convention, is_relative)
+    return replace(found, not_finite=len(boxes) - len(rows), is_relative=is_relative)
+
+
+def _judged(
+    rows: NDArray[np.float64], name: str, layout: str | None, convention: str | None, is_relative: bool
+) -> Evidence:
+    """What speaks for the convention of boxes that are finite."""
     violations = _violations(rows)
     reasons: list[str] = []
     if convention is not None:
@@ -108,7 +136,7 @@ def judge(
             or _layout_by_values(rows, violations, reasons)
             or _layout_by_name(name, _usual(len(rows), violations), "assumed by the name", reasons)
         )
-    if len(rows) and layout not in ("cxcywh", "yolo") and rows.min() >= 0 and rows.max() <= 1 and (rows % 1).any():
+    if is_relative and layout not in ("cxcywh", "yolo"):
         reasons.append("scale: all numbers lie in 0 to 1, relative to the image: corners, or centres as of YOLO")
         return Evidence(len(rows), violations, None, None, reasons)
     if layout == "xywh" and not violations["cxcywh"] and len(rows):

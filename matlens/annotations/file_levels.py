@@ -2,85 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from matlens.annotations.cell_grids import grid_level
 from matlens.annotations.label_regions import RECTANGLE
 from matlens.annotations.labelers import is_labeler, labelled_levels
-from matlens.annotations.levels import BOX_NAME, POINT_NAME, POLYGON_NAME, Columns, Level, Paths, numbered, record_paths
-from matlens.annotations.point_sets import MIN_POINTS
-from matlens.annotations.polygon_sets import axis_of, compactness, is_named
-from matlens.annotations.stored_images import Pictures, hold_pictures, is_picture, may_hold_pictures
-from matlens.columns.buffers import is_number, list_array, number_array, numbers_of, scalar, text_array
-from matlens.columns.build import ColumnBuilder
-from matlens.columns.planner import Planner
+from matlens.annotations.level_columns import LevelColumn, column_of
+from matlens.annotations.levels import BOX_NAME, Columns, Level, may_hold_boxes, numbered, record_paths
+from matlens.annotations.siblings import Siblings, note_array, pictures_of, strings_of
+from matlens.annotations.stored_images import Pictures, hold_pictures, may_hold_pictures
 from matlens.columns.unify import Kind, kinds_of
-from matlens.errors import MatlensError
+from matlens.errors import LimitExceeded, MatlensError
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
-from matlens.tree.nodes import (
-    CellNode,
-    CharNode,
-    FieldNode,
-    NumericNode,
-    OpaqueNode,
-    SparseNode,
-    StructArrayNode,
-    StructNode,
-)
+from matlens.tree.nodes import CellNode, FieldNode, OpaqueNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
-from matlens.values.plain import printable
 
-MAX_WIDTH = 512
-"""A matrix of more columns is data, not one row for each record."""
 MAX_CELL_COLUMNS = 32
 """Columns of a cell matrix that is a table."""
 MAX_DEPTH = 16
+TOO_DEEP = f"not looked into: it lies more than {MAX_DEPTH} structs deep, --path looks there"
+"""What is told of values further down."""
 MAX_RECORDS = 50_000
 """Records that are gone into one by one."""
-MAX_LONE_POINTS = 500
-"""Points of a matrix that is those of one record."""
-COMPACT, MUCH = 0.01, 4
-"""How compact two polygons must be, and how much more than one of all their numbers; a square has 1/16."""
 _TEXT_CLASSES = ("string", "categorical")
-
-
-class _Siblings:
-    """Columns and images of sibling values, by length, and the texts before and after the number in their paths."""
-
-    def __init__(self) -> None:
-        self.columns: dict[int, Columns] = {}
-        self.pictures: dict[int, list[Pictures]] = {}
-        self.templates: dict[str, tuple[str, str]] = {}
-
-    def add(
-        self,
-        name: str,
-        count: int,
-        kind: pa.DataType,
-        make: Callable[[], pa.Array],
-        template: tuple[str, str],
-        *,
-        turned: bool = False,
-    ) -> None:
-        self.columns.setdefault(count, Columns()).add(name, kind, make, turned=turned)
-        self.templates[name] = template
-
-    def add_pictures(self, pictures: Pictures) -> None:
-        self.columns.setdefault(pictures.count, Columns())
-        self.pictures.setdefault(pictures.count, []).append(pictures)
-
-    def alone(self) -> Columns:
-        """The texts that stand alone."""
-        single, texts = self.columns.get(1, Columns()), Columns()
-        for name, kind in single.types.items():
-            if pa.types.is_string(kind):
-                texts.add(name, kind, partial(single.__getitem__, name))
-        return texts
 
 
 class _Deeper(NamedTuple):
@@ -114,7 +65,7 @@ class _Walk:
         self, nodes: Sequence[Node], base: str = "", parent: Level | None = None, record: int = 0, depth: int = 0
     ) -> Iterator[Level]:
         """The levels of sibling nodes, which belong to a record of the level above, and those below them."""
-        beside, found, deeper = _Siblings(), list[Level](), list[_Deeper]()
+        beside, found, deeper = Siblings(), list[Level](), list[_Deeper]()
         for node in nodes:
             if isinstance(node, OpaqueNode) and self._was_seen(node):
                 continue
@@ -125,15 +76,22 @@ class _Walk:
                 found += self._levels(node, beside, deeper)
             except MatlensError as error:
                 self.problems.append(error)
-        paths = _sibling_paths(beside.templates, base)
+        beside.settle_lying()
+        beside.settle_grids()
+        paths = beside.paths(base)
         above = _below(Level(1, beside.alone(), paths, base), parent, record)
         yield from (_below(level, above) if level.parent is None else level for level in found)
         by_size: dict[int, Level] = {}
         for size, columns in beside.columns.items():
-            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()))
-            yield _below(level, parent, record) if size == 1 else _below(level, above)
-            by_size[size] = level
+            level = Level(size, columns, paths, base, pictures=beside.pictures.get(size, ()), siblings=by_size)
+            by_size[size] = _below(level, parent, record) if size == 1 else _below(level, above)
+        yield from list(by_size.values())
+        yield from (_below(grid_level(node, column, by_size), above) for node, column in beside.grids)
         by_size[1] = above
+        if beside.unfit:
+            yield Level(0, Columns(), paths, base, unfit=beside.unfit)
+        if deeper and depth == MAX_DEPTH:
+            self.problems.append(LimitExceeded(TOO_DEEP, variable=deeper[0].node.path))
         for each in deeper if depth < MAX_DEPTH else ():
             within = by_size[each.parent] if isinstance(each.parent, int) else each.parent
             taken = {pictures.name for pictures in within.pictures}
@@ -144,7 +102,7 @@ class _Walk:
                 continue
             yield from self.levels(below, each.node.path, within, each.record, depth + 1)
 
-    def _levels(self, node: Node, beside: _Siblings, deeper: list[_Deeper]) -> Iterator[Level]:
+    def _levels(self, node: Node, beside: Siblings, deeper: list[_Deeper]) -> Iterator[Level]:
         """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
         if isinstance(node, OpaqueNode) and (levels := labelled_levels(node, self.region)):
             yield from levels
@@ -160,11 +118,13 @@ class _Walk:
             if self.into_records and node.numel <= MAX_RECORDS:
                 deeper += _records(node, found, beside)
         elif isinstance(node, OpaqueNode) and node.matlab_class in _TEXT_CLASSES:
-            beside.add(node.name, node.numel, pa.string(), partial(_strings, node), (f"{node.path}(", ")"))
+            beside.add(
+                LevelColumn(node.name, pa.string(), partial(strings_of, node)), node.numel, (f"{node.path}(", ")")
+            )
         elif isinstance(node, StructNode | OpaqueNode):
             deeper.append(_Deeper(node))
         else:
-            _note_array(node, beside)
+            note_array(node, beside)
 
     def _was_seen(self, node: OpaqueNode) -> bool:
         """Whether all of an array of objects were met before; they are from now on."""
@@ -177,7 +137,7 @@ class _Walk:
         return was_seen
 
 
-def _records(node: StructArrayNode | CellNode, levels: Sequence[Level], beside: _Siblings) -> list[_Deeper]:
+def _records(node: StructArrayNode | CellNode, levels: Sequence[Level], beside: Siblings) -> list[_Deeper]:
     """The records of a struct array or of a cell that hold values of their own, to go into."""
     level = levels[0] if levels else None
     types = beside.columns.get(node.numel, Columns()).types
@@ -205,81 +165,19 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
             with guarded(node):
                 elements = elements_below(node, name)
                 if hold_pictures(node, elements):
-                    pictures += _pictures(name, node[name])
-                elif not len(elements) or len(reader_of(node).headers(elements.take([0])).shape(0)) == 2:
-                    kind, make, turned = _column(node, elements, name, problems)
-                    columns.add(name, kind, make, turned=turned)
+                    pictures += pictures_of(name, node[name])
+                elif not len(elements) or BOX_NAME.search(name) or len(_first_shape(node, elements)) == 2:
+                    column_of(node, elements, name, problems).stand_in(columns)
         except MatlensError as error:
             problems.append(error)
     return Level(node.numel, columns, record_paths(node.path, "()"), pictures=pictures)
 
 
-def _pictures(name: str, node: Node) -> list[Pictures]:
-    """Images that a node is, or that the elements of a cell or field are."""
-    if isinstance(node, NumericNode | SparseNode):
-        return [Pictures(name, node)] if is_picture(node.dims) and not node.is_complex else []
-    return [Pictures(name, node)] if isinstance(node, CellNode) else []
+def _first_shape(node: Node, elements: Elements) -> tuple[int, ...]:
+    return reader_of(node).headers(elements.take([0])).shape(0)
 
 
-def _column(
-    node: Node, elements: Elements, name: str, problems: list[MatlensError]
-) -> tuple[pa.DataType, Callable[[], pa.Array], bool]:
-    """Type of a column, what makes it, nulls where it cannot be read, and whether it is stored with turned matrices."""
-    planner = Planner(reader_of(node), keep=True)
-    planner.survey([(elements, name)])
-    kind = planner.plan.type_of(name)
-
-    def make() -> pa.Array:
-        try:
-            with guarded(node):
-                builder = ColumnBuilder(reader_of(node), planner.plan, planner.levels, planner.kept_objects)
-                return builder.visit(elements, name)
-        except MatlensError as error:
-            problems.append(error)
-            return pa.nulls(len(elements), kind)
-
-    made, make_upright = _upright(name, kind, make)
-    return made, make_upright, made != kind
-
-
-def _upright(name: str, kind: pa.DataType, make: Callable[[], pa.Array]) -> tuple[pa.DataType, Callable[[], pa.Array]]:
-    """Matrices of four rows, a box in each column, or of two, a point in each, as lists of rows.
-
-    Only where all are so and the name tells of boxes or polygons.
-    """
-    height = 4 if BOX_NAME.search(name) else 2 if POLYGON_NAME.search(name) else 0
-    if not height:
-        return kind, make
-    rows = pa.list_(pa.list_(pa.float64(), height))
-    if pa.types.is_struct(kind) and [part.name for part in kind] == ["data", "shape"]:
-        array = make()
-        shapes = [shape for shape in array.field("shape").to_pylist() if shape]
-        if shapes and all(len(shape) == 2 and shape[0] in (height, 0) for shape in shapes):
-            return rows, lambda: _turned(array, height)
-    elif pa.types.is_fixed_size_list(kind) and pa.types.is_fixed_size_list(kind.value_type):
-        width = kind.value_type.list_size
-        if kind.list_size == height == 4 and width not in range(4, 9) and is_number(kind.value_type.value_type):
-            return rows, lambda: _turned(make(), height, width)
-    return kind, make
-
-
-def _turned(array: pa.Array, height: int, width: int | None = None) -> pa.Array:
-    """Lists of the columns of matrices of so many rows, and of as many columns, or of any number."""
-    valid = numbers_of(array.is_valid())
-    if width is None:
-        sizes = np.array([shape[1] if shape else 0 for shape in array.field("shape").to_pylist()], np.int64)
-        flat = array.field("data").flatten()
-    else:
-        sizes, flat = np.where(valid, width, 0).astype(np.int64), array.flatten().flatten()
-    numbers = numbers_of(flat.cast(pa.float64(), safe=False))
-    ends = np.cumsum(height * sizes).tolist()
-    starts = [0, *ends][: len(ends)]
-    parts = [numbers[a:b].reshape(height, -1).T.ravel() for a, b in zip(starts, ends, strict=True) if b > a]
-    flat = number_array(np.concatenate([*parts, np.zeros(0)]))
-    return list_array(pa.FixedSizeListArray.from_arrays(flat, height), sizes, ~valid)
-
-
-def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> Iterator[Level]:
+def _cell(node: CellNode, beside: Siblings, problems: list[MatlensError]) -> Iterator[Level]:
     """A cell of structs is a level of its own; other cells stand beside their siblings."""
     if not node.numel:
         return
@@ -298,17 +196,21 @@ def _cell(node: CellNode, beside: _Siblings, problems: list[MatlensError]) -> It
         if all(kinds_of(reader.headers(some)) == [Kind.OPAQUE] for some in (elements.take([0]), elements)):
             # Each is gone into where it stands alone.
             return
-        kind, make, turned = _column(node, elements, name, problems)
-    if pa.types.is_struct(kind) and not isinstance(node, FieldNode):
-        whole = Columns()
-        whole.add(name, kind, make)
-        inner = Columns()
+        column = column_of(node, elements, name, problems)
+    if pa.types.is_struct(column.kind) and not isinstance(node, FieldNode):
+        whole, inner = Columns(), Columns()
+        column.stand_in(whole)
         for long, part in whole.types.items():
             inner.add(long.removeprefix(f"{name}."), part, partial(whole.__getitem__, long))
+        inner.odd += [replace(odd, name=odd.name.removeprefix(f"{name}.")) for odd in column.odd]
+        inner.cells = {long.removeprefix(f"{name}."): depth for long, depth in column.cells.items()}
         yield Level(node.numel, inner, record_paths(node.path, "{}"))
     else:
-        template = (f"{node.path}(", f").{node.name}") if isinstance(node, FieldNode) else (f"{node.path}{{", "}")
-        beside.add(name, node.numel, kind, make, template, turned=turned)
+        is_grid = len(node.dims) == 2 and min(node.dims) > 1 and may_hold_boxes(column.kind)
+        if is_grid and not isinstance(node, FieldNode):
+            beside.grids.append((node, column))
+        else:
+            beside.add_cell(node, column)
 
 
 def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
@@ -321,117 +223,12 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Level:
     for k in range(width):
         some = elements.take(slice(k * rows, (k + 1) * rows))
         if hold_pictures(node, some):
-            pictures += _pictures(f"{name}_{k + 1}", node[:, k])
+            pictures += pictures_of(f"{name}_{k + 1}", node[:, k])
             continue
-        kind, make, turned = _column(node, some, f"{name}_{k + 1}", problems)
-        columns.add(f"{name}_{k + 1}", kind, make, turned=turned)
+        column_of(node, some, f"{name}_{k + 1}", problems).stand_in(columns)
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         column = next((k for k in range(width) if wanted.partition(".")[0] == f"{name}_{k + 1}"), 0)
         return numbered(f"{node.path}{{", index, f",{column + 1}}}{wanted[len(f'{name}_{column + 1}') :]}")
 
     return Level(rows, columns, paths, pictures=pictures)
-
-
-def _note_array(node: Node, beside: _Siblings) -> None:
-    """A matrix of n rows, or a vector of n, stands beside its siblings of length n; so do n columns or n pages."""
-    if isinstance(node, NumericNode) and (_note_points(node, beside) or _note_polygon(node, beside)):
-        return
-    if node.numel and (pictures := _pictures(node.name or "value", node)):
-        beside.add_pictures(pictures[0])
-    if len(node.dims) != 2 or not node.numel:
-        return
-    rows, width = node.dims
-    name, row = node.name or "value", (f"{node.path}(", ",:)")
-    if isinstance(node, CharNode):
-        beside.add(name, rows, pa.string(), partial(_texts, node), row)
-    elif isinstance(node, NumericNode) and not node.is_complex:
-        kind = pa.from_numpy_dtype(node.dtype)
-        if rows == 4 and width not in range(4, 9) and BOX_NAME.search(name):
-            turned = partial(_matrix, node, turned=True)
-            beside.add(name, width, pa.list_(kind, 4), turned, (f"{node.path}(:,", ")"))
-        elif (rows == 1 and width > MAX_WIDTH) or width == 1:
-            beside.add(name, node.numel, kind, lambda: number_array(node.value.ravel()), (f"{node.path}(", ")"))
-        elif width <= MAX_WIDTH:
-            beside.add(name, rows, pa.list_(kind, width), partial(_matrix, node), row)
-
-
-def _strings(node: OpaqueNode) -> pa.Array:
-    return node.to_arrow().column(0).combine_chunks().cast(pa.string())
-
-
-def _texts(node: CharNode) -> pa.Array:
-    value = node.value
-    texts = [value] if isinstance(value, str) else [str(text).rstrip() for text in value.ravel()]
-    return text_array(list(map(printable, texts)))
-
-
-def _matrix(node: NumericNode, *, turned: bool = False) -> pa.Array:
-    """The rows of a matrix, or its columns."""
-    value = node.value.T if turned else node.value
-    return pa.FixedSizeListArray.from_arrays(number_array(np.ascontiguousarray(value).ravel()), value.shape[1])
-
-
-def _note_points(node: NumericNode, beside: _Siblings) -> bool:
-    """Points of one record are a matrix of two or three numbers each, those of many the pages of an array."""
-    rows, width, count = (*node.dims, 1)[:3]
-    if not node.numel or not POINT_NAME.search(node.name) or len(node.dims) > 3:
-        return False
-    if not MIN_POINTS <= max(rows, width) <= MAX_LONE_POINTS or min(rows, width) not in (2, 3):
-        return False
-    kind = pa.list_(pa.list_(pa.from_numpy_dtype(node.dtype), width), rows)
-    template = (f"{node.path}(:,:,", ")") if len(node.dims) == 3 else (node.path, "")
-    beside.add(node.name, count, kind, partial(_stack, node), template)
-    return True
-
-
-def _note_polygon(node: NumericNode, beside: _Siblings) -> bool:
-    """A polygon of one record is a matrix of two numbers for each point, in a row or in a column, or two vectors."""
-    if axis_of(node.name) and len(node.dims) == 2 and 1 == min(node.dims) < max(node.dims) and is_named(node.path):
-        kind = pa.list_(pa.float64())
-
-        def vector() -> pa.Array:
-            return list_array(number_array(node.value.ravel().astype(np.float64)), np.array([node.numel]))
-
-        beside.add(node.name, 1, kind, vector, (node.path, ""))
-        return True
-    if not POLYGON_NAME.search(node.name) or len(node.dims) != 2 or node.is_complex:
-        return False
-    rows, width = node.dims
-    is_turned = rows == 2 < width
-    if not is_turned and (width != 2 or rows < 2):
-        return False
-    if is_turned and width >= 6 and width % 2 == 0:
-        # Or two polygons of which each has a row.
-        values = node.value.astype(np.float64)
-        if compactness(values.reshape(2, -1, 2)) > max(COMPACT, MUCH * compactness(values.T[None])):
-            return False
-    count = width if is_turned else rows
-
-    def make() -> pa.Array:
-        points = _matrix(node, turned=is_turned).cast(pa.list_(pa.float64(), 2))
-        return list_array(points, np.array([count]))
-
-    beside.add(node.name, 1, pa.list_(pa.list_(pa.float64(), 2)), make, (node.path, ""), turned=is_turned)
-    return True
-
-
-def _stack(node: NumericNode) -> pa.Array:
-    """The pages of an array of three dimensions, or a matrix as the only one."""
-    rows, width = node.dims[:2]
-    pages = node.value.reshape(rows, width, -1, order="F")
-    flat = number_array(np.ascontiguousarray(np.moveaxis(pages, 2, 0)).ravel())
-    return pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(flat, width), rows)
-
-
-def _sibling_paths(templates: dict[str, tuple[str, str]], base: str) -> Paths:
-    def paths(name: str, index: Int64s) -> pa.Array:
-        if not name:
-            return pa.repeat(scalar(base), len(index)) if base else numbered("(", index, ")")
-        stored = next(other for other in templates if name == other or name.startswith(f"{other}."))
-        before, after = templates[stored]
-        if not after:
-            return pa.repeat(scalar(before + name[len(stored) :]), len(index))
-        return numbered(before, index, after + name[len(stored) :])
-
-    return paths

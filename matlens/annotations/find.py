@@ -10,13 +10,13 @@ from typing import Unpack
 import numpy as np
 
 from matlens.annotations.choosing import Choice, Wanted, choices_of
-from matlens.annotations.class_names import Classes, class_names
-from matlens.annotations.file_levels import levels_of
+from matlens.annotations.class_names import Classes, class_names, possible_names
+from matlens.annotations.file_levels import TOO_DEEP, levels_of
 from matlens.annotations.labelers import is_labeler, other_labels
-from matlens.annotations.levels import Level
-from matlens.annotations.readings import without_indices
-from matlens.annotations.sources import BoxSource, stays_beside
-from matlens.errors import MatlensError, PathError
+from matlens.annotations.levels import Level, without_indices
+from matlens.annotations.near_misses import near_misses
+from matlens.annotations.sources import BoxesOfLevel, BoxSource, OtherBoxes, stays_beside
+from matlens.errors import MatlensError, PathError, UnsupportedValue
 from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 from matlens.tree.nodes import OpaqueNode
 
@@ -74,6 +74,8 @@ def find(
         told = [] if problems is None else problems
         wanted = None if path is None else Wanted(file.at(path).path, _start(columns))
         levels = list(levels_of(list(file.values()), told))
+        if path is not None:
+            told[:] = [problem for problem in told if problem.message != TOO_DEEP]
         found = choices_of(levels, wanted)
         if path is not None and not found:
             # Some elements of a value have no name of their own.
@@ -81,11 +83,30 @@ def find(
         for choice in found:
             _find_fields(choice.reading.level, levels, (image_field, label_field))
         chosen = [each for each in found if each.is_named or path is not None]
-        if near is not None and path is None:
-            others = [choice.reading for choice in found if not choice.is_named]
-            near += [f"{len(other.record):,} rows of four numbers: --path {other.variable}" for other in others]
-            near += _labelers_without_boxes(file) if not chosen else []
-        return [_source(file, each, levels, image_field, label_field, classes) for each in chosen]
+        for each in chosen:
+            if each.confidence != "doubtful" or path is not None:
+                told += [UnsupportedValue(text, variable=each.reading.variable) for text in each.reading.left_out]
+        if near is not None:
+            near += _came_near(file, levels, found) if path is None else near_misses(levels_of([file.at(path)], []))
+        for level in {id(each.reading.level): each.reading.level for each in chosen}.values():
+            _hold_beside(level)
+        every = {id(each.others): each.others for each in chosen}
+        boxes = {key: _boxes_of_level(others) for key, others in every.items()}
+        asked = (image_field, label_field)
+        return [_source(file, each, levels, asked, classes, boxes[id(each.others)]) for each in chosen]
+
+
+def _boxes_of_level(choices: Sequence[Choice]) -> BoxesOfLevel:
+    known = [each for each in choices if each.confidence != "doubtful"]
+    return BoxesOfLevel([OtherBoxes(each.reading, each.evidence.convention) for each in known])
+
+
+def _came_near(file: MatFile, levels: Sequence[Level], found: Sequence[Choice]) -> list[str]:
+    """What may be boxes though nothing but its shape says so, and what is named so and is none."""
+    others = [choice.reading for choice in found if not choice.is_named]
+    near = [f"{len(other.record):,} rows of four numbers: --path {other.variable}" for other in others]
+    near += _labelers_without_boxes(file) if len(others) == len(found) else []
+    return near + near_misses(levels)
 
 
 def _labelers_without_boxes(file: MatFile) -> list[str]:
@@ -132,32 +153,45 @@ def _full(level: Level, name: str) -> str:
     return ""
 
 
+def _hold_beside(level: Level) -> None:
+    """Make what stands beside boxes: the file may be closed when it is asked for."""
+    for name in level.names():
+        if stays_beside(level, name):
+            level.home(name).columns[name]
+
+
 def _source(
-    file: MatFile, choice: Choice, levels: Sequence[Level], image: str | None, label: str | None, classes: Classes
+    file: MatFile,
+    choice: Choice,
+    levels: Sequence[Level],
+    asked: tuple[str | None, str | None],
+    classes: Classes,
+    boxes: BoxesOfLevel,
 ) -> BoxSource:
+    image, label = asked
     names = choice.reading.level.names()
     for wanted in (image, label):
         if wanted is not None and wanted not in names:
             raise PathError(f"no field {wanted!r} beside the boxes; there are {', '.join(names)}", file=file.name)
     reading, roles = choice.reading, choice.roles
-    for name in names:
-        # The file may be closed when they are asked for.
-        if stays_beside(reading.level, name):
-            reading.level.home(name).columns[name]
     label_found = label or (roles.label if roles.label != image else None)
     numbers = None if label_found is None else reading.level.column(label_found)
+    names_found = None if numbers is None else class_names(file, levels, numbers, classes)
+    if numbers is not None and names_found is None and classes is None:
+        choice.reasons += possible_names(file, levels, numbers)
     return BoxSource(
         file.name,
         reading.paths(1)[0].as_py(),
         reading.fields,
-        image or roles.image,
+        image or roles.image or roles.image_number,
         label_found,
         choice.evidence,
         choice.confidence,
         choice.reasons,
         bool(label) or roles.is_label_sure,
         [] if label else roles.candidates,
-        None if numbers is None else class_names(file, levels, numbers, classes),
+        names_found,
         choice.also,
         reading,
+        boxes,
     )

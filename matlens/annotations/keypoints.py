@@ -4,92 +4,106 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 
 from matlens.annotations.choosing import ENOUGH, Confidence
+from matlens.annotations.class_names import Classes, ClassNames, class_names
 from matlens.annotations.file_levels import levels_of
-from matlens.annotations.joining import concat
-from matlens.annotations.levels import Level, levels_below
-from matlens.annotations.point_sets import ABSENT, PointSet, may_hold_points, point_sets_of
-from matlens.annotations.readings import without_indices
+from matlens.annotations.levels import Level, levels_below, without_indices
+from matlens.annotations.point_sets import (
+    ABSENT,
+    NamedBoxes,
+    PointSet,
+    box_around,
+    may_hold_points,
+    named_boxes,
+    point_sets_of,
+)
 from matlens.annotations.roles import Roles, roles_of
-from matlens.annotations.sources import stays_beside
+from matlens.annotations.shape_sources import (
+    ShapeSource,
+    beside,
+    certain_of,
+    chosen_field,
+    corner_columns,
+    hold_beside,
+    is_at,
+    joined,
+    named_labels,
+)
+from matlens.annotations.sources import as_label
 from matlens.columns.buffers import list_array, number_array
 from matlens.columns.table import with_metadata
-from matlens.errors import MatlensError, NoAnnotationsFound
+from matlens.errors import MatlensError
 from matlens.tree.file import ReadingOptions, Source, opened
-
-POINT = pa.list_(pa.float64(), 3)
-"""Type of a keypoint: x, y and its visibility."""
 
 
 @dataclass(slots=True)
-class KeypointSource:
+class KeypointSource(ShapeSource):
     """Keypoints of one field, and what stands beside them.
 
     Attributes
     ----------
-    path : str
-        Where those of the first record are.
     names : list of str
         Names of the points; their numbers from 1 where the file has none.
-    layout : str
-        In which order the numbers are stored.
-    image, label : str or None
-        The columns taken for the image name and the label.
-    confidence : {"sure", "likely", "doubtful"}
-    reasons : list of str
-        What speaks against them.
+    points : PointSet
+        The points as they are stored.
+    box : NamedBoxes or None
+        The boxes beside them in which they lie.
+    classes : ClassNames or None
+        Names of the classes that the label has as numbers.
     """
 
-    file: str
-    path: str
     names: list[str]
-    layout: str
-    image: str | None
-    label: str | None
-    confidence: Confidence
-    reasons: list[str]
     points: PointSet = field(repr=False)
+    box: NamedBoxes | None = field(repr=False)
+    classes: ClassNames | None = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.points.record)
-
-    @property
-    def variable(self) -> str:
-        """Path of all keypoints together."""
-        return without_indices(self.path)
 
     def to_arrow(self, *, origin: int = 1) -> pa.Table:
         """A row for each set of keypoints.
 
         ``keypoints`` are lists of x, y and visible, one for each name: 0-based pixels, and 0 for a point that is not
-        labelled, 1 for one that is hidden, 2 for one that is seen, as COCO has them. `origin` is the number of the
-        first pixel in the file: MATLAB counts from 1.
+        labelled, 1 for one that is hidden, 2 for one that is seen, as COCO has them. ``xmin, ymin, xmax, ymax`` are the
+        box beside the points, or the one around those that have a place. `origin` is the number of the first pixel in
+        the file: MATLAB counts from 1.
         """
         points, visible = self.points.points - origin, self.points.visible
         flat = np.concatenate([np.where(visible[..., None] == ABSENT, 0.0, points), visible[..., None]], axis=-1)
         items = pa.FixedSizeListArray.from_arrays(number_array(np.ascontiguousarray(flat).ravel()), 3)
-        record, level = number_array(self.points.record), self.points.level
+        own = (self.points.name, *(() if self.box is None else self.box.fields))
+        others = beside(self.points.level, self.points.record, self.image, self.label, own)
         columns: dict[str, pa.Array] = {"source": self.points.paths()}
-        nothing = pa.nulls(len(self), pa.string())
-        for name, stored in (("image", self.image), ("label", self.label)):
-            columns[name] = nothing if stored is None else level.column(stored).take(record)
+        columns |= {name: others.pop(name) for name in ("image", "frame", "label") if name in others}
+        columns["label"] = as_label(columns["label"])
+        named_labels(columns, self.classes)
         columns["keypoints"] = list_array(items, np.full(len(self), flat.shape[1], np.int64))
-        for name in level.names():
-            if name not in (*columns, self.image, self.label, self.points.name) and stays_beside(level, name):
-                columns[name] = level.column(name).take(record)
+        columns |= corner_columns(_around(points, visible) if self.box is None else self.box.corners)
+        columns |= {name: array for name, array in others.items() if name not in columns}
         told = {"names": self.names, "layout": self.layout, "origin": origin, "confidence": self.confidence}
         return with_metadata(pa.table(columns), {"source": self.file, "variable": self.path, "keypoints": told})
+
+
+def _around(points: Any, visible: Any) -> Any:
+    """Boxes around the points that have a place; NaN where there are none."""
+    placed = (visible > ABSENT)[..., None]
+    low = np.where(placed, points, np.inf).min(axis=1)
+    high = np.where(placed, points, -np.inf).max(axis=1)
+    return np.where(placed.any(axis=1), np.concatenate([low, high], axis=1), np.nan)
 
 
 def find_keypoints(
     source: Source,
     path: str | None = None,
     *,
+    image_field: str | None = None,
+    label_field: str | None = None,
+    classes: Classes = None,
     problems: list[MatlensError] | None = None,
     **options: Unpack[ReadingOptions],
 ) -> list[KeypointSource]:
@@ -100,6 +114,10 @@ def find_keypoints(
     source : str, os.PathLike, bytes, binary file object or MatFile
     path : str, optional
         Look only at this value, whatever its name.
+    image_field, label_field : str, optional
+        Field with the image name, and with the label, instead of the ones that are found.
+    classes : str, sequence of str or mapping of int to str, optional
+        Names of the classes that a label has as numbers, as for `matlens.boxes.find`.
     problems : list, optional
         Filled with the errors of values that could not be looked into.
     **options
@@ -122,12 +140,15 @@ def find_keypoints(
     """
     with opened(source, **options) as file:
         levels = list(levels_of(list(file.values()), [] if problems is None else problems))
-        wanted = None if path is None else without_indices(file.at(path).path)
+        wanted = None if path is None else file.at(path).path
         found = []
         for points in _all(levels, any_name=wanted is not None):
             first = points.paths()[0].as_py()
-            if wanted is None or without_indices(first) == wanted or without_indices(first).startswith(f"{wanted}."):
-                found.append(_source(file.name, first, points, levels))
+            if is_at(without_indices(first), wanted):
+                made = _source(file.name, first, points, levels, (image_field, label_field))
+                numbers = None if made.label is None else points.level.column(made.label)
+                made.classes = None if numbers is None else class_names(file, levels, numbers, classes)
+                found.append(made)
         return found
 
 
@@ -137,16 +158,20 @@ def _all(levels: Sequence[Level], *, any_name: bool) -> Iterator[PointSet]:
         yield from _all(levels_below(level, may_hold_points), any_name=any_name)
 
 
-def _source(file: str, path: str, points: PointSet, levels: Sequence[Level]) -> KeypointSource:
-    roles: Roles = roles_of(points.level, points.name, [points.name])
+def _source(
+    file: str, path: str, points: PointSet, levels: Sequence[Level], chosen: tuple[str | None, str | None]
+) -> KeypointSource:
+    level = points.level
+    box = box_around(points, named_boxes(level))
+    roles: Roles = roles_of(level, points.name, [points.name])
     names = _names(levels, points.points.shape[1])
-    certain: Confidence = "sure" if roles.image or len(points.record) >= ENOUGH else "likely"
+    image = chosen_field(level, roles.image, chosen[0], file)
+    label = chosen_field(level, roles.label, chosen[1], file)
+    certain: Confidence = "sure" if image or len(points.record) >= ENOUGH else "likely"
     confidence: Confidence = "doubtful" if points.doubts else certain
-    for name in points.level.names():
-        # The file may be closed when they are asked for.
-        if stays_beside(points.level, name):
-            points.level.home(name).columns[name]
-    return KeypointSource(file, path, names, points.layout, roles.image, roles.label, confidence, points.doubts, points)
+    hold_beside(level)
+    told = (image, label, confidence, points.doubts)
+    return KeypointSource(file, path, points.layout, *told, names, points, box, None)
 
 
 def _names(levels: Sequence[Level], count: int) -> list[str]:
@@ -161,9 +186,7 @@ def _names(levels: Sequence[Level], count: int) -> list[str]:
     return found[0] if len(found) == 1 else [str(k + 1) for k in range(count)]
 
 
-def read_keypoints(
-    source: Source, path: str | None = None, *, origin: int = 1, **options: Unpack[ReadingOptions]
-) -> pa.Table:
+def read_keypoints(source: Source, path: str | None = None, *, origin: int = 1, **options: Any) -> pa.Table:
     """All keypoints of a file as one table.
 
     Parameters
@@ -176,18 +199,15 @@ def read_keypoints(
     Returns
     -------
     pyarrow.Table
-        ``source, image, label, keypoints`` (lists of x, y, visible), then what stands beside.
+        ``source, image, label, keypoints`` (lists of x, y, visible), ``xmin, ymin, xmax, ymax``, then what stands
+        beside.
 
     Raises
     ------
     NoAnnotationsFound
     """
-    with opened(source, **options) as file:
-        found = find_keypoints(file, path)
-        certain = [each for each in found if path is not None or each.confidence != "doubtful"]
-        if not certain:
-            near = "; ".join(f"{len(each):,} doubtful ones: --path {each.variable}" for each in found[:3])
-            text = f"no keypoints in {path or 'any variable'}"
-            raise NoAnnotationsFound(f"{text}; what came near: {near}" if near else text, file=file.name)
-        tables = [each.to_arrow(origin=origin) for each in certain]
-        return tables[0] if len(tables) == 1 else concat(tables)
+    reading = {name: options.pop(name) for name in ReadingOptions.__annotations__.keys() & options.keys()}
+    with opened(source, **reading) as file:
+        found = find_keypoints(file, path, **options)
+        certain = certain_of(found, "keypoints", path, file.name)
+        return joined([each.to_arrow(origin=origin) for each in certain])

@@ -38,8 +38,38 @@ POLYGON_NAME = re.compile(
     re.IGNORECASE,
 )
 """Names of polygons."""
+MIN_UNEVEN, MAX_UNEVEN = 3, 0.1
+"""Records from which on, and share of them at which, counts may differ by mistake."""
+_INDICES = re.compile(r"\([\d,:]+\)|\{[\d,]+\}")
 Paths = Callable[[str, Int64s], pa.Array]
 """MATLAB paths, as Arrow strings, of a column's values at some records; of the records themselves for ``""``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """Elements of a column that are left out: how many of how many, which is the first, and what it is.
+
+    `name` is that of the column, at whatever depth of cells it is.
+    """
+
+    name: str
+    size: int
+    count: int
+    first: int
+    what: str
+
+    def told(self, path: str) -> str:
+        """In words, with the path of the first.
+
+        Examples
+        --------
+        >>> Odd("bbox", 30, 1, 6, "1x5 double").told("s(7).bbox")
+        'left out: 1 of 30 that does not fit, 1x5 double at s(7).bbox'
+        >>> Odd("bbox", 3000, 20, 6, "1x5 double").told("s(7).bbox")
+        'left out: 20 of 3,000 that do not fit, the first is 1x5 double at s(7).bbox'
+        """
+        fits = "does not fit," if self.count == 1 else "do not fit, the first is"
+        return f"left out: {self.count:,} of {self.size:,} that {fits} {self.what} at {path}"
 
 
 class Columns(Mapping[str, pa.Array]):
@@ -51,12 +81,16 @@ class Columns(Mapping[str, pa.Array]):
     >>> list(columns.types), columns["s.y"].to_pylist()
     (['x', 's.y'], [3, None])
 
-    Those that are `turned` are stored with a box in each column.
+    Those that are `turned` are stored with a box in each column; `odd` are elements that were left out, `stored` the
+    types before they are opened, `cells` how many of a column's lists are cells.
     """
 
     def __init__(self, made: Mapping[str, pa.Array] | None = None) -> None:
         self.types: dict[str, pa.DataType] = {}
+        self.stored: dict[str, pa.DataType] = {}
         self.turned: set[str] = set()
+        self.odd: list[Odd] = []
+        self.cells: dict[str, int] = {}
         self._make: dict[str, Callable[[], pa.Array]] = {}
         for name, array in (made or {}).items():
             self.add(name, array.type, partial(_itself, array))
@@ -65,11 +99,13 @@ class Columns(Mapping[str, pa.Array]):
         """Add a column that `make` makes, or put it in the place of one of that name."""
         made = cache(make)
         self.types.pop(name, None)
+        self.stored[name] = kind
         if turned:
             self.turned.add(name)
         if pa.types.is_struct(kind):
             for k, part in enumerate(kind if kind != NO_FIELDS else ()):
                 self.add(f"{name}.{part.name}", part.type, partial(_member, made, k))
+                del self.stored[f"{name}.{part.name}"]
         else:
             self.types[name], self._make[name] = kind, made
 
@@ -100,7 +136,9 @@ class Level:
 
     `base` is the path of the struct whose fields the columns are, None where the records are those of an array;
     `convention` that of the boxes, where whoever has stored them is known; `stored` are the lists that it opens,
-    `pictures` the images beside the columns.
+    `pictures` the images beside the columns; `unfit` tells of arrays that are named as boxes are and are none,
+    `uneven` of lists that have as many entries as there are records but for a few. `siblings` are the levels of values
+    of other lengths beside these, by length.
     """
 
     size: int
@@ -112,6 +150,9 @@ class Level:
     convention: str | None = None
     stored: Sequence[str] = ()
     pictures: Sequence[Pictures] = ()
+    unfit: Sequence[str] = ()
+    uneven: Sequence[str] = ()
+    siblings: Mapping[int, Level] = field(default_factory=dict)
 
     def column(self, name: str) -> pa.Array:
         """A column of this level, or of one above carried down to its records."""
@@ -130,6 +171,21 @@ class Level:
             level = level.parent
         return level
 
+    def left_out(self, name: str) -> list[str]:
+        """What was left out of a column, at this level or in lists of those above."""
+        found, level = list[str](), self
+        above = [level]
+        while level.parent is not None:
+            level = level.parent
+            above.append(level)
+        for home in above:
+            for odd in home.columns.odd:
+                if name == odd.name or name.startswith(f"{odd.name}."):
+                    at = next((other for other in above if other.size == odd.size), None)
+                    paths = None if at is None else at.paths(odd.name, np.array([odd.first], np.int64))
+                    found.append(odd.told(odd.name if paths is None else paths[0].as_py()))
+        return found
+
     def names(self) -> list[str]:
         """Names of all columns that `column` finds, own ones first."""
         above = self.parent.names() if self.parent else []
@@ -139,6 +195,11 @@ class Level:
     def is_alone(self) -> bool:
         """Whether its only record is a struct of its own, or the file."""
         return self.base is not None and self.size == 1
+
+
+def without_indices(path: str) -> str:
+    """A path of all elements: ``a.b`` of ``a(3).b{1}(2,:)``."""
+    return _INDICES.sub("", path)
 
 
 def record_paths(base: str, brackets: str) -> Paths:
@@ -174,12 +235,55 @@ def levels_below(level: Level, may_hold: Callable[[pa.DataType], bool] | None = 
     for name, kind in types.items():
         if is_list(kind) and not is_row(kind) and holds(kind):
             groups.setdefault(_counts(level.columns[name]).tobytes(), []).append(name)
+    uneven: dict[bytes, list[str]] = {}
     for name, kind in types.items() if groups else ():
         if is_list(kind) and (not holds(kind) or (is_row(kind) and not BOX_NAME.search(name))):
-            counts = _counts(level.columns[name]).tobytes()
-            if counts in groups:
-                groups[counts].append(name)
-    return [_list_level(level, [name for name in types if name in names]) for names in groups.values()]
+            counts = _counts(level.columns[name])
+            if (key := counts.tobytes()) in groups:
+                groups[key].append(name)
+            for key in groups:
+                uneven.setdefault(key, []).extend(_uneven(level, name, counts, np.frombuffer(key, np.int64)))
+    found = []
+    for key, names in groups.items():
+        deeper = _list_level(level, [name for name in types if name in names])
+        deeper.uneven = uneven.get(key, [])
+        _join_siblings(deeper, np.frombuffer(key, np.int64))
+        found.append(deeper)
+    return found
+
+
+def _uneven(level: Level, name: str, counts: Int64s, wanted: Int64s) -> list[str]:
+    """What is told of a list that has as many entries as another one in all records but for a few."""
+    differ = np.flatnonzero(counts != wanted)
+    same = len(np.unique(wanted[counts == wanted]))
+    if not len(differ) or len(differ) > max(len(counts) * MAX_UNEVEN, 1) or len(counts) < MIN_UNEVEN or same < 2:
+        return []
+    first = differ[:1]
+    path, more = level.paths(name, first)[0].as_py(), f", and in {len(differ) - 1:,} more" * (len(differ) > 1)
+    had, needed = int(counts[first[0]]), int(wanted[first[0]])
+    return [f"{name} is left out: it has {had:,} for {needed:,} at {path}{more}"]
+
+
+def _join_siblings(deeper: Level, counts: Int64s) -> None:
+    """Carry values beside cells to the cells inside, if they have one for each: ``images`` to ``boxes{k}{image}``."""
+    level, names = deeper.parent, deeper.stored
+    size = int(counts[0]) if len(counts) else 0
+    if level is None or size < 2 or size == level.size or size not in level.siblings or (counts != size).any():
+        return
+    if all(is_list(kind) and not is_row(kind) for kind in map(deeper.columns.types.__getitem__, names)):
+        rank = np.tile(np.arange(size, dtype=np.int64), level.size)
+        carry(level.siblings[size], deeper, rank)
+
+
+def carry(source: Level, target: Level, index: Int64s) -> None:
+    """Let the single values of a level stand at the records of another one, to each the one at its `index`."""
+    for name, kind in source.columns.types.items():
+        if not is_list(kind) and name not in target.columns:
+            target.columns.add(name, kind, partial(_taken, source, name, index))
+
+
+def _taken(level: Level, name: str, index: Int64s) -> pa.Array:
+    return level.columns[name].take(number_array(index))
 
 
 def open_single(level: Level) -> None:
@@ -229,12 +333,16 @@ def _list_level(level: Level, names: list[str]) -> Level:
     columns = Columns()
     for name, kind in kinds.items():
         columns.add(name, kind, partial(_items, level, name))
+    columns.cells = {name: depth - (name in kinds) for name, depth in level.columns.cells.items()}
 
     records = next((name for name, kind in kinds.items() if pa.types.is_struct(kind)), names[0])
 
     def paths(wanted: str, index: Int64s) -> pa.Array:
         stored = next((other for other in kinds if wanted == other or wanted.startswith(f"{other}.")), records)
-        opening, closing = ("(:,", ")") if stored in level.columns.turned else _brackets(kinds[stored])
+        if stored in level.columns.turned:
+            opening, closing = "(:,", ")"
+        else:
+            opening, closing = "{}" if level.columns.cells.get(stored, 0) > 0 else _brackets(kinds[stored])
         parents, where = np.unique(owner[index], return_inverse=True)
         above = pc.binary_join_element_wise(level.paths(stored, parents), scalar(opening), scalar(""))
         return numbered(above.take(number_array(where)), rank[index], closing + wanted[len(stored) :])

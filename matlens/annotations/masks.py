@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 
 from matlens.annotations.class_names import Classes, class_names
 from matlens.annotations.file_levels import levels_of
-from matlens.annotations.levels import Level, is_list
+from matlens.annotations.levels import Level, is_list, without_indices
 from matlens.annotations.mask_evidence import MaskEvidence, judge_masks
-from matlens.annotations.readings import without_indices
 from matlens.annotations.roles import CLASS_NAME, LABEL_NAME, roles_of
 from matlens.annotations.shape_sources import (
     ShapeSource,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -75,28 +76,42 @@ def point_sets_of(level: Level, *, any_name: bool = False) -> list[PointSet]:
     return found
 
 
-def named_boxes(level: Level) -> list[tuple[Int64s, Numbers]]:
-    """Records and corners of the boxes of a level that are named so, where their convention is known."""
+class NamedBoxes(NamedTuple):
+    """Boxes of a level that are named so: their fields, records, and 0-based half-open corners."""
+
+    fields: tuple[str, ...]
+    record: Int64s
+    corners: Numbers
+
+
+def named_boxes(level: Level) -> list[NamedBoxes]:
+    """The boxes of a level that are named so, where their convention is known."""
     found = []
     for reading in readings_of(level):
         used = judge(reading.values, reading.name, layout=reading.layout).convention if reading.is_named else None
         if used is not None and used != "yolo":
-            found.append((reading.record, convert(reading.values, used, "xyxy")))
+            found.append(NamedBoxes(reading.fields, reading.record, convert(reading.values, used, "xyxy")))
     return found
 
 
-def _in_boxes(level: Level, name: str, width: int, boxes: list[tuple[Int64s, Numbers]]) -> list[PointSet]:
+def _in_boxes(level: Level, name: str, width: int, boxes: list[NamedBoxes]) -> list[PointSet]:
     """Rows of numbers that are points in the boxes of the same records."""
     made = _of_rows(level, name, width) if boxes and width % 2 == 0 else None
-    for record, corners in boxes if made is not None else ():
-        if made is None or not np.array_equal(made.record, record):
-            continue
-        low, high = np.split(corners[:, None], 2, axis=-1)
-        margin = MARGIN * (high - low)
-        inside = np.all((made.points > low - margin) & (made.points < high + margin), axis=-1)
-        if np.mean(inside[made.visible > 0]) > MOST:
-            return [made]
-    return []
+    return [made] if made is not None and box_around(made, boxes) is not None else []
+
+
+def box_around(points: PointSet, boxes: Sequence[NamedBoxes]) -> NamedBoxes | None:
+    """The boxes of the same records in which nearly all points lie; None if there are none."""
+    is_seen = points.visible > ABSENT
+    for found in boxes:
+        if np.array_equal(points.record, found.record) and is_seen.any():
+            low, high = np.split(found.corners[:, None], 2, axis=-1)
+            margin = MARGIN * (high - low)
+            with np.errstate(invalid="ignore"):
+                inside = np.all((points.points > low - margin) & (points.points < high + margin), axis=-1)
+            if np.mean(inside[is_seen]) > MOST:
+                return found
+    return None
 
 
 # --- matrices ------------------------------------------------------------------------------
@@ -138,6 +153,8 @@ def _made(level: Level, name: str, values: Numbers, record: Int64s, layout: str)
         visible = np.where(absent, ABSENT, np.nan_to_num(np.maximum(flags, ABSENT))).astype(np.int8)
     else:
         visible = np.where(absent, ABSENT, np.where(flags >= 1, SEEN, HIDDEN)).astype(np.int8)
+    if not (visible > ABSENT).any():
+        doubts.append("no point has a place")
     return PointSet(level, name, points, visible, record, layout, doubts)
 
 

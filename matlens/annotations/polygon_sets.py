@@ -19,8 +19,6 @@ from matlens.annotations.levels import POLYGON_NAME, Level, is_list
 from matlens.columns.buffers import is_number, number_array, numbers_of
 from matlens.formats.records import Int64s
 
-POLYGON = pa.list_(pa.list_(pa.list_(pa.float64(), 2)))
-"""Type of a polygon: rings of points."""
 _AXIS = re.compile(r"(|.*[._\d])([xyXY])(?:s|_?coords?|_?data|_?vals?)?|(.*[a-z])([XY])(?:s|Data)?")
 """Names of a coordinate: a stem, and the letter of the axis."""
 MIN_POINTS = 3

@@ -13,11 +13,10 @@ from matlens.annotations.choosing import ENOUGH, Confidence
 from matlens.annotations.class_names import Classes, ClassNames, class_names
 from matlens.annotations.file_levels import levels_of
 from matlens.annotations.label_regions import POLYGON
-from matlens.annotations.levels import Level, levels_below
+from matlens.annotations.levels import Level, levels_below, without_indices
 from matlens.annotations.masks import MaskSource, find_masks
 from matlens.annotations.point_sets import named_boxes
 from matlens.annotations.polygon_sets import MIN_POINTS, PolygonSet, may_hold_polygons, polygon_sets_of
-from matlens.annotations.readings import without_indices
 from matlens.annotations.roles import roles_of
 from matlens.annotations.shape_sources import (
     ShapeSource,
@@ -195,7 +194,7 @@ def _confidence(polygons: PolygonSet, image: str | None, reasons: list[str]) -> 
 def _stand_in_boxes(polygons: PolygonSet) -> list[str]:
     """Move polygons that count from the corner of the box beside them, as those of Caltech 101 do; and say so."""
     owner = np.repeat(np.arange(len(polygons.counts)), polygons.counts)
-    for record, corners in named_boxes(polygons.level):
+    for _, record, corners in named_boxes(polygons.level):
         if not np.array_equal(record, polygons.record):
             continue
         low, high = corners[owner, :2], corners[owner, 2:]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matlens.annotations.levels import BOX_NAME, Level, is_row
-from matlens.columns.buffers import is_number, numbers_of
+from matlens.annotations.levels import BOX_NAME, Level, Odd, is_row, without_indices
+from matlens.columns.buffers import is_number, numbers_of, scalar
+from matlens.escape import shorten
 from matlens.formats.records import Int64s
 
 MAX_WIDTH = 32
 """Numbers in a row that holds a box; more are features or landmarks."""
-_INDICES = re.compile(r"\([\d,:]+\)|\{\d+\}")
+MAX_TEXT = 40
+_NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^[+-]?([nN][aA][nN]|[iI]nf)$"
 _QUAD_NAME = re.compile(r"quad|corner|poly|vert|(^|_|\.)(gt|pts|points?|box|bbs?)($|_|es|s)", re.IGNORECASE)
 
 _ROLES = {
@@ -56,7 +59,7 @@ class Reading:
 
     `name` is the field that holds the boxes, or the stem of four fields, and `record` the record of each box. `extras`
     are the further numbers of a row, `polygon` the corners of a quadrilateral. `layout` is the order of the numbers,
-    where field names tell it; `doubts` what speaks against the reading.
+    where field names tell it; `doubts` what speaks against the reading, `left_out` which elements are no boxes.
     """
 
     level: Level
@@ -67,6 +70,7 @@ class Reading:
     layout: str | None = None
     extras: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def is_named(self) -> bool:
@@ -74,18 +78,14 @@ class Reading:
         return self.layout is not None or bool(BOX_NAME.search(self.name))
 
     def paths(self, count: int | None = None) -> pa.Array:
-        """MATLAB path of every box, or of the first `count`."""
-        return self.level.paths(self.fields[0] if len(self.fields) == 1 else "", self.record[:count])
+        """MATLAB path of every box, or of the first `count`; of four fields, that of the record or of the first one."""
+        is_record = len(self.fields) == 4 and (self.level.base is None or (self.level.is_alone and self.level.base))
+        return self.level.paths("" if is_record else self.fields[0], self.record[:count])
 
     @property
     def variable(self) -> str:
         """Path of all boxes together."""
         return without_indices(self.paths(1)[0].as_py())
-
-
-def without_indices(path: str) -> str:
-    """A path of all elements: ``a.b`` of ``a(3).b{1}(2,:)``."""
-    return _INDICES.sub("", path)
 
 
 def readings_of(level: Level, below: Collection[str] = (), start: int | None = None) -> list[Reading]:
@@ -102,6 +102,8 @@ def readings_of(level: Level, below: Collection[str] = (), start: int | None = N
             found.append(_row(level, name, kind.list_size, start))
         elif (corners := _corners(kind, name)) and _QUAD_NAME.search(name):
             found.append(_quadrilateral(level, name, _rows(level, name, 8), corners))
+    for reading in found:
+        reading.left_out += [told for name in reading.fields for told in level.left_out(name)]
     return [reading for reading in found if len(reading.record)]
 
 
@@ -127,19 +129,57 @@ def _four_fields(level: Level) -> Iterator[Reading]:
                 columns = [_numbers(level.columns[name]) for name in fields]
                 if all(column is not None for column in columns):
                     taken.update(fields)
-                    values = np.stack([column for column in columns if column is not None], axis=1)
-                    record = np.flatnonzero(~np.isnan(values).all(axis=1))
-                    yield Reading(level, stem.rstrip("_."), fields, values[record], record, layout)
+                    values = np.stack([column.values for column in columns if column is not None], axis=1)
+                    bad = [column.bad for column in columns if column is not None]
+                    is_box = ~np.isnan(values).all(axis=1) & ~np.logical_or.reduce(bad)
+                    record = np.flatnonzero(is_box)
+                    left_out = [
+                        told for name, rows in zip(fields, bad, strict=True) if (told := _no_numbers(level, name, rows))
+                    ]
+                    yield Reading(level, stem.rstrip("_."), fields, values[record], record, layout, left_out=left_out)
 
 
-def _numbers(array: pa.Array) -> NDArray[np.float64] | None:
-    """Numbers, or texts that are numbers; None of other texts. Those that are missing are NaN."""
+def is_role(name: str) -> bool:
+    """Whether a name is that of one of the four numbers of a box.
+
+    Examples
+    --------
+    >>> is_role("xmin"), is_role("head_x2"), is_role("label")
+    (True, True, False)
+    """
+    matches = [pattern.fullmatch(name.lower()) for pattern in _PATTERNS.values()]
+    # Without a mark before it, a letter at the end of a word is none.
+    stems = [match["stem"] for match in matches if match is not None]
+    return any(not stem or {"_", "."} & set(name[len(stem) - 1 : len(stem) + 1]) for stem in stems)
+
+
+class _Numbers(NamedTuple):
+    """Numbers, NaN where there is none, and which entries are something else."""
+
+    values: NDArray[np.float64]
+    bad: NDArray[np.bool_]
+
+
+def _numbers(array: pa.Array) -> _Numbers | None:
+    """Numbers, or texts most of which are numbers; None of other texts."""
     if not pa.types.is_string(array.type):
-        return numbers_of(array.cast(pa.float64(), safe=False))
-    try:
-        return numbers_of(pc.utf8_trim_whitespace(array).cast(pa.float64()))
-    except pa.ArrowInvalid:
-        return None
+        return _Numbers(numbers_of(array.cast(pa.float64(), safe=False)), np.zeros(len(array), bool))
+    texts = pc.utf8_trim_whitespace(array)
+    is_number = pc.match_substring_regex(texts, _NUMBER).fill_null(scalar(False, pa.bool_()))
+    is_text = pc.greater(pc.utf8_length(texts), 0).fill_null(scalar(False, pa.bool_()))
+    values = numbers_of(pc.if_else(is_number, texts, pa.nulls(len(texts), pa.string())).cast(pa.float64()))
+    bad = numbers_of(pc.and_not(is_text, is_number))
+    return None if 2 * bad.sum() >= numbers_of(is_text).sum() else _Numbers(values, bad)
+
+
+def _no_numbers(level: Level, name: str, bad: NDArray[np.bool_]) -> str:
+    """Which texts among numbers are none; empty if all are."""
+    rows = np.flatnonzero(bad)
+    if not len(rows):
+        return ""
+    text = shorten(level.columns[name][int(rows[0])].as_py(), MAX_TEXT)
+    odd = Odd(name, len(bad), len(rows), int(rows[0]), f"the text {text!r}")
+    return odd.told(level.paths(name, rows[:1])[0].as_py())
 
 
 # --- rows of numbers -----------------------------------------------------------------------

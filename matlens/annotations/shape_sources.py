@@ -12,8 +12,7 @@ import pyarrow as pa
 from matlens.annotations.choosing import Confidence
 from matlens.annotations.class_names import ClassNames
 from matlens.annotations.joining import concat
-from matlens.annotations.levels import Level
-from matlens.annotations.readings import without_indices
+from matlens.annotations.levels import Level, without_indices
 from matlens.annotations.sources import CORNERS, FRAME, stays_beside
 from matlens.columns.buffers import number_array
 from matlens.errors import NoAnnotationsFound, PathError

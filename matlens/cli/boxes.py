@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matlens.cli.data_set_options import chosen_format, data_set_options, field_options
-from matlens.cli.output import Outcome, counted, expand, message, open_input
+from matlens.cli.output import SHOWN_ALIKE, Outcome, counted, expand, message, open_input, without_numbers
 from matlens.errors import MatlensError, NoBoxesFound
-from matlens.export.format import BoxesFormat
 from matlens.export.registry import boxes_formats
 
 if TYPE_CHECKING:
@@ -65,10 +64,8 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
         data_set = DataSet(joined, concat(image_rows), read_from, options)
         if options["is_check"]:
             outcome.code = max(outcome.code, data_set.check(output, as_json=as_json))
-        elif output and isinstance(chosen, BoxesFormat):
-            data_set.write(output, chosen)
         else:
-            data_set.deliver(output, chosen, as_json=as_json)
+            data_set.finish(output, chosen, as_json=as_json)
     outcome.leave()
     if not tables:
         raise NoBoxesFound("no bounding boxes")
@@ -77,6 +74,7 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
 def _read(file: MatFile, outcome: Outcome, options: dict[str, Any]) -> tuple[pa.Table, list[pa.Table]]:
     """The boxes of a file, and its images; tells what was found and why."""
     from matlens.annotations import find, merge
+    from matlens.annotations.joining import undecided
 
     problems: list[MatlensError] = []
     near: list[str] = []
@@ -85,11 +83,24 @@ def _read(file: MatFile, outcome: Outcome, options: dict[str, Any]) -> tuple[pa.
     sources = find(file, problems=problems, near=near, **wanted)
     if not sources and file.problems:
         raise file.problems[0]
+    alike: dict[Any, list[BoxSource]] = {}
     for source in sources:
-        _explain(source, convention)
-    outcome.note(*problems, *file.problems)
+        alike.setdefault(_kind(source), []).append(source)
+    for some in alike.values():
+        for source in some[:SHOWN_ALIKE]:
+            _explain(source, convention)
+        if rest := some[SHOWN_ALIKE:]:
+            boxes = counted(sum(map(len, rest)), "box")
+            message(f"{file.name}: {len(rest):,} more places like these, with {boxes}")
+    outcome.note(*problems, *file.problems, *undecided(file.name, sources, path, convention))
     table = merge(file.name, sources, path, convention, options["image_size"], near)
     return table, [source.image_rows() for source in sources if path or source.confidence != "doubtful"]
+
+
+def _kind(source: BoxSource) -> Any:
+    """What is told alike of places."""
+    reasons = [without_numbers(reason) for reason in source.reasons]
+    return source.fields, source.image, source.label, source.convention, source.confidence, *reasons
 
 
 def _explain(source: BoxSource, convention: str | None) -> None:

@@ -10,9 +10,9 @@ from matlens.annotations import check, clip, drop_invalid
 from matlens.annotations.joining import of_files
 from matlens.cli.deliver import deliver
 from matlens.cli.output import DATA_FAULT, FINE, counted, message
+from matlens.export.drawing import draw
 from matlens.export.format import BoxesFormat
-from matlens.export.images import by_frame, sizes_of
-from matlens.export.shapes import has_holes
+from matlens.export.images import by_frame, files_in, group_by_image, sizes_of
 from matlens.operations.boxes import write
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ class DataSet:
         # Sizes are those of frames; the names of their videos come back behind.
         table = by_frame(self._table).append_column(STORED, self._table["image"])
         if self._options.get("is_clip"):
+            unknown = len(set(self._images["image"].to_pylist()) - self._sizes.keys() - {None})
+            if unknown or not self._sizes:
+                images = f"{unknown:,} images" if unknown else "the images"
+                message(f"the size of {images} is not known: --clip cuts there at the left and upper edge alone")
             table = clip(table, self._sizes)
         if self._options.get("drop_invalid"):
             kept = drop_invalid(table, self._sizes)
@@ -88,6 +92,25 @@ class DataSet:
             force=force,
         )
 
+    def draw(self, folder: str) -> None:
+        """Draw everything on copies of the images, and say which were not found."""
+        found = group_by_image(by_frame(self._mended), images=self._images["image"].to_pylist())
+        found.files = files_in(Path(self._options["images"]), found.images)
+        drawn, missing = draw(found, folder, force=self._options["force"])
+        count = sum(len(found.rows_of(i)) for i in drawn)
+        message(f"{folder}: {counted(count, self._noun)} drawn in {counted(len(drawn), 'image')}")
+        if missing:
+            message(f"{counted(len(missing), 'image')} not found in {self._options['images']}, such as {missing[0]}")
+
+    def finish(self, output: str | None, chosen: Format | None, *, as_json: bool) -> None:
+        """Draw, and write or print, as far as that is asked for."""
+        if self._options["draw"]:
+            self.draw(self._options["draw"])
+        if output and isinstance(chosen, BoxesFormat):
+            self.write(output, chosen)
+        elif output or as_json or not self._options["draw"]:
+            self.deliver(output, chosen, as_json=as_json)
+
     def write(self, output: str, chosen: BoxesFormat) -> None:
         """Write a data set for detectors, in parts if that is asked for."""
         options = self._options
@@ -98,7 +121,7 @@ class DataSet:
             images=self._images,
             sizes=self._sizes,
             folder=options["images"],
-            copy_images=options["copy_images"],
+            place_images=options["place_images"] or "link",
             split=options["split"],
             split_by=options["split_by"],
             seed=options["seed"],
@@ -113,12 +136,15 @@ class DataSet:
             beyond = found.outside()
             if beyond:
                 message(f"{counted(beyond, self._noun)} reach beyond the edges of their image")
-            holes = sum(map(has_holes, found.shapes))
+            holes = found.shapes.count_holes()
             if holes and not chosen.holds_holes:
                 message(f"loss: {counted(holes, self._noun)} with holes are written without them")
             if found.shapes and not chosen.holds_shapes:
                 message(f"loss: {chosen.text} has boxes alone: those around the shapes are written")
-            count = counted(len(found.boxes), self._noun)
+            left_out = chosen.left_out(found)
+            if left_out:
+                message(f"loss: {counted(left_out, self._noun)} without area in their image are left out")
+            count = counted(len(found.boxes) - left_out, self._noun)
             message(f"{target}: {count} in {len(found.images):,} images, {len(found.classes):,} classes")
 
 
@@ -131,16 +157,12 @@ def deliver_shapes(
     *,
     as_json: bool,
 ) -> None:
-    """Write or print the polygons or masks of all files; images without a name are named after their file."""
-    is_data_set = bool(output) and isinstance(chosen, BoxesFormat)
-    if is_data_set:
+    """Write or print the keypoints, polygons or masks of all files; images without a name have that of their file."""
+    if options["draw"] or (output and isinstance(chosen, BoxesFormat)):
         tables = [(name, _named(table, name)) for name, table in tables]
     joined = tables[0][1] if len(tables) == 1 else of_files(tables)
     data_set = DataSet(joined, joined, ", ".join(Path(name).name for name, _ in tables), options, noun)
-    if output and isinstance(chosen, BoxesFormat):
-        data_set.write(output, chosen)
-    else:
-        data_set.deliver(output, chosen, as_json=as_json)
+    data_set.finish(output, chosen, as_json=as_json)
 
 
 def _named(table: pa.Table, file: str) -> pa.Table:

@@ -13,6 +13,8 @@ from matlens.export.format import BoxesFormat, Format
 from matlens.export.registry import boxes_formats, find_format
 
 Command = Callable[..., Any]
+_MENDING = ("is_check", "is_clip", "drop_invalid")
+"""Options that look at the sizes of images, whatever is written."""
 
 
 def field_options(command: Command) -> Command:
@@ -31,6 +33,8 @@ def field_options(command: Command) -> Command:
 def data_set_options(formats: Sequence[Format]) -> Callable[[Command], Command]:
     """Options of the output: its name and format, sizes, names and parts of images."""
     names = click.Choice([found.name for found in formats])
+    places = click.Choice(["link", "copy", "none"])
+    drawn = click.Path(file_okay=False)
     folder = click.Path(file_okay=False, exists=True)
     options = (
         click.option("-o", "--output", help="File to write: *.parquet, *.csv, *.json for COCO …; a folder for YOLO …"),
@@ -39,7 +43,8 @@ def data_set_options(formats: Sequence[Format]) -> Callable[[Command], Command]:
         click.option("--size-field", help='Field of [rows columns] of the image, or two as "width,height".'),
         click.option("--size-wh", is_flag=True, help="The size field holds width before height."),
         click.option("--images", type=folder, help="Folder of the images, for their sizes and files."),
-        click.option("--copy-images", is_flag=True, help="YOLO, FiftyOne: copy the files of --images."),
+        click.option("--place-images", type=places, help="Beside their labels: link to --images (the default)."),
+        click.option("--draw", type=drawn, help="Folder for copies of --images with all drawn in."),
         click.option("--image-name", help="Name of each image file, such as {stem}_{frame:06d}.jpg."),
         click.option("--split", type=float, help="Share of the images that train, such as 0.9; the others validate."),
         click.option("--split-by", help="Field that says to which part of the data set an image belongs."),
@@ -74,10 +79,29 @@ def chosen_format(
         folders = " or ".join(f"--format {found.name}" for found in among if found.is_folder)
         raise click.UsageError(f"{output} is a folder: {folders} writes one")
     found = find_format(output, name, among) if output else None
-    is_parted = options["split"] is not None or options["split_by"]
-    if is_parted and not options.get("is_check") and not isinstance(found, BoxesFormat):
-        able = ", ".join(each.name for each in boxes_formats() if isinstance(each, BoxesFormat))
-        raise click.UsageError(f"--split and --split-by are for {able}")
+    _refuse_idle(found, options)
     if output and found and not found.is_folder:
         refuse_existing(output, force=options["force"])
     return found
+
+
+def _refuse_idle(found: Format | None, options: dict[str, Any]) -> None:
+    """Refuse options that would make no difference to what is written."""
+    is_data_set, mends = isinstance(found, BoxesFormat), [options.get(name) for name in _MENDING]
+    able = ", ".join(each.name for each in boxes_formats() if isinstance(each, BoxesFormat))
+    if (options["split"] is not None or options["split_by"]) and not is_data_set and not options.get("is_check"):
+        raise click.UsageError(f"--split and --split-by are for {able}")
+    if options["image_name"] and not is_data_set:
+        raise click.UsageError(f"--image-name names the files of {able}")
+    if (options["size_field"] or options["size_wh"]) and not is_data_set and not any(mends):
+        raise click.UsageError(f"--size-field and --size-wh are for {able}, --check, --clip and --drop-invalid")
+    if options["draw"] and not options["images"]:
+        raise click.UsageError("--draw draws on copies of the images in --images DIR")
+    if options["place_images"]:
+        if not isinstance(found, BoxesFormat) or not found.places_images:
+            able = ", ".join(
+                each.name for each in boxes_formats() if isinstance(each, BoxesFormat) and each.places_images
+            )
+            raise click.UsageError(f"--place-images is for {able}")
+        if not options["images"]:
+            raise click.UsageError("--place-images takes the images from --images DIR")

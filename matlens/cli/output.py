@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -29,11 +31,14 @@ from matlens.escape import json_default, safe_text, shorten
 if TYPE_CHECKING:
     from matlens.tree.file import MatFile
 
+Item = TypeVar("Item")
 FINE, DATA_FAULT, CALL_FAULT, LOSSY, OWN_FAULT, INTERRUPTED = 0, 1, 2, 4, 70, 130
 TERMINATED = 143
 SHOWING_SECONDS = 30
 _CALL_ERRORS = (PathError, OutputExists, AmbiguousConvention, UnfitFormat, MissingExtra, QueryError)
 _STDIN = "-"
+SHOWN_ALIKE = 3
+"""Messages of one kind that are shown before the others are counted."""
 SHOWN_ROWS = 10_000
 """Fewer rows than this are done before a bar would be of use."""
 
@@ -57,10 +62,12 @@ class Outcome:
             self.code = max(self.code, tell_fault(error, about))
 
     def note(self, *errors: Exception) -> None:
-        """Report errors and remember the worst exit code."""
-        for error in errors:
+        """Report errors, of many that are alike the first ones, and remember the worst exit code."""
+        for error, more in first_of_each(errors, _error_kind):
             message(_error_text(error), error=True)
-            self.code = max(self.code, _exit_code(error))
+            if more:
+                message(f"  and {more:,} more like these")
+        self.code = max([self.code, *map(_exit_code, errors)])
 
     def leave(self) -> None:
         """End the program with the code."""
@@ -148,6 +155,37 @@ def _exit_code(error: Exception) -> int:
     if isinstance(error, MatlensError):
         return CALL_FAULT if isinstance(error, _CALL_ERRORS) else DATA_FAULT
     return CALL_FAULT if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError) else DATA_FAULT
+
+
+def first_of_each(items: Iterable[Item], kind: Callable[[Item], Any]) -> Iterator[tuple[Item, int]]:
+    """The first few items of each kind in their order; with the last of these, how many more there are.
+
+    Examples
+    --------
+    >>> list(first_of_each("abacada", lambda letter: letter == "a"))
+    [('a', 0), ('b', 0), ('a', 0), ('c', 0), ('a', 1), ('d', 0)]
+    """
+    groups: dict[Any, list[Item]] = {}
+    kinds = [(item, kind(item)) for item in items]
+    for item, key in kinds:
+        groups.setdefault(key, []).append(item)
+    shown: Counter[Any] = Counter()
+    for item, key in kinds:
+        shown[key] += 1
+        if shown[key] <= SHOWN_ALIKE:
+            yield item, len(groups[key]) - SHOWN_ALIKE if shown[key] == SHOWN_ALIKE else 0
+
+
+def without_numbers(text: str) -> str:
+    """A text in which every word that holds a digit is the same."""
+    return re.sub(r"\S*\d\S*", "#", text)
+
+
+def _error_kind(error: Exception) -> Any:
+    """What errors that differ by numbers and places have in common."""
+    if isinstance(error, MatlensError):
+        return type(error), error.file, without_numbers(error.message)
+    return _error_text(error)
 
 
 def _error_text(error: Exception) -> str:

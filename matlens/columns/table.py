@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from matlens.columns.notes import Note
+from matlens.errors import PathError
 
 METADATA_KEY = b"matlens"
 
@@ -93,6 +94,33 @@ class AdaptedTable(Table):
 def no_rows(schema: pa.Schema, nulls: int = 0) -> pa.RecordBatch:
     """A batch without rows, or with some that hold nothing."""
     return pa.RecordBatch.from_arrays([pa.nulls(nulls, kind) for kind in schema.types], schema=schema)
+
+
+def require_columns(table: pa.Table, names: Sequence[str], what: str) -> None:
+    """Raise `PathError` if a table lacks columns that `what` it is said to be of have.
+
+    Examples
+    --------
+    >>> require_columns(pa.table({"a": [1]}), ["a", "xmin"], "boxes")
+    Traceback (most recent call last):
+    matlens.errors.PathError: no column 'xmin', as tables of boxes have; there are a
+    """
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        known = ", ".join(table.column_names) or "none"
+        raise PathError(f"no column {missing[0]!r}, as tables of {what} have; there are {known}")
+
+
+def metadata_of(table: Any) -> dict[str, Any]:
+    """What `with_metadata` has written of a table; nothing of any other.
+
+    Examples
+    --------
+    >>> metadata_of(with_metadata(pa.table({}), {"source": "a.mat"})), metadata_of(pa.table({}))
+    ({'source': 'a.mat'}, {})
+    """
+    about = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    return about if isinstance(about, dict) else {}
 
 
 def with_metadata(table: Any, about: dict[str, Any]) -> Any:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from matlens.errors import MatlensError, OutputExists, OutputFailed
 from matlens.export.room import MeasuredFile, check_size
 from matlens.export.temporary import temporary_folder
-
-Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 BUFFER = 1 << 20
 
@@ -54,26 +54,55 @@ def atomic_path(target: str | Path, *, force: bool = False) -> Iterator[Path]:
         _sync(target.parent)
 
 
+class OutputFolder:
+    """A folder that is written to: called with the path of a file inside it, it opens that file."""
+
+    def __init__(self, root: Path, open_file: Callable[[Path], AbstractContextManager[IO[bytes]]]) -> None:
+        self._root, self._open = root, open_file
+
+    def __call__(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        return self._open(_inside(self._root, name))
+
+    def put(self, name: str, source: Path, *, link: bool = False) -> None:
+        """Copy a file there, or link to it: by a hard link if both are on one disk, else by a symbolic one."""
+        if link:
+            path = _inside(self._root, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.link")
+            for make in (os.link, os.symlink):
+                try:
+                    make(source, temporary)
+                except OSError:
+                    # Another disk, a system without links, or one that forbids them.
+                    continue
+                temporary.replace(path)
+                # Of two names of one file, POSIX keeps both.
+                temporary.unlink(missing_ok=True)
+                return
+        with self(name) as file, source.open("rb") as content:
+            shutil.copyfileobj(content, file)
+
+
 @contextmanager
-def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[Opener]:
+def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[OutputFolder]:
     """Write several files into a folder that appears when all of them are there.
 
-    Gives a function that opens a file by its path inside the folder. With `force`, a folder
-    may exist: its files of the same names are replaced, each as a whole.
+    With `force`, a folder may exist: its files of the same names are replaced, each as a whole.
     """
     target = Path(target)
     if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
         if not force or not target.is_dir():
             refuse_existing(target)
-        yield lambda name: atomic_output(_inside(target, name), force=True)
+        yield OutputFolder(target, partial(atomic_output, force=True))
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with _naming(target), temporary_folder(target) as folder:
         files = folder / "output"
         files.mkdir()
-        yield lambda name: _open_new(_inside(files, name))
+        yield OutputFolder(files, _open_new)
         for path in files.rglob("*"):
-            _sync(path)
+            if not path.is_symlink():
+                _sync(path)
         # An empty folder at `target` gives way to it.
         files.replace(target)
         _sync(target.parent)

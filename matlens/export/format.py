@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from matlens.columns.notes import Note
 from matlens.errors import LossyConversion, UnfitFormat
-from matlens.export.atomic import Opener, atomic_output
+from matlens.export.atomic import atomic_output
 from matlens.export.options import ExportOptions
 
 if TYPE_CHECKING:
@@ -62,12 +61,18 @@ class BoxesFormat(Format):
     """A format of data sets for detectors.
 
     `holds_shapes` tells whether it has polygons and masks, too, or the boxes around them alone; `holds_holes`, whether
-    polygons keep their holes; `needs_images`, whether the files of the images are part of it.
+    polygons keep their holes; `places_images`, whether the images stand beside their labels; `needs_images`, whether
+    they must.
     """
 
     holds_shapes: bool = False
     holds_holes: bool = False
+    places_images: bool = False
     needs_images: bool = False
+
+    def left_out(self, found: BoxesByImage) -> int:
+        """How many boxes the format has no room for."""
+        return 0
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         """Write boxes to a file or folder, which is whole or absent; `source` says where they come from."""
@@ -82,12 +87,6 @@ def refuse_missing_sizes(found: BoxesByImage, text: str) -> None:
             f"{text} needs the size of each image, and {len(missing):,} of {len(found.images):,} have none, such as "
             f"{missing[0]}: --size-field, --images DIR or --image-size gives them"
         )
-
-
-def put_image(opened: Opener, name: str, image: Path) -> None:
-    """Copy an image file to a name inside a folder of outputs."""
-    with opened(name) as file, image.open("rb") as content:
-        shutil.copyfileobj(content, file)
 
 
 def refuse_losses(notes: Sequence[Note], options: ExportOptions, file: str) -> None:

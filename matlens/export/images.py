@@ -13,9 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matlens.columns.buffers import is_number, number_array, numbers_of, text_array
+from matlens.columns.table import require_columns
 from matlens.errors import MissingExtra, PathError, UnfitFormat
 from matlens.export.image_names import portable_names
-from matlens.export.shapes import SHAPES, shapes_in
+from matlens.export.shapes import KINDS, Shapes, shapes_in
 from matlens.names import safe_file_name, unique_names
 
 Value = TypeVar("Value")
@@ -40,8 +41,9 @@ class BoxesByImage:
     `images` stand in order of first appearance, `classes` sorted, numbers by their size; `image_of` and `class_of` are
     the positions of each box there. `boxes` are ``xmin, ymin, xmax, ymax``, 0-based and half-open, and `extras` what
     else the table says of each. `dropped` counts rows without an image name or with a coordinate that is not finite.
-    `shapes` are the polygons or masks that the boxes are around, if the table has any. `parts` say to which part of a
-    data set each image belongs, if it has any, and `files` where images are.
+    `shapes` are the polygons, masks or keypoints that the boxes are around, if the table has any. `parts` say to which
+    part of a data set each image belongs, if it has any, and `files` where images are, which data sets link to or have
+    copies of.
     """
 
     images: list[str]
@@ -54,11 +56,18 @@ class BoxesByImage:
     dropped: int = 0
     parts: dict[str, str] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
-    shapes: list[Any] = field(default_factory=list)
+    shapes: Shapes = field(default_factory=Shapes)
+    link_files: bool = False
+    _order: NDArray[np.int64] = field(init=False, repr=False)
+    _bounds: NDArray[np.int64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._order = np.argsort(self.image_of, kind="stable")
+        self._bounds = np.searchsorted(self.image_of[self._order], np.arange(len(self.images) + 1))
 
     def rows_of(self, image: int) -> list[int]:
         """Positions of the boxes of one image."""
-        found: list[int] = np.flatnonzero(self.image_of == image).tolist()
+        found: list[int] = self._order[self._bounds[image] : self._bounds[image + 1]].tolist()
         return found
 
     def stems(self) -> list[str]:
@@ -78,7 +87,7 @@ class BoxesByImage:
             class_of=self.class_of[keep],
             boxes=self.boxes[keep],
             extras=[self.extras[k] for k in keep.tolist()],
-            shapes=[self.shapes[k] for k in keep.tolist() if self.shapes],
+            shapes=self.shapes.take(keep.tolist()),
         )
 
     def by_part(self) -> dict[str, list[int]]:
@@ -133,6 +142,7 @@ def group_by_image(
 
     `images` names all images, those without boxes too.
     """
+    require_columns(table, ("image", "label", *CORNERS), "boxes")
     boxes = np.stack([numbers_of(table[name]).astype(np.float64) for name in CORNERS], axis=1)
     table = by_frame(table)
     names = table["image"].to_pylist()
@@ -146,7 +156,7 @@ def group_by_image(
     classes = _in_order(set(labels), labels, kept)
     places = {name: i for i, name in enumerate(all_images)}
     numbers = {label: i for i, label in enumerate(classes)}
-    others = [name for name in kept.column_names if name not in (*CANONICAL, *SHAPES)]
+    others = [name for name in kept.column_names if name not in (*CANONICAL, *KINDS)]
     return BoxesByImage(
         images=all_images,
         classes=[str(label) for label in classes],

@@ -1,7 +1,7 @@
 """Reader of what `scipy.io.loadmat` returned, under any of its options.
 
-Positions index a table of Python objects that grows as children are asked for. The same
-reader takes any structured NumPy array, `numpy.void`, mapping or list.
+Positions index a table of Python objects that grows as children are asked for; those of a value stay where they are.
+The same reader takes any structured NumPy array, `numpy.void`, mapping or list.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class LoadmatReader(Reader):
         self._globals = set(variables.get("__globals__", ()))
         self._names = [str(name) for name in variables if name not in _PRIVATE]
         self._table: list[Any] = [variables[name] for name in variables if name not in _PRIVATE]
+        self._places: dict[int, tuple[int, int]] = {}
 
     def _release(self) -> None:
         with self._lock:
@@ -73,23 +74,27 @@ class LoadmatReader(Reader):
 
     def children(self, headers: Headers, *, keep_damage: bool = False) -> list[Children]:
         headers.raise_first_error()
-        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Any]]] = {}
+        by_fields: dict[tuple[str, ...] | None, tuple[list[int], list[int], list[Int64s]]] = {}
         for i, position in enumerate(headers.elements.positions.tolist()):
             fields, records = _records(self._table[position], int(headers.cls[i]))
-            parents, counts, values = by_fields.setdefault(fields, ([], [], []))
+            parents, counts, positions = by_fields.setdefault(fields, ([], [], []))
             parents.append(i)
             counts.append(int(headers.numel[i]))
-            values += records
-        groups = []
-        for fields, (parents, counts, values) in by_fields.items():
-            with self._lock:
+            positions.append(self._place(position, records))
+        return [
+            Children(np.array(parents, np.int64), fields, Elements(0, np.concatenate(parts)), counts_to_offsets(counts))
+            for fields, (parents, counts, parts) in by_fields.items()
+        ]
+
+    def _place(self, position: int, records: list[Any]) -> Int64s:
+        """Positions of the children of a value, the same whenever they are asked for."""
+        with self._lock:
+            start, count = self._places.get(position, (len(self._table), len(records)))
+            if count != len(records):
                 start = len(self._table)
-                self._table += values
-            positions = np.arange(start, start + len(values), dtype=np.int64)
-            groups.append(
-                Children(np.array(parents, np.int64), fields, Elements(0, positions), counts_to_offsets(counts))
-            )
-        return groups
+            self._places[position] = start, len(records)
+            self._table[start : start + len(records)] = records
+        return np.arange(start, start + len(records), dtype=np.int64)
 
     def gather(self, headers: Headers, *, as_stored: bool = False) -> tuple[NDArray[Any], Int64s]:
         headers.raise_first_error()

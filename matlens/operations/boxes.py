@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +23,12 @@ from matlens.annotations import (
     find,
     merge,
 )
-from matlens.annotations.joining import of_files
+from matlens.annotations.joining import of_files, undecided
+from matlens.columns.table import require_columns
+from matlens.errors import NoAnnotationsFound
 from matlens.export.format import BoxesFormat
 from matlens.export.image_names import by_template, portable_names
-from matlens.export.images import BoxesByImage, Size, by_frame, files_in, group_by_image, sizes_of
+from matlens.export.images import CORNERS, BoxesByImage, Size, by_frame, files_in, group_by_image, sizes_of
 from matlens.export.item import Item
 from matlens.export.options import ExportOptions
 from matlens.export.registry import boxes_formats, find_format, masks_formats
@@ -89,6 +92,8 @@ def read_each(source: Source | Sequence[Source], read_one: Callable[[Source], pa
     """The table of a source, or those of several as one, with the column ``file``."""
     if not isinstance(source, list | tuple):
         return read_one(cast("Source", source))
+    if not source:
+        raise NoAnnotationsFound("no files are given")
     return of_files([(_name(each), read_one(each)) for each in source])
 
 
@@ -100,6 +105,8 @@ def _read(
     reading = {name: options.pop(name) for name in _READING & options.keys()}
     with opened(source, **reading) as file:
         sources = find(file, path, near=near, **options)
+        for left_out in undecided(file.name, sources, path, convention):
+            warnings.warn(str(left_out), stacklevel=3)
         return merge(file.name, sources, path, convention, image_size, near)
 
 
@@ -115,7 +122,7 @@ def write(
     images: pa.Table | None = None,
     sizes: Mapping[str, Size] | None = None,
     folder: str | os.PathLike[str] | None = None,
-    copy_images: bool = False,
+    place_images: Literal["link", "copy", "none"] = "link",
     split: float | None = None,
     split_by: str | None = None,
     seed: int = 0,
@@ -140,8 +147,9 @@ def write(
         Sizes of the images in pixels; otherwise from `folder`, or from columns beside the boxes.
     folder : str or os.PathLike, optional
         Where the images are.
-    copy_images : bool, optional
-        Copy the images beside the labels of YOLO and FiftyOne; of Hugging Face they are always copied.
+    place_images : {"link", "copy", "none"}, optional
+        Whether formats that keep images beside their labels, as YOLO does, link to those in `folder`, or have copies.
+        Hugging Face is not without them.
     split : float, optional
         Share of the images that train, picked by `seed`; the others validate.
     split_by : str, optional
@@ -172,6 +180,7 @@ def write(
     >>> [(path.name, len(found.images)) for path, found in written.items()]
     [('train_train.json', 50), ('train_val.json', 6)]
     """
+    require_columns(table, ("image", "label", *CORNERS), "boxes")
     target = Path(path)
     chosen = find_format(str(target), format, masks_formats() if "mask" in table.column_names else boxes_formats())
     if not isinstance(chosen, BoxesFormat):
@@ -185,8 +194,8 @@ def write(
         found.parts = split_by_field(rows if split_by in rows.column_names else by_frame(table), split_by)
     elif split is not None:
         found.parts = split_by_share(found.images, split, seed)
-    if (copy_images or chosen.needs_images) and folder is not None:
-        found.files = files_in(Path(folder), found.images)
+    if folder is not None and place_images != "none":
+        found.files, found.link_files = files_in(Path(folder), found.images), place_images == "link"
     names = portable_names(found.images)
     found = found.named({old: by_template(new, image_name) if image_name else new for old, new in names.items()})
     written = _targets(found, target, is_folder=chosen.is_folder)

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from matlens.annotations.keypoints import KeypointSource, read_keypoints
 from matlens.annotations.keypoints import find_keypoints as find
-from matlens.operations.boxes import read_each
+from matlens.operations.boxes import read_each, write
 from matlens.tree.file import Source
 
-__all__ = ["KeypointSource", "find", "read"]
+__all__ = ["KeypointSource", "find", "read", "write"]
 
 
 def read(source: Source | Sequence[Source], path: str | None = None, **options: Any) -> pa.Table:
@@ -28,7 +28,7 @@ def read(source: Source | Sequence[Source], path: str | None = None, **options: 
     Returns
     -------
     pyarrow.Table
-        ``source, image, label, keypoints``, then what stands beside.
+        ``source, image, label, keypoints, xmin, ymin, xmax, ymax``, then what stands beside.
 
     Raises
     ------

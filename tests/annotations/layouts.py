@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from matlens.annotations import convert
 
@@ -62,12 +63,28 @@ def column(values: Sequence[Any]) -> Any:
     return np.array(values, float).reshape(-1, 1) if values else np.zeros((0, 0))
 
 
-class Maker:
-    """Makes a scene from one seed."""
+ODD = ("none", np.nan, np.ones((1, 5)), np.ones((3, 7)), np.ones((1, 4)) * 1j, np.ones((2, 4, 3)), cell(["a"]),
+       struct(a=1.0), scipy.sparse.csc_matrix(np.ones((2, 4))))  # fmt: skip
+"""What people put where an image has no box, or by mistake."""
 
-    def __init__(self, seed: int) -> None:
+
+class Maker:
+    """Makes a scene from one seed; with `odd`, some images have something else in place of no boxes."""
+
+    def __init__(self, seed: int, *, odd: bool = False) -> None:
         self.rng = np.random.default_rng(seed)
+        self.odd = np.random.default_rng(seed) if odd else None
         self.told: list[str] = []
+
+    def or_odd(self, boxes: list[Any]) -> list[Any]:
+        """Of many boxes, some of those that are empty replaced by what is none."""
+        filled = sum(part.size > 0 for part in boxes)
+        if self.odd is None or filled < 3:
+            return boxes
+        empty = [k for k, part in enumerate(boxes) if not part.size][: (filled - 1) // 2]
+        picked = {k: ODD[int(self.odd.integers(len(ODD)))] for k in empty}
+        self.told += [f"odd {k}" for k in picked]
+        return [picked.get(k, part) for k, part in enumerate(boxes)]
 
     def choose(self, *options: Any) -> Any:
         found = options[int(self.rng.integers(len(options)))]
@@ -131,8 +148,9 @@ class Maker:
         turned = turned and names["boxes"] not in ("b", "data") and all(len(part) not in range(4, 9) for part in boxes)
         self.told.append("turned" if turned else "")
         records, beside = [], self.beside(boxes)
+        stored = self.or_odd([part.T.copy() if turned else part for part in boxes])
         for k, image in enumerate(images):
-            record = {names["image"]: image, names["boxes"]: boxes[k].T.copy() if turned else boxes[k]}
+            record = {names["image"]: image, names["boxes"]: stored[k]}
             if labels is not None:
                 record[names["label"]] = column(labels[k])
             records.append(record | {"size": np.array([[480.0, 640.0, 3.0]])} | beside[k])
@@ -151,7 +169,7 @@ class Maker:
 
     def parallel(self, images: Any, boxes: Any, labels: Any, names: dict[str, str]) -> dict[str, Any]:
         """Cells side by side, as variables or as fields of a struct."""
-        found = {names["image"]: cell(images), names["boxes"]: cell(boxes, lying=self.choose(True, False))}
+        found = {names["image"]: cell(images), names["boxes"]: cell(self.or_odd(boxes), lying=self.choose(True, False))}
         if labels is not None:
             found[names["label"]] = cell([column(part) for part in labels])
         return found if self.choose(True, False) else {"data": struct(**found)}
@@ -196,9 +214,10 @@ class Maker:
         """Cells of events, each with a cell of images, as WIDER FACE has them, with lists of attributes beside."""
         half = max(1, len(images) // 2)
         parts = [slice(0, half), slice(half, None)] if len(images) > 1 else [slice(0, None)]
+        stored = self.or_odd(boxes)
         found = {
             "file_list": cell([cell(images[part]) for part in parts]),
-            names["boxes"]: cell([cell(boxes[part]) for part in parts]),
+            names["boxes"]: cell([cell(stored[part]) for part in parts]),
         }
         for name in ("blur_list", "pose_list", "occlusion_list"):
             attributes = [self.rng.integers(0, 3, (len(part), 1)).astype(float) for part in boxes]

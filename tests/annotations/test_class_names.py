@@ -75,3 +75,28 @@ def test_names_that_are_given(tmp_path: Path) -> None:
         labels(path, classes=f"{tmp_path}/nothing.txt")
     done = run("boxes", str(path), "--convention", "xywh1", "--classes", f"{tmp_path}/nothing.txt")
     assert done.returncode == 2 and b"does not hold names of classes" in done.stderr
+
+
+def test_a_single_class(tmp_path: Path) -> None:
+    """One name for boxes of one class was not looked at."""
+    for name in ("class_names", "classes", "label_list", "categories"):
+        for value in (cell(["cat"]), "cat"):
+            assert labels(save(tmp_path, [1] * 8, **{name: value})) == ["cat"] * 8
+            assert labels(save(tmp_path, [0] * 8, **{name: value})) == ["cat"] * 8
+            assert labels(save(tmp_path, [2] * 8, **{name: value})) == [2] * 8
+    # A text that is named otherwise is none.
+    for name, value in (("names", cell(["cat"])), ("class_names", "1.jpg"), ("dataset_name", "pets")):
+        assert labels(save(tmp_path, [1] * 8, **{name: value})) == [1] * 8
+
+
+def test_more_names_than_classes_are_told(tmp_path: Path) -> None:
+    """Nothing tells whether a list is theirs whose last names no box has."""
+    numbers = [1, 3, 1, 1, 3, 3, 1, 1]
+    path = save(tmp_path, numbers, class_names=cell([*NAMES, "car", "bus"]), names=cell(["a", "b", "c", "d"]))
+    (source,) = boxes.find(path)
+    told = "names of classes may be class_names, 5 names for numbers 1 to 3: --classes a.mat:class_names"
+    assert [reason for reason in source.reasons if "names" in reason and "named" not in reason] == [told]
+    assert labels(path) == numbers
+    assert labels(path, classes=f"{path}:class_names") == [NAMES[number - 1] for number in numbers]
+    (source,) = boxes.find(path, classes="")
+    assert told not in source.reasons

@@ -110,7 +110,9 @@ def test_equal_boxes_are_told_once(tmp_path: Path) -> None:
     fields = {name: rows[:, [k]] for k, name in enumerate(("x1", "y1", "x2", "y2"))}
     images = cell([f"{k}.jpg" for k in range(25)])
     (source,) = found_in(tmp_path, pos=struct(boxes=rows, **fields), impos=struct(boxes=rows, image=images))
-    assert source.path == "impos.boxes(1,:)" and source.also == ["pos.boxes(1,:)", "pos"] and source.image == "image"
+    assert (
+        source.path == "impos.boxes(1,:)" and source.also == ["pos.boxes(1,:)", "pos.x1(1)"] and source.image == "image"
+    )
     # Of other images they are others.
     other = cell([f"other/{k}.jpg" for k in range(25)])
     assert len(found_in(tmp_path, a=struct(boxes=rows, image=images), b=struct(boxes=rows, image=other))) == 2

@@ -141,7 +141,7 @@ def test_coco_in_pycocotools(tmp_path: Path, capsys: Any) -> None:
     points = shapes(6)
     scipy.io.savemat(tmp_path / "k.mat", {"im": cell([f"{k}.jpg" for k in range(6)]), "pts": cell(list(points)),
                                           "joint_names": cell(NAMES)})  # fmt: skip
-    done = run("keypoints", str(tmp_path / "k.mat"), "-o", str(tmp_path / "k.json"))
+    done = run("keypoints", str(tmp_path / "k.mat"), "-o", str(tmp_path / "k.json"), "--image-size", "640", "480")
     assert done.returncode == 0, done.stderr
     coco = coco_api.COCO(str(tmp_path / "k.json"))
     capsys.readouterr()
@@ -152,3 +152,53 @@ def test_coco_in_pycocotools(tmp_path: Path, capsys: Any) -> None:
         low, high = (points[k] - 1).min(axis=0), (points[k] - 1).max(axis=0)
         assert annotation["bbox"] == [*low, *(high - low)]
     assert coco.loadImgs(coco.getImgIds())[5]["file_name"] == "5.jpg"
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_poses_of_yolo_and_boxes_beside_them(tmp_path: Path, count: int) -> None:
+    """The box beside the points counts where they lie in it, the one around them elsewhere; absent points are 0."""
+    points = shapes(count)
+    points[:, 3] = np.nan
+    low, high = np.nanmin(points, axis=1), np.nanmax(points, axis=1)
+    boxes = np.concatenate([low - 10, high - low + 20], axis=1)
+    stored = [
+        {"im": f"{k}.jpg", "kpts": part, "bbox": box, "imsize": np.array([500.0, 600.0])}
+        for k, (part, box) in enumerate(zip(points, boxes, strict=True))
+    ]
+    for name, records, around in (
+        ("beside", stored, np.concatenate([low - 11, high + 9], axis=1)),
+        ("alone", [{key: value for key, value in row.items() if key != "bbox"} for row in stored],
+         np.concatenate([low - 1, high - 1], axis=1)),
+    ):  # fmt: skip
+        scipy.io.savemat(tmp_path / "k.mat", {"s": structs(records)})
+        options = () if name == "alone" else ("--path", "s.kpts")
+        done = run("keypoints", str(tmp_path / "k.mat"), "-o", str(tmp_path / name), "--format", "yolo", *options)
+        assert done.returncode == 0, done.stderr.decode()
+        assert (b"boxes: bbox" in done.stderr) == (name == "beside")
+        assert "kpt_shape: [14, 3]\n" in (tmp_path / name / "data.yaml").read_text()
+        for k in range(count):
+            line = np.array((tmp_path / name / f"labels/{k}.txt").read_text().split(), float)
+            centre, size = (around[k, :2] + around[k, 2:]) / 2, around[k, 2:] - around[k, :2]
+            assert line[1:5] == pytest.approx([*(centre / [600, 500]), *(size / [600, 500])])
+            triples = line[5:].reshape(14, 3)
+            assert triples[3].tolist() == [0, 0, 0] and (np.delete(triples[:, 2], 3) == 2).all()
+            assert np.delete(triples[:, :2], 3, axis=0) == pytest.approx(
+                (np.delete(points[k], 3, axis=0) - 1) / [600, 500]
+            )
+
+
+def test_sets_without_any_point_are_doubtful(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "k.mat", {"s": structs([{"im": "0.jpg", "kpts": np.full((14, 2), np.nan)}])})
+    (source,) = find_keypoints(tmp_path / "k.mat")
+    assert source.confidence == "doubtful" and source.reasons == ["no point has a place"]
+
+
+def test_names_of_points_of_several_files(tmp_path: Path) -> None:
+    for k in range(2):
+        variables = {"im": cell([f"{k}.jpg"]), "pts": cell(list(shapes(1))), "joint_names": cell(NAMES)}
+        scipy.io.savemat(tmp_path / f"{k}.mat", variables)
+    files = [str(tmp_path / f"{k}.mat") for k in range(2)]
+    done = run("keypoints", *files, "-o", str(tmp_path / "k.json"), "--image-size", "640", "480")
+    assert done.returncode == 0, done.stderr.decode()
+    document = json.loads((tmp_path / "k.json").read_text())
+    assert document["categories"][0]["keypoints"] == NAMES and len(document["images"]) == 2

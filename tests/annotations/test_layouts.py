@@ -67,6 +67,18 @@ def test_generated_layouts(block: int) -> None:
     assert not wrong
 
 
+def test_layouts_with_odd_elements() -> None:
+    """What stands in the place of no boxes hid all the others."""
+    wrong, odd = {}, 0
+    for seed in range(1300):
+        maker = Maker(seed, odd=True)
+        scene = maker.scene()
+        odd += "odd" in scene.told
+        if "odd" in scene.told and (found := faults(scene)):
+            wrong[f"{seed}: {scene.told}"] = found
+    assert not wrong and odd > 100
+
+
 def test_the_layouts_are_hard_and_mostly_certain() -> None:
     """Most are read without a question, so that the test above tests something."""
     scenes = [Maker(seed).scene() for seed in range(200)]

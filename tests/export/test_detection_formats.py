@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import scipy.io
+from PIL import Image
 
 import matlens
 from matlens import boxes
-from matlens.errors import OutputExists, UnfitFormat
+from matlens.errors import MatlensError, NoAnnotationsFound, OutputExists, PathError, UnfitFormat, UnsupportedValue
+from matlens.export.atomic import atomic_folder
 from matlens.export.images import file_stems, group_by_image, sizes_of
 from matlens.export.splits import split_by_field, split_by_share
 from matlens.export.writers.voc import FORMATS as VOC_FORMATS
@@ -75,7 +78,9 @@ def test_coco_in_pycocotools(tmp_path: Path, table: pa.Table, capsys: Any) -> No
 
 def test_coco_of_stanford_cars(tmp_path: Path, corpus: Any) -> None:
     path = str(corpus(CARS))
-    document = json.loads(export(tmp_path, "cars.json", source=path).read_text())
+    done = run("boxes", path, "-o", str(tmp_path / "cars.json"))
+    assert done.returncode == 2 and b"COCO needs the size of each image, and 8,144 of 8,144 have none" in done.stderr
+    document = json.loads(export(tmp_path, "cars.json", "--image-size", "9999", "9999", source=path).read_text())
     assert len(document["annotations"]) == len(document["images"]) == 8144
     # Names of a neighbour, in the order of their numbers.
     names = scipy.io.loadmat(corpus("foamliu+Car-Recognition/cars_meta.mat"), squeeze_me=True)["class_names"].tolist()
@@ -258,7 +263,7 @@ def test_parts_of_a_data_set(tmp_path: Path, table: pa.Table) -> None:
     """Images stay whole, the same ones are picked again, and each format has its parts as trainers expect."""
     for k in range(1, 71):
         png(tmp_path / "pictures" / f"{k:05d}.jpg", 640, 480)
-    options = ("--format", "yolo", "--split", "0.8", "--images", str(tmp_path / "pictures"), "--copy-images")
+    options = ("--format", "yolo", "--split", "0.8", "--images", str(tmp_path / "pictures"))
     folder = export(tmp_path, "yolo", *options)
     labels = {part: sorted(p.stem for p in (folder / "labels" / part).iterdir()) for part in ("train", "val")}
     assert (len(labels["train"]), len(labels["val"])) == (56, 14) and not set(labels["train"]) & set(labels["val"])
@@ -285,6 +290,61 @@ def test_parts_of_a_data_set(tmp_path: Path, table: pa.Table) -> None:
     assert sorted(row["image"] for row in rows if row["reviewed"]) == [f"{stem}.jpg" for stem in lists["train"]]
     done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "d.json"), "--split-by", "nothing")
     assert done.returncode == 2 and b"no column 'nothing'" in done.stderr
+
+
+@pytest.mark.parametrize("how", [None, "link", "copy", "none"])
+def test_images_beside_their_labels(tmp_path: Path, how: str | None) -> None:
+    """By link unless a copy is asked for; what leads out of the folder is never linked to."""
+    pictures, outside = tmp_path / "pictures", tmp_path / "outside"
+    for k in range(1, 70):
+        png(pictures / f"{k:05d}.jpg", 640, 480)
+    png(outside / "00070.jpg", 640, 480)
+    (pictures / "00070.jpg").symlink_to(outside / "00070.jpg")
+    options = ["--format", "yolo", "--images", str(pictures), *(["--place-images", how] if how else [])]
+    done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "refused"), *options)
+    assert done.returncode == 2 and b"1 of 70 have none, such as 00070.jpg" in done.stderr
+    (pictures / "00070.jpg").unlink()
+    png(pictures / "00070.jpg", 640, 480)
+    for _ in range(2):
+        folder = export(tmp_path, "yolo", *options, "--force")
+    found = sorted(path.name for path in (folder / "images").glob("*")) if how != "none" else []
+    assert found == ([f"{k:05d}.jpg" for k in range(1, 71)] if how != "none" else [])
+    if how != "none":
+        assert (folder / "images/00001.jpg").samefile(pictures / "00001.jpg") == (how != "copy")
+        assert (folder / "images/00001.jpg").read_bytes() == (pictures / "00001.jpg").read_bytes()
+
+
+def test_links_where_there_are_no_hard_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another disk has symbolic links, a system without any has copies."""
+    (tmp_path / "a.jpg").write_bytes(b"x")
+
+    def refuse(*_: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(os, "link", refuse)
+    with atomic_folder(tmp_path / "soft") as folder:
+        folder.put("images/a.jpg", tmp_path / "a.jpg", link=True)
+    assert (tmp_path / "soft/images/a.jpg").is_symlink()
+    monkeypatch.setattr(os, "symlink", refuse)
+    with atomic_folder(tmp_path / "hard") as folder:
+        folder.put("images/a.jpg", tmp_path / "a.jpg", link=True)
+    copied = tmp_path / "hard/images/a.jpg"
+    assert not copied.is_symlink() and copied.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--image-name", "{stem}.png"], b"--image-name names the files of coco, fiftyone, huggingface, voc, yolo"),
+        (["--size-field", "size"], b"--size-field and --size-wh are for coco"),
+        (["--size-wh"], b"--size-field and --size-wh are for coco"),
+        (["--place-images", "copy"], b"--place-images is for fiftyone, huggingface, yolo"),
+        (["--split", "0.5"], b"--split and --split-by are for coco, fiftyone, huggingface, voc, yolo"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path: Path, options: list[str], told: bytes) -> None:
+    done = run("boxes", ANNOTATIONS, "-o", str(tmp_path / "b.parquet"), *options)
+    assert done.returncode == 2 and told in done.stderr and not (tmp_path / "b.parquet").exists()
 
 
 def test_parts_do_not_divide_an_image() -> None:
@@ -361,3 +421,84 @@ def test_checking_and_mending(tmp_path: Path) -> None:
     assert edges.min() > -1e-9 and edges.max() < 1 + 1e-9
     sound = run("boxes", ANNOTATIONS, "--check")
     assert sound.returncode in (0, 1) and b" problems of 140 boxes" in sound.stderr
+
+
+# --- drawing, and what is told -------------------------------------------------------------------
+
+
+def test_boxes_are_drawn_on_copies(tmp_path: Path) -> None:
+    """The colour of the frame stands on the first and the last pixel of a box, and nothing else changes."""
+    picture = np.full((100, 200, 3), 128, np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(picture).save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "broken.png").write_bytes(b"no image")
+    box = np.array([[50.0, 40, 30, 20]])
+    records = [{"im": name, "bbox": box, "cls": "cat"} for name in ("a.png", "broken.png", "absent.png")]
+    scipy.io.savemat(tmp_path / "s.mat", {"s": structs(records)})
+    options = ["--convention", "xywh1", "--images", str(tmp_path / "in"), "--draw", str(tmp_path / "out")]
+    done = run("boxes", str(tmp_path / "s.mat"), *options)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"1 box drawn in 1 image\n" in done.stderr and b"2 images not found" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    drawn = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    changed = np.argwhere((drawn != picture).any(axis=2))
+    frame = changed[changed[:, 0] >= 50]
+    # Rows 40 to 59 and columns 50 to 79, counted from 1.
+    assert frame.max(axis=0).tolist() == [58, 78] and frame[:, 1].min() == 49
+    assert (drawn[45, 55] == 128).all() and (drawn[39, 60] != 128).any()
+    again = run("boxes", str(tmp_path / "s.mat"), *options)
+    assert again.returncode == 2 and b"exists" in again.stderr
+    refused = run("boxes", str(tmp_path / "s.mat"), "--draw", str(tmp_path / "x"))
+    assert refused.returncode == 2 and b"--draw draws on copies of the images in --images DIR" in refused.stderr
+
+
+def test_keypoints_and_outlines_are_drawn(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (100, 100)).save(tmp_path / "in" / "a.png")
+    outline = np.array([[11.0, 21], [61, 21], [61, 71], [11, 71]])
+    points = np.array([[21.0, 31], [31, 41], [41, 51], [51, 61], [35, 35]])
+    for command, variables, place in (
+        ("polygons", {"s": structs([{"im": "a.png", "polygon": outline}])}, (45, 10)),
+        ("keypoints", {"s": structs([{"im": "a.png", "landmarks": points}])}, (50, 40)),
+    ):
+        scipy.io.savemat(tmp_path / "s.mat", variables)
+        target = tmp_path / command
+        done = run(command, str(tmp_path / "s.mat"), "--images", str(tmp_path / "in"), "--draw", str(target))
+        assert done.returncode == 0, done.stderr.decode()
+        assert np.asarray(Image.open(target / "a.png"))[place].any()
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    box = np.array([[1.0, 2, 30, 40], [5, 6, 0, 10]])
+    scipy.io.savemat(tmp_path / "s.mat", {"s": structs([{"im": f"{k}.jpg", "bbox": box} for k in range(2)])})
+    source, size = str(tmp_path / "s.mat"), ("--image-size", "200", "100")
+    done = run("boxes", source, "--convention", "xywh1", "-o", str(tmp_path / "y"), "--format", "yolo", *size)
+    assert b"loss: 2 boxes without area" in done.stderr and b"y: 2 boxes in 2 images" in done.stderr
+    done = run("boxes", source, "--convention", "xywh1", "--clip", "-o", str(tmp_path / "b.parquet"))
+    assert b"the size of 2 images is not known: --clip cuts there at the left and upper edge alone" in done.stderr
+
+
+def test_clipping_leaves_boxes_of_negative_size(table: pa.Table) -> None:
+    columns = {"xmin": [-5.0, 5.0], "ymin": [1.0, 1.0], "xmax": [-10.0, 500.0], "ymax": [9.0, 9.0]}
+    rows = pa.table({"image": ["a", "a"], "source": ["x", "y"], "label": ["c", "c"], **columns})
+    clipped = boxes.clip(rows, {"a": (100, 100)})
+    assert clipped["xmax"].to_pylist() == [-10.0, 100.0] and clipped["xmin"].to_pylist() == [-5.0, 5.0]
+    assert boxes.check(clipped)["problem"].to_pylist() == ["negative size", "outside of the image"]
+
+
+def test_calls_that_cannot_work_say_why(tmp_path: Path) -> None:
+    other = pa.table({"a": [1]})
+    for call, error, told in (
+        (lambda: boxes.read([]), NoAnnotationsFound, "no files are given"),
+        (lambda: boxes.read(5), TypeError, "a path, bytes or an open binary file is expected, found int"),
+        (lambda: boxes.check(other), PathError, "no column 'image', as tables of boxes have; there are a"),
+        (lambda: boxes.clip(other), PathError, "no column 'image'"),
+        (lambda: boxes.drop_invalid(other), PathError, "no column 'image'"),
+        (lambda: boxes.write(other, tmp_path / "x.json"), PathError, "no column 'image'"),
+        (lambda: boxes.BoxesDataset(other), PathError, "no column 'image'"),
+        (lambda: boxes.convert(["a", "b", "c", "d"], "xywh", "xyxy"), UnsupportedValue, "boxes are real numbers"),
+        (lambda: boxes.convert([1j, 2, 3, 4], "xywh", "xyxy"), UnsupportedValue, "found complex128"),
+    ):
+        with pytest.raises(error) as caught:
+            call()
+        assert told in str(caught.value) and isinstance(caught.value, MatlensError)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from matlens.escape import json_default
 from matlens.export.atomic import atomic_folder
-from matlens.export.format import BoxesFormat, put_image, refuse_missing_sizes
+from matlens.export.format import BoxesFormat, refuse_missing_sizes
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _TAKEN = {"attributes", "bounding_box", "confidence", "id", "index", "instance",
 class _FiftyOne(BoxesFormat):
     """A data set in a folder, or of one in parts a folder with a data set for each."""
 
+    def left_out(self, found: BoxesByImage) -> int:
+        return sum(not found.relative(k) for k in range(len(found.boxes)))
+
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         refuse_missing_sizes(found, self.text)
         stems, parts = found.stems(), found.by_part()
@@ -37,7 +40,7 @@ class _FiftyOne(BoxesFormat):
                 folder = f"{name}/" if name else ""
                 for i in images:
                     if (image := found.files.get(found.images[i])) is not None:
-                        put_image(opened, f"{folder}data/{stems[i]}{image.suffix}", image)
+                        opened.put(f"{folder}data/{stems[i]}{image.suffix}", image, link=found.link_files)
                 document = {"classes": found.classes, "labels": {stems[i]: _detections(i, found) for i in images}}
                 with opened(f"{folder}labels.json") as file:
                     file.write(json.dumps(document, default=json_default).encode())
@@ -68,4 +71,4 @@ def _attribute(name: str) -> str:
     return f"{text}_" if text in _TAKEN else text
 
 
-FORMATS = (_FiftyOne("fiftyone", (), "FiftyOne", "boxes"),)
+FORMATS = (_FiftyOne("fiftyone", (), "FiftyOne", "boxes", places_images=True),)

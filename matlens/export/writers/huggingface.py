@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from matlens.errors import UnfitFormat
 from matlens.escape import safe_text
 from matlens.export.atomic import atomic_folder
-from matlens.export.format import BoxesFormat, put_image
+from matlens.export.format import BoxesFormat
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _HuggingFace(BoxesFormat):
         if missing:
             raise UnfitFormat(
                 f"{self.text} keeps images beside their boxes, and {len(missing):,} of {len(found.images):,} have no "
-                f"file, such as {missing[0]}: --images DIR says where they are"
+                f"file, such as {missing[0]}: --images DIR says where they are, --place-images may be link or copy"
             )
         stems = unique_names((safe_file_name(stem.replace("/", "_")) for stem in found.stems()), fold=True)
         names = [stem + found.files[name].suffix for name, stem in zip(found.images, stems, strict=True)]
@@ -47,7 +47,7 @@ class _HuggingFace(BoxesFormat):
         with atomic_folder(target, force=force) as opened:
             for split, images in splits.items():
                 for i in images:
-                    put_image(opened, f"{split}/{names[i]}", found.files[found.images[i]])
+                    opened.put(f"{split}/{names[i]}", found.files[found.images[i]], link=found.link_files)
             suffix = _suffix(rows)
             for split, lines in rows.items():
                 with opened(f"{split}/metadata{suffix}") as file:
@@ -138,4 +138,4 @@ def _told(rows: dict[str, list[dict[str, Any]]], source: str) -> list[str]:
     ]
 
 
-FORMATS = (_HuggingFace("huggingface", (), "Hugging Face ImageFolder", "boxes", needs_images=True),)
+FORMATS = (_HuggingFace("huggingface", (), "Hugging Face ImageFolder", "boxes", places_images=True, needs_images=True),)

@@ -6,7 +6,6 @@ from the highest of red, green and blue down, as the development kit of PASCAL V
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Sequence
@@ -61,21 +60,16 @@ def _by_picture(table: pa.Table) -> list[list[int]]:
 
 def _stems(table: pa.Table, pictures: list[list[int]]) -> list[str]:
     """Names of files, all different: those of the images, or of the file that the masks are of."""
+    from matlens.columns.table import metadata_of
     from matlens.export.images import file_stems
 
     names = []
     for rows in pictures:
         row = table.slice(rows[0], 1).to_pylist()[0]
-        names.append(str(row["image"] or PurePath(row.get("file") or _file(table)).stem or "mask"))
+        names.append(
+            str(row["image"] or PurePath(row.get("file") or metadata_of(table).get("source", "")).stem or "mask")
+        )
     return file_stems(names)
-
-
-def _file(table: pa.Table) -> str:
-    """The file that a table was made of."""
-    from matlens.columns.table import METADATA_KEY
-
-    about = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-    return str(about.get("source", ""))
 
 
 def _painted(masks: list[dict[str, Any]], values: list[int | None], rows: list[int]) -> NDArray[np.uint16]:

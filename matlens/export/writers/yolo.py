@@ -1,15 +1,15 @@
 """YOLO: a text file for each image, with a line ``class cx cy width height`` for each box.
 
-Polygons and masks have a line ``class x1 y1 x2 y2 …``. Classes count from 0; coordinates are divided by the width and
-height of the image, after the data set formats of Ultralytics YOLO (docs.ultralytics.com/datasets).
+Polygons and masks have a line ``class x1 y1 x2 y2 …``, keypoints x, y and visible of each behind their box. Classes
+count from 0; coordinates are divided by the width and height of the image, after the data set formats of Ultralytics
+YOLO (docs.ultralytics.com/datasets).
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_folder
@@ -26,6 +26,9 @@ class _Yolo(BoxesFormat):
     Of a data set in parts, each has a folder among the labels and one among the images.
     """
 
+    def left_out(self, found: BoxesByImage) -> int:
+        return sum(not _line(k, i, found) for i in range(len(found.images)) for k in found.rows_of(i))
+
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         refuse_missing_sizes(found, "YOLO")
         parts = {name: safe_file_name(part) for name, part in found.parts.items() if part}
@@ -36,18 +39,16 @@ class _Yolo(BoxesFormat):
                 with opened(f"labels/{place}.txt") as file:
                     file.write("".join(filter(None, (_line(k, i, found) for k in found.rows_of(i)))).encode())
                 if (image := found.files.get(found.images[i])) is not None:
-                    with opened(f"images/{place}{image.suffix}") as file, image.open("rb") as content:
-                        shutil.copyfileobj(content, file)
+                    opened.put(f"images/{place}{image.suffix}", image, link=found.link_files)
             with opened("classes.txt") as file:
                 file.write("".join(f"{_one_line(name)}\n" for name in found.classes).encode())
             with opened("data.yaml") as file:
-                file.write(
-                    _data_yaml(found.classes, sorted(map(safe_file_name, filter(None, set(parts.values()))))).encode()
-                )
+                parts_told = sorted(map(safe_file_name, filter(None, set(parts.values()))))
+                file.write(_data_yaml(found, parts_told).encode())
 
 
-def _data_yaml(classes: list[str], parts: list[str]) -> str:
-    """Where the images of each part are, and the names of the classes by number."""
+def _data_yaml(found: BoxesByImage, parts: list[str]) -> str:
+    """Where the images of each part are, the names of the classes by number, and how many keypoints there are."""
     if not parts:
         places = {"train": "images", "val": "images"}
     else:
@@ -57,32 +58,27 @@ def _data_yaml(classes: list[str], parts: list[str]) -> str:
         if "train" not in places or not places["val"]:
             raise UnfitFormat(f"YOLO trains with a part train and validates with val or test, found {', '.join(parts)}")
     told = "".join(f"{part}: {place}\n" for part, place in places.items())
-    names = "".join(f"  - {json.dumps(name)}\n" for name in classes)
-    return f"{told}nc: {len(classes)}\nnames:\n{names}"
+    names = "".join(f"  - {json.dumps(name)}\n" for name in found.classes)
+    points = f"kpt_shape: [{len(found.shapes.names)}, 3]\n" if found.shapes.kind == "keypoints" else ""
+    return f"{told}nc: {len(found.classes)}\n{points}names:\n{names}"
 
 
 def _line(k: int, image: int, found: BoxesByImage) -> str:
     """A box, or the outline inside it, cut off at the edges of its image; nothing where it has no area there."""
+    from matlens.export.shapes import yolo_shape
+
     if not (corners := found.relative(k)):
         return ""
     xmin, ymin, xmax, ymax = corners
-    numbers = [(xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin]
-    if found.shapes:
-        numbers = _outline(found.shapes[k], *found.sizes[found.images[image]])
+    box = [(xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin]
+    size = found.sizes[found.images[image]]
+    numbers = yolo_shape(found.shapes.kind, found.shapes.values[k], *size) if found.shapes else []
+    numbers = box + numbers if found.shapes.kind in ("", "keypoints") else numbers
     return f"{found.class_of[k]} {' '.join(f'{number:.10g}' for number in numbers)}\n"
-
-
-def _outline(shape: Any, width: float, height: float) -> list[float]:
-    """x and y of each point of an outline, by the width and height of the image."""
-    from matlens.export.shapes import single_ring
-
-    points = single_ring(shape) / (width, height)
-    numbers: list[float] = points.clip(0, 1).ravel().tolist()
-    return numbers
 
 
 def _one_line(name: str) -> str:
     return " ".join(name.split()) or "_"
 
 
-FORMATS = (_Yolo("yolo", (), "YOLO", "boxes", holds_shapes=True, holds_holes=True),)
+FORMATS = (_Yolo("yolo", (), "YOLO", "boxes", holds_shapes=True, holds_holes=True, places_images=True),)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from matlens.errors import FileChanged, NotAMatFile, UnsafeFile
+from matlens.errors import FileChanged, NotAMatFile, TypeMismatch, UnsafeFile
 from matlens.formats.reader import Reader
 
 LARGE = 32 << 20
@@ -74,6 +74,9 @@ class OpenedFile:
 
 def content_of(source: IO[bytes]) -> tuple[Any, Stamp | None]:
     """All of an open file; one of the system's own files is mapped instead of read, and watched."""
+    if not callable(getattr(source, "read", None)) or not callable(getattr(source, "seekable", None)):
+        kind = type(source).__name__
+        raise TypeMismatch(f"a path, bytes or an open binary file is expected, found {kind}")
     if source.seekable():
         source.seek(0)
     if isinstance(source, io.BufferedReader | io.BufferedRandom) and isinstance(source.raw, io.FileIO):
