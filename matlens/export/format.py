@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from matlens.columns.notes import Note
 from matlens.errors import LossyConversion, UnfitFormat
+from matlens.escape import safe_text
 from matlens.export.atomic import atomic_output
 from matlens.export.options import ExportOptions
 
@@ -87,6 +89,17 @@ def refuse_missing_sizes(found: BoxesByImage, text: str) -> None:
             f"{text} needs the size of each image, and {len(missing):,} of {len(found.images):,} have none, such as "
             f"{missing[0]}: --size-field, --images DIR or --image-size gives them"
         )
+
+
+def yaml_text(text: str) -> str:
+    r"""A text in quotes for YAML, which takes the two halves of a character, as JSON escapes them, for two.
+
+    Examples
+    --------
+    >>> print(yaml_text("a: \"b\" 😀 \x1b"))
+    "a: \"b\" 😀 \\x1b"
+    """
+    return json.dumps(safe_text(text), ensure_ascii=False)
 
 
 def refuse_losses(notes: Sequence[Note], options: ExportOptions, file: str) -> None:

@@ -223,3 +223,12 @@ def test_fiftyone_with_parts(tmp_path: Path) -> None:
             f"val/{k}": (k + 1) % 3 for k in images
         }
         assert sorted(path.stem for path in (folder / name / "data").rglob("*.png")) == [str(k) for k in images]
+
+
+# --- YOLO --------------------------------------------------------------------------------
+
+
+def test_yolo_names_are_those_of_the_classes(tmp_path: Path) -> None:
+    """A character of two halves came as two that cannot be printed."""
+    folder = export(annotations(tmp_path, 2), "yolo")
+    assert yaml.safe_load((folder / "data.yaml").read_text())["names"] == SHOWN

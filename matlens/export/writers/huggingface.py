@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from matlens.errors import UnfitFormat
 from matlens.escape import safe_text
 from matlens.export.atomic import atomic_folder
-from matlens.export.format import BoxesFormat
+from matlens.export.format import BoxesFormat, yaml_text
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
@@ -108,19 +108,17 @@ def _card(rows: dict[str, list[dict[str, Any]]], classes: list[str], source: str
     """Parts, types and names of classes for *datasets*, and what a reader should know."""
     sized = any("width" in row for part in rows.values() for row in part)
     columns = ["image_id", "width", "height"] if sized else ["image_id"]
-    # YAML takes two halves of a character for two, as JSON writes them without this.
-    names = [json.dumps(name, ensure_ascii=False) for name in unique_names(map(safe_text, classes))]
+    names = map(yaml_text, unique_names(map(safe_text, classes)))
     lines = ["---", "task_categories:", "- object-detection", "configs:", "- config_name: default", "  data_files:"]
     for split in rows:
-        lines += [f"  - split: {json.dumps(split, ensure_ascii=False)}"]
-        lines += [f"    path: {json.dumps(f'{split}/*', ensure_ascii=False)}"]
+        lines += [f"  - split: {yaml_text(split)}", f"    path: {yaml_text(f'{split}/*')}"]
     lines += ["  features:", "  - name: image", "    dtype: image"]
     for column in columns:
         lines += [f"  - name: {column}", "    dtype: int64"]
     lines += ["  - name: objects", "    struct:"]
     lines += ["    - name: id", "      list: int64", "    - name: area", "      list: float64"]
     lines += ["    - name: bbox", "      list:", "        list: float64", "    - name: category", "      list:"]
-    lines += ["        dtype:", "          class_label:", "            names:"] if names else ["        dtype: int64"]
+    lines += ["        dtype:", "          class_label:", "            names:"] if classes else ["        dtype: int64"]
     lines += [f"              '{k}': {name}" for k, name in enumerate(names)]
     lines += ["---", "", *_told(rows, source)]
     return "\n".join(lines) + "\n"

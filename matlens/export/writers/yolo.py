@@ -7,13 +7,12 @@ YOLO (docs.ultralytics.com/datasets).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_folder
-from matlens.export.format import BoxesFormat, refuse_missing_sizes
+from matlens.export.format import BoxesFormat, refuse_missing_sizes, yaml_text
 from matlens.names import safe_file_name
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def _data_yaml(found: BoxesByImage, parts: list[str]) -> str:
         if "train" not in places or not places["val"]:
             raise UnfitFormat(f"YOLO trains with a part train and validates with val or test, found {', '.join(parts)}")
     told = "".join(f"{part}: {place}\n" for part, place in places.items())
-    names = "".join(f"  - {json.dumps(name)}\n" for name in found.classes)
+    names = "".join(f"  - {yaml_text(name)}\n" for name in found.classes)
     points = f"kpt_shape: [{len(found.shapes.names)}, 3]\n" if found.shapes.kind == "keypoints" else ""
     return f"{told}nc: {len(found.classes)}\n{points}names:\n{names}"
 
