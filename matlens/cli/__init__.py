@@ -13,7 +13,7 @@ _COMMANDS = {
     "show": "Print one value.",
     "convert": "Convert variables to Parquet, CSV, JSON, SQLite and more.",
     "annotations": "List the boxes, keypoints, polygons and masks of files, and how certain they are.",
-    "boxes": "Find bounding boxes and write them to Parquet, COCO, YOLO or VOC.",
+    "boxes": "Find bounding boxes and write them to Parquet, COCO, YOLO and others.",
     "keypoints": "Find landmarks and joints and write them to Parquet, COCO and others.",
     "polygons": "Find outlines and write them to Parquet, COCO, YOLO and others.",
     "masks": "Find masks and write them as run lengths, label images, COCO and others.",

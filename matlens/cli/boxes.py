@@ -41,8 +41,9 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
     stderr. Without -o the first rows are printed.
 
     COCO takes *.json, or --format coco; YOLO and VOC write a file for each image into a
-    folder. The sizes of images, which YOLO needs, come from a field beside the boxes, from
-    the headers of the images in --images, or from --image-size.
+    folder, FiftyOne one for all, Hugging Face one for each part, with the images of --images.
+    The sizes of images, which YOLO, VOC and FiftyOne need, come from a field beside the
+    boxes, from the headers of the images in --images, or from --image-size.
     """
     from matlens.annotations import concat
     from matlens.cli.data_set import DataSet

@@ -37,13 +37,13 @@ def data_set_options(formats: Sequence[Format]) -> Callable[[Command], Command]:
     drawn = click.Path(file_okay=False)
     folder = click.Path(file_okay=False, exists=True)
     options = (
-        click.option("-o", "--output", help="File to write: *.parquet, *.csv, *.json for COCO …; a folder for yolo."),
+        click.option("-o", "--output", help="File to write: *.parquet, *.csv, *.json for COCO …; a folder for YOLO …"),
         click.option("--format", "format_name", type=names, help="Instead of the suffix's."),
         click.option("--image-size", type=(float, float), help="Width and height of all images."),
         click.option("--size-field", help='Field of [rows columns] of the image, or two as "width,height".'),
         click.option("--size-wh", is_flag=True, help="The size field holds width before height."),
-        click.option("--images", type=folder, help="Folder of the images, for their sizes."),
-        click.option("--place-images", type=places, help="Beside the labels of YOLO: link to --images (the default)."),
+        click.option("--images", type=folder, help="Folder of the images, for their sizes and files."),
+        click.option("--place-images", type=places, help="Beside their labels: link to --images (the default)."),
         click.option("--draw", type=drawn, help="Folder for copies of --images with all drawn in."),
         click.option("--image-name", help="Name of each image file, such as {stem}_{frame:06d}.jpg."),
         click.option("--split", type=float, help="Share of the images that train, such as 0.9; the others validate."),

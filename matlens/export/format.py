@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from matlens.columns.notes import Note
 from matlens.errors import LossyConversion, UnfitFormat
+from matlens.escape import safe_text
 from matlens.export.atomic import atomic_output
 from matlens.export.options import ExportOptions
 
@@ -61,12 +63,14 @@ class BoxesFormat(Format):
     """A format of data sets for detectors.
 
     `holds_shapes` tells whether it has polygons and masks, too, or the boxes around them alone; `holds_holes`, whether
-    polygons keep their holes; `places_images`, whether the images stand beside their labels.
+    polygons keep their holes; `places_images`, whether the images stand beside their labels; `needs_images`, whether
+    they must.
     """
 
     holds_shapes: bool = False
     holds_holes: bool = False
     places_images: bool = False
+    needs_images: bool = False
 
     def left_out(self, found: BoxesByImage) -> int:
         """How many boxes the format has no room for."""
@@ -85,6 +89,17 @@ def refuse_missing_sizes(found: BoxesByImage, text: str) -> None:
             f"{text} needs the size of each image, and {len(missing):,} of {len(found.images):,} have none, such as "
             f"{missing[0]}: --size-field, --images DIR or --image-size gives them"
         )
+
+
+def yaml_text(text: str) -> str:
+    r"""A text in quotes for YAML, which takes the two halves of a character, as JSON escapes them, for two.
+
+    Examples
+    --------
+    >>> print(yaml_text("a: \"b\" 😀 \x1b"))
+    "a: \"b\" 😀 \\x1b"
+    """
+    return json.dumps(safe_text(text), ensure_ascii=False)
 
 
 def refuse_losses(notes: Sequence[Note], options: ExportOptions, file: str) -> None:

@@ -26,6 +26,8 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CANONICAL = ("file", "source", "image", "frame", "label", *CORNERS)
 NO_LABEL = "object"
 """Class of boxes that have none."""
+NO_PART = "unassigned"
+"""Part of images that are in none, where others are."""
 _IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2)$", re.IGNORECASE)
 _WIDTH = re.compile(r"(^|[._])(im(g|age)?_?)?(width|w|cols|columns)$", re.IGNORECASE)
 _HEIGHT = re.compile(r"(^|[._])(im(g|age)?_?)?(height|h|rows)$", re.IGNORECASE)
@@ -87,6 +89,23 @@ class BoxesByImage:
             extras=[self.extras[k] for k in keep.tolist()],
             shapes=self.shapes.take(keep.tolist()),
         )
+
+    def by_part(self) -> dict[str, list[int]]:
+        """Positions of the images of each part, and of those of none; all of them under ``""`` without parts."""
+        if not self.parts:
+            return {"": list(range(len(self.images)))}
+        places: dict[str, list[int]] = {name: [] for name in sorted(set(self.parts.values()) - {""})}
+        for i, image in enumerate(self.images):
+            places.setdefault(self.parts.get(image) or NO_PART, []).append(i)
+        return {name: found for name, found in places.items() if found}
+
+    def relative(self, k: int) -> list[float]:
+        """Corners of a box by width and height, cut off at the edges of its image; nothing if it has no area there."""
+        width, height = self.sizes[self.images[int(self.image_of[k])]]
+        corners = self.boxes[k].tolist()
+        xmin, xmax = (min(max(x, 0.0), width) / width for x in corners[::2])
+        ymin, ymax = (min(max(y, 0.0), height) / height for y in corners[1::2])
+        return [xmin, ymin, xmax, ymax] if xmin < xmax and ymin < ymax else []
 
     def named(self, names: dict[str, str]) -> BoxesByImage:
         """The same with other names of images, which must all be different."""

@@ -137,9 +137,10 @@ def write(
     table : pyarrow.Table
         Boxes in the canonical form, as `read` gives them, or a table of `matlens.polygons` or `matlens.masks`.
     path : str or os.PathLike
-        A file, or for YOLO, VOC and PNG a folder.
+        A file, or for YOLO, VOC, Hugging Face, FiftyOne and PNG a folder.
     format : str, optional
-        ``coco``, ``yolo``, ``voc``, of masks ``png``, or a table format, instead of the one that the suffix tells.
+        ``coco``, ``yolo``, ``voc``, ``huggingface``, ``fiftyone``, of masks ``png``, or a table format, instead of the
+        one that the suffix tells.
     images : pyarrow.Table, optional
         A row for each image, those without boxes too, as `BoxSource.image_rows` gives them.
     sizes : mapping of str to (width, height), optional
@@ -148,6 +149,7 @@ def write(
         Where the images are.
     place_images : {"link", "copy", "none"}, optional
         Whether formats that keep images beside their labels, as YOLO does, link to those in `folder`, or have copies.
+        Hugging Face is not without them.
     split : float, optional
         Share of the images that train, picked by `seed`; the others validate.
     split_by : str, optional
@@ -188,7 +190,8 @@ def write(
     known = dict(sizes) if sizes is not None else sizes_of(rows, folder=None if folder is None else Path(folder))[0]
     found = group_by_image(table, known, rows["image"].to_pylist())
     if split_by is not None:
-        found.parts = split_by_field(by_frame(table), split_by)
+        # The rows of images tell the part of those without boxes, too.
+        found.parts = split_by_field(rows if split_by in rows.column_names else by_frame(table), split_by)
     elif split is not None:
         found.parts = split_by_share(found.images, split, seed)
     if folder is not None and place_images != "none":

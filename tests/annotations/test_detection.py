@@ -400,7 +400,7 @@ def test_options_are_refused_and_not_ignored(tmp_path: Path) -> None:
         ((*yolo, "--image-size", "0", "0"), b"a width and a height above 0"),
         ((*yolo, "--image-size", "nan", "5"), b"a width and a height above 0"),
         ((*yolo, *size, "--split-by", "istest"), b"trains with a part train"),
-        (("-o", str(tmp_path / "x.parquet"), "--split", "0.5"), b"are for coco, voc, yolo"),
+        (("-o", str(tmp_path / "x.parquet"), "--split", "0.5"), b"are for coco, fiftyone, huggingface, voc, yolo"),
         (("-o", str(tmp_path / "x.json"), "--split", "0.5", "--split-by", "istest"), b"one of them"),
         (("--columns", "1:4"), b"none is given"),
         (("-o", str(tmp_path / "x.json"), "--image-name", "{stem:>99999999}"), b"is not a template"),

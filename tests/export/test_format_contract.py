@@ -192,12 +192,30 @@ BOXES = [found.name for found in boxes_formats() if isinstance(found, BoxesForma
 
 
 @pytest.fixture
-def boxes() -> BoxesByImage:
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> BoxesByImage:
     corners = np.array([[1.0, 2, 3, 4], [5, 6, 7, 8]])
     places = np.array([0, 1])
-    return BoxesByImage(
-        ["a.jpg", "b.jpg"], ["x"], places, places * 0, corners, [{}, {}], dict.fromkeys(["a.jpg", "b.jpg"], (9, 9))
-    )
+    names = ["a.jpg", "b.jpg"]
+    files = {name: tmp_path_factory.mktemp("images") / name for name in names}
+    for name, file in files.items():
+        file.write_text(name)
+    return BoxesByImage(names, ["x"], places, places * 0, corners, [{}, {}], dict.fromkeys(names, (9, 9)), files=files)
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_formats_with_images_have_them_as_they_are(tmp_path: Path, boxes: BoxesByImage, name: str) -> None:
+    found = find_format(None, name, boxes_formats())
+    assert isinstance(found, BoxesFormat)
+    found.write_boxes(boxes, tmp_path / "out")
+    copied = {path.name: path.read_text() for path in tmp_path.rglob("*.jpg")}
+    assert copied == {} if name in ("coco", "voc") else copied == {"a.jpg": "a.jpg", "b.jpg": "b.jpg"}
+    boxes.files = {}
+    if found.needs_images:
+        with pytest.raises(UnfitFormat, match=r"2 of 2 have no file, such as a.jpg: --images DIR"):
+            found.write_boxes(boxes, tmp_path / "bare")
+        assert not (tmp_path / "bare").exists()
+    else:
+        found.write_boxes(boxes, tmp_path / "bare")
 
 
 @pytest.mark.parametrize("name", BOXES)

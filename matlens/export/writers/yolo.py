@@ -7,13 +7,12 @@ YOLO (docs.ultralytics.com/datasets).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matlens.errors import UnfitFormat
 from matlens.export.atomic import atomic_folder
-from matlens.export.format import BoxesFormat, refuse_missing_sizes
+from matlens.export.format import BoxesFormat, refuse_missing_sizes, yaml_text
 from matlens.names import safe_file_name
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def _data_yaml(found: BoxesByImage, parts: list[str]) -> str:
         if "train" not in places or not places["val"]:
             raise UnfitFormat(f"YOLO trains with a part train and validates with val or test, found {', '.join(parts)}")
     told = "".join(f"{part}: {place}\n" for part, place in places.items())
-    names = "".join(f"  - {json.dumps(name)}\n" for name in found.classes)
+    names = "".join(f"  - {yaml_text(name)}\n" for name in found.classes)
     points = f"kpt_shape: [{len(found.shapes.names)}, 3]\n" if found.shapes.kind == "keypoints" else ""
     return f"{told}nc: {len(found.classes)}\n{points}names:\n{names}"
 
@@ -67,14 +66,12 @@ def _line(k: int, image: int, found: BoxesByImage) -> str:
     """A box, or the outline inside it, cut off at the edges of its image; nothing where it has no area there."""
     from matlens.export.shapes import yolo_shape
 
-    width, height = found.sizes[found.images[image]]
-    corners = found.boxes[k].tolist()
-    xmin, xmax = (min(max(x, 0.0), width) / width for x in corners[::2])
-    ymin, ymax = (min(max(y, 0.0), height) / height for y in corners[1::2])
-    if xmax <= xmin or ymax <= ymin:
+    if not (corners := found.relative(k)):
         return ""
+    xmin, ymin, xmax, ymax = corners
     box = [(xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin]
-    numbers = yolo_shape(found.shapes.kind, found.shapes.values[k], width, height) if found.shapes else []
+    size = found.sizes[found.images[image]]
+    numbers = yolo_shape(found.shapes.kind, found.shapes.values[k], *size) if found.shapes else []
     numbers = box + numbers if found.shapes.kind in ("", "keypoints") else numbers
     return f"{found.class_of[k]} {' '.join(f'{number:.10g}' for number in numbers)}\n"
 
