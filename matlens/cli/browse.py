@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from contextlib import ExitStack
 
 import click
@@ -14,7 +15,8 @@ from matlens.cli.output import Outcome, expand, message, open_input
 @click.argument("files", nargs=-1, required=True)
 @click.option("--web", is_flag=True, help="Serve it to a web browser on this machine.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Of --web; 0 for a free one.")
-def command(files: tuple[str, ...], web: bool, port: int) -> None:
+@click.option("--log", type=click.Path(dir_okay=False), help="File that faults of matlens itself are written to.")
+def command(files: tuple[str, ...], web: bool, port: int, log: str | None) -> None:
     """Browse FILES: an outline of their variables, and tables of what is in them.
 
     Keys: arrows move, Enter opens, Escape goes back, "/" finds by name, "s" sorts, "g" goes
@@ -31,6 +33,8 @@ def command(files: tuple[str, ...], web: bool, port: int) -> None:
         return
     from matlens.tui.app import Browser
 
+    if log:
+        logging.basicConfig(filename=log, format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
     outcome = Outcome()
     with ExitStack() as stack:
         opened = []

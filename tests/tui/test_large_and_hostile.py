@@ -10,13 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 from textual.pilot import Pilot
 
 import matlens
 from matlens.tui.browser import FileView
 from matlens.tui.outline import Outline
 from tests.support import FIXTURES
-from tests.tui.driving import drive, lines, press, raw, settle
+from tests.tui.driving import drive, lines, press, raw, settle, text
 
 EVIL = "\x1b]0;PWNED\x07[/oops]\u202egnp\x9b31m"
 
@@ -157,3 +158,43 @@ def test_two_billion_rows(tmp_path: Path) -> None:
         pilot.app.workers.cancel_all()
 
     drive(steps, path)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of\x1b[31m luck"), OverflowError(34, "too large"), ValueError()])
+def test_no_exception_of_a_worker_ends_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """What nobody foresaw is shown and logged, and the next key is answered."""
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        monkeypatch.setattr("matlens.tui.browser.statistics", fail)
+        view.show(view.file.at("numbers.f64"))
+        await settle(pilot)
+        told = [notification.message for notification in pilot.app._notifications]
+        assert any(f"a fault of matlens, please report it: {type(error).__name__}" in each for each in told)
+        assert not any("\x1b" in each for each in told)
+        monkeypatch.undo()
+        view.show(view.file.at("numbers.f64"))
+        await settle(pilot)
+        assert "count 6" in text(view, "facts")
+
+    drive(steps, FIXTURES / "kinds_v73.mat")
+    assert any(record.levelname == "ERROR" and record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize("values", [[np.finfo(float).max] * 3, [np.finfo(float).max, -np.finfo(float).max, 1.0]])
+def test_the_largest_numbers_are_looked_at(tmp_path: Path, values: list[float]) -> None:
+    scipy.io.savemat(tmp_path / "x.mat", {"x": np.array(values)})
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        for key in ("x", "p"):
+            view.show(view.file["x"])
+            await settle(pilot)
+            await press(pilot, key)
+            await press(pilot, "escape")
+        assert "max 1.79769e+308" in text(view, "facts")
+
+    drive(steps, tmp_path / "x.mat")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from textual.pilot import Pilot
 
 import matlens
 from matlens.tui.browser import FileView
+from matlens.tui.model.facts import statistics_text
 from matlens.tui.model.grids import ArrayGrid, grid_of, sort_order
 from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
@@ -199,8 +202,6 @@ def test_facts_and_statistics() -> None:
 
 
 def test_statistics_equal_numpy(tmp_path: Path) -> None:
-    from threading import Lock
-
     values = np.random.default_rng(0).normal(1e6, 3, size=(300, 40, 5))
     values[0, 0, 0], values[1, 1, 1] = np.nan, np.inf
     scipy.io.savemat(tmp_path / "x.mat", {"x": values})
@@ -264,3 +265,47 @@ def test_properties_of_objects_are_rows(corpus: Callable[[str], Path]) -> None:
         assert [line.split()[:3] for line in lines(view)[1:4]][0] == ["a", "double", "1x1"]
 
     drive(steps, corpus("JuliaIO+MAT.jl/test/v7/user_defined_classdefs.mat"))
+
+
+BIG = np.finfo(float).max
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [BIG, BIG],
+        [BIG, -BIG, 0.0],
+        [1e200, 3e200, np.nan, np.inf],
+        [5e-324, 1e-320, 0.0],
+        [0.0, 0.0],
+        [np.nan, np.inf],
+        [1e308, 1.0],
+    ],
+)
+def test_statistics_of_any_finite_double(tmp_path: Path, values: list[float]) -> None:
+    """Against exact fractions: nothing overflows, whatever the size of the numbers."""
+    scipy.io.savemat(tmp_path / "x.mat", {"x": np.array(values)})
+    with matlens.open(tmp_path / "x.mat") as file:
+        found = statistics(file["x"], Lock())  # type: ignore[arg-type]
+    assert found is not None
+    finite = [Fraction(value) for value in values if np.isfinite(value)]
+    assert found.histogram.sum() == len(finite)
+    if not finite:
+        assert np.isnan([found.minimum, found.maximum, found.mean, found.std]).all()
+        return
+    mean = sum(finite) / len(finite)
+    variance = sum((value - mean) ** 2 for value in finite) / len(finite)
+    assert (found.minimum, found.maximum) == (float(min(finite)), float(max(finite)))
+    assert found.mean == pytest.approx(float(mean), rel=1e-12, abs=5e-324)
+    assert abs(Fraction(found.std) ** 2 - variance) <= max(variance / 10**9, Fraction(1, 2**2140))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_extremes_of_integers_are_exact(tmp_path: Path, dtype: str) -> None:
+    info = np.iinfo(dtype)
+    values = np.array([info.min, info.max, info.max - 1, 2**53 + 1], dtype)
+    scipy.io.savemat(tmp_path / "x.mat", {"x": values})
+    with matlens.open(tmp_path / "x.mat") as file:
+        found = statistics(file["x"], Lock())  # type: ignore[arg-type]
+    assert found is not None and (found.minimum, found.maximum, found.unique) == (info.min, info.max, 4)
+    assert f"max {info.max}" in statistics_text(found).plain

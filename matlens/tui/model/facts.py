@@ -53,6 +53,11 @@ def statistics_text(found: Statistics) -> Text:
     missing = "".join(f"  {word} {n:,}" for word, n in (("NaN", found.nan), ("Inf", found.infinite)) if n)
     return Text(
         f"count {found.count:,}{missing}{unique}\n"
-        f"min {found.minimum:.6g}  max {found.maximum:.6g}  mean {found.mean:.6g}  std {found.std:.6g}\n"
+        f"min {_extreme(found.minimum)}  max {_extreme(found.maximum)}  mean {found.mean:.6g}  std {found.std:.6g}\n"
         f"{sparkline(found.histogram)}"
     )
+
+
+def _extreme(value: float) -> str:
+    """Integers in full, others with six digits."""
+    return f"{value}" if isinstance(value, int) else f"{value:.6g}"
