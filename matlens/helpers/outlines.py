@@ -95,5 +95,7 @@ def area_of(rings: Rings) -> float:
 
 def signed_area(ring: NDArray[np.float64]) -> float:
     """Area of a ring by the shoelace formula: above 0 where it turns clockwise on the screen, for y points down."""
+    if not len(ring):
+        return 0.0
     x, y = ring[:, 0], ring[:, 1]
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+    return float(x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1]) / 2
