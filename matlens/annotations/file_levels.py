@@ -134,6 +134,10 @@ class _Walk:
         by_size[1] = above
         if beside.unfit:
             yield Level(0, Columns(), paths, base, unfit=beside.unfit)
+        yield from self._below(deeper, by_size, depth)
+
+    def _below(self, deeper: Sequence[_Deeper], by_size: dict[int, Level], depth: int) -> Iterator[Level]:
+        """The levels below nodes, of which each is of a record of a level, or of the siblings of a size."""
         if deeper and depth == MAX_DEPTH:
             self.problems.append(LimitExceeded(TOO_DEEP, variable=deeper[0].node.path))
         for each in deeper if depth < MAX_DEPTH else ():
