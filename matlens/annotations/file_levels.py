@@ -212,7 +212,7 @@ def _struct_array(node: StructArrayNode, problems: list[MatlensError]) -> Level:
         try:
             with guarded(node):
                 elements = elements_below(node, name)
-                if hold_pictures(node, elements):
+                if hold_pictures(node, elements, name):
                     pictures += pictures_of(name, node[name])
                 elif not len(elements) or BOX_NAME.search(name) or len(_first_shape(node, elements)) == 2:
                     column_of(node, elements, name, problems).stand_in(columns)
@@ -232,7 +232,7 @@ def _cell(node: CellNode, beside: Siblings, problems: list[MatlensError]) -> Ite
     name = node.name or "value"
     with guarded(node):
         elements, reader = elements_below(node), reader_of(node)
-        if hold_pictures(node, elements):
+        if hold_pictures(node, elements, name):
             beside.add_pictures(Pictures(name, node))
             return
         if len(node.dims) == 2 and 1 < node.dims[1] <= MAX_CELL_COLUMNS:
@@ -280,7 +280,7 @@ def _cell_matrix(node: CellNode, problems: list[MatlensError]) -> Iterator[Level
     below: list[Level] = []
     for k in range(width):
         some = elements.take(slice(k * rows, (k + 1) * rows))
-        if hold_pictures(node, some):
+        if hold_pictures(node, some, name):
             pictures += pictures_of(f"{name}_{k + 1}", node[:, k])
             continue
         before = partial(numbered, f"{node.path}{{", after=f",{k + 1}}}")

@@ -12,7 +12,7 @@ import pyarrow as pa
 from matlens.annotations.choosing import ENOUGH, Confidence
 from matlens.annotations.class_names import Classes, ClassNames, class_names
 from matlens.annotations.file_levels import levels_in
-from matlens.annotations.levels import Level, levels_below, without_indices
+from matlens.annotations.levels import POINT_NAME, Level, levels_below, without_indices
 from matlens.annotations.point_sets import (
     ABSENT,
     NamedBoxes,
@@ -22,6 +22,7 @@ from matlens.annotations.point_sets import (
     named_boxes,
     point_sets_of,
 )
+from matlens.annotations.polygon_sets import may_hold_polygons, polygon_sets_of
 from matlens.annotations.roles import Roles, roles_of
 from matlens.annotations.shape_sources import (
     ShapeSource,
@@ -38,7 +39,7 @@ from matlens.annotations.sources import as_label
 from matlens.columns.buffers import list_array, number_array
 from matlens.columns.table import with_metadata
 from matlens.errors import MatlensError
-from matlens.tree.file import ReadingOptions, Source, opened
+from matlens.tree.file import MatFile, ReadingOptions, Source, opened
 
 
 @dataclass(slots=True)
@@ -158,6 +159,20 @@ def _all(levels: Sequence[Level], *, any_name: bool) -> Iterator[PointSet]:
         yield from _all(levels_below(level, may_hold_points), any_name=any_name)
 
 
+def uneven_points(file: MatFile) -> list[str]:
+    """What is named as keypoints are, though its records have different numbers of points: each in words."""
+    found, levels = list[str](), levels_in(file, [])
+    while levels:
+        for level in levels:
+            for points in polygon_sets_of(level, any_name=True):
+                low, high = points.counts.min(), points.counts.max()
+                if low < high and any(map(POINT_NAME.search, points.names)):
+                    variable = without_indices(points.paths()[0].as_py())
+                    found.append(f"{variable} has {low:,} to {high:,} points: matlens polygons --path {variable}")
+        levels = [below for level in levels for below in levels_below(level, may_hold_polygons)]
+    return found
+
+
 def _source(
     file: str, path: str, points: PointSet, levels: Sequence[Level], chosen: tuple[str | None, str | None]
 ) -> KeypointSource:
@@ -209,5 +224,6 @@ def read_keypoints(source: Source, path: str | None = None, *, origin: int = 1, 
     reading = {name: options.pop(name) for name in ReadingOptions.__annotations__.keys() & options.keys()}
     with opened(source, **reading) as file:
         found = find_keypoints(file, path, **options)
-        certain = certain_of(found, "keypoints", path, file.name)
+        near = [] if found else uneven_points(file)
+        certain = certain_of(found, "keypoints", path, file.name, near)
         return joined([each.to_arrow(origin=origin) for each in certain])

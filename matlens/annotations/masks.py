@@ -24,6 +24,7 @@ from matlens.annotations.shape_sources import (
     is_at,
     joined,
     named_labels,
+    uncertain_label,
 )
 from matlens.annotations.sources import as_label
 from matlens.annotations.stored_images import Picture, Pictures
@@ -87,11 +88,11 @@ class MaskSource(ShapeSource):
         columns |= beside(level, record, image, label, [pictures.name])
         if self.label == VALUE:
             columns["label"] = values
-        elif label is None:
+        elif label is None and not rows.are_logical:
             columns["label"] = _labels_by_value(level, record, np.array(rows.values, np.int64), self.levels)
         if is_number(columns["label"].type):
             named_labels(columns, class_names(self.owner, self.levels, columns["label"], self.classes))
-        elif label is None and columns["label"].null_count == len(record):
+        elif label is None and not rows.are_logical and columns["label"].null_count == len(record):
             classes = class_names(self.owner, self.levels, values, self.classes)
             columns["label"] = columns["label"] if classes is None else classes.of(values)
         columns["label"] = as_label(columns["label"])
@@ -113,11 +114,13 @@ class _Rows:
         self.values: list[int] = []
         self.areas: list[int] = []
         self.boxes: list[Sequence[float]] = []
+        self.are_logical = True
 
     def add(self, picture: Picture) -> None:
         """A row for each region; for an image without any, one of an empty mask."""
         found: Regions = regions_of(picture.pixels)
         count = max(len(found.counts), 1)
+        self.are_logical &= picture.pixels.dtype == bool
         self.records += [picture.record] * count
         self.paths += [picture.path] * count
         self.sizes += [*picture.pixels.shape] * count
@@ -244,7 +247,7 @@ def _source(
     roles = roles_of(level, parts[0][1].name, [parts[0][1].name])
     image = chosen_field(level, roles.image, chosen[0], file.name)
     label = VALUE if chosen[1] == VALUE else chosen_field(level, roles.label, chosen[1], file.name)
-    told = (evidence.confidence, evidence.reasons)
+    told = (evidence.confidence, [*evidence.reasons, *uncertain_label(label, roles)])
     return MaskSource(file.name, first, evidence.layout, image, label, *told, parts, classes, levels, file)
 
 

@@ -28,6 +28,7 @@ from matlens.annotations.shape_sources import (
     is_at,
     joined,
     named_labels,
+    uncertain_label,
 )
 from matlens.annotations.sources import as_label
 from matlens.columns.buffers import list_array, number_array
@@ -172,7 +173,7 @@ def _source(file: str, path: str, polygons: PolygonSet, chosen: tuple[str | None
     roles = roles_of(level, polygons.name, polygons.names)
     image = chosen_field(level, roles.image, chosen[0], file)
     label = chosen_field(level, roles.label, chosen[1], file)
-    reasons = [*polygons.doubts, *_stand_in_boxes(polygons)]
+    reasons = [*polygons.doubts, *_stand_in_boxes(polygons), *uncertain_label(label, roles)]
     confidence = _confidence(polygons, image, reasons)
     hold_beside(level)
     return PolygonSource(file, path, polygons.layout, image, label, confidence, reasons, polygons, None)

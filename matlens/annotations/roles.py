@@ -127,8 +127,10 @@ def roles_of(
     )
     best = max((rank for rank, _ in ranked), default=0)
     top = [column for rank, column in ranked if rank == best]
-    if len(top) == 1 and best > UNNAMED:
-        found.label, found.is_label_sure = top[0], best > LIKELY
+    # Of equal ones the nearest: the name of a part rather than the class of the object that it is of.
+    nearest = [column for column in top if column in level.columns] or top
+    if len(nearest) == 1 and best > UNNAMED:
+        found.label, found.is_label_sure = nearest[0], best > LIKELY
     else:
         found.candidates = top
     return found
@@ -162,15 +164,18 @@ def _rank(level: Level, name: str, above_images: Level | None) -> int:
     if not named and (not is_text or home is not level):
         return 0
     repeats = _repeats(home.columns[name], is_text)
-    # As many classes as there are boxes or images are a list of names for all that.
-    is_list_of_all = is_text and not repeats and home.base is not None and bool(_CLASS_LIST.search(name))
-    is_list_of_all &= home is not above_images
-    if repeats is False or is_list_of_all or (not repeats and not named):
+    if repeats is False or (not repeats and not named):
         return 0
-    if not named:
+    # As many different classes as there are boxes or images may be a list of names for all that.
+    is_list = is_text and not repeats and home.base is not None and bool(_CLASS_LIST.search(name))
+    if not named or (is_list and home is not above_images and _are_different(home.columns[name])):
         return UNNAMED
     # One of the own level is nearer than one above.
     return named + bool(repeats) + (home is level) + UNNAMED
+
+
+def _are_different(array: pa.Array) -> bool:
+    return bool(pc.count_distinct(array).as_py() == len(array))
 
 
 def _are_numbers(array: pa.Array) -> bool:

@@ -13,6 +13,7 @@ from matlens.annotations.choosing import Confidence
 from matlens.annotations.class_names import ClassNames
 from matlens.annotations.joining import concat
 from matlens.annotations.levels import Level, without_indices
+from matlens.annotations.roles import Roles
 from matlens.annotations.sources import CORNERS, FRAME, stays_beside
 from matlens.columns.buffers import number_array
 from matlens.errors import NoAnnotationsFound, PathError
@@ -84,19 +85,20 @@ def is_at(variable: str, wanted: str | None) -> bool:
     return wanted is None or variable == path or variable.startswith((f"{path}.", f"{path}{{"))
 
 
-def certain_of(found: Sequence[Found], noun: str, path: str | None, file: str) -> list[Found]:
+def certain_of(found: Sequence[Found], noun: str, path: str | None, file: str, near: Sequence[str] = ()) -> list[Found]:
     """The sources that are read: doubtful ones only where a path asks for them.
 
     Raises
     ------
     NoAnnotationsFound
-        If there are none; it names what came near.
+        If there are none; it names what came `near`.
     """
     certain = [each for each in found if path is not None or each.confidence != "doubtful"]
     if not certain:
-        near = "; ".join(f"{len(each):,} doubtful ones: --path {each.variable}" for each in found[:3])
+        doubtful = [f"{len(each):,} doubtful ones: --path {each.variable}" for each in found]
+        told = "; ".join([*doubtful, *near][:3])
         text = f"no {noun} in {path or 'any variable'}"
-        raise NoAnnotationsFound(f"{text}; what came near: {near}" if near else text, file=file)
+        raise NoAnnotationsFound(f"{text}; what came near: {told}" if told else text, file=file)
     return certain
 
 
@@ -135,6 +137,12 @@ def chosen_field(level: Level, found: str | None, wanted: str | None, file: str)
         names = ", ".join(level.names())
         raise PathError(f"no field {wanted!r} beside the values; there are {names}", file=file)
     return wanted
+
+
+def uncertain_label(label: str | None, roles: Roles) -> list[str]:
+    """Which columns may be the label, where nothing decides."""
+    names = ", ".join(roles.candidates[:5])
+    return [f"the label is not certain: --label-field {names}"] if label is None and names else []
 
 
 def named_labels(columns: dict[str, Any], classes: ClassNames | None) -> None:

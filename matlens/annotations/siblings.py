@@ -207,5 +207,5 @@ def _stack(node: NumericNode) -> pa.Array:
 def pictures_of(name: str, node: Node) -> list[Pictures]:
     """Images that a node is, or that the elements of a cell or field are."""
     if isinstance(node, NumericNode | SparseNode):
-        return [Pictures(name, node)] if is_picture(node.dims) and not node.is_complex else []
+        return [Pictures(name, node)] if is_picture(node.dims, name) and not node.is_complex else []
     return [Pictures(name, node)] if isinstance(node, CellNode) else []

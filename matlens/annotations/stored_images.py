@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ from matlens.tree.nodes.node import Node
 
 SIDE = 16
 """Matrices larger than this in both dims are images or data, not annotations of single records."""
+SMALLEST = 2
+"""The same of those that are named as masks."""
+_SMALL_NAME = re.compile(r"(^|_|\.)(masks?|segmentations?|silhouettes?)$", re.IGNORECASE)
 _TRIED = 64
 """Elements that tell whether those of a field are images."""
 
@@ -82,9 +86,10 @@ def _read(node: NumericNode | SparseNode) -> Iterator[tuple[str, NDArray[Any]]]:
         rest = [flat[len(flat) // size * size :]]
 
 
-def is_picture(dims: tuple[int, ...]) -> bool:
-    """Whether dims are those of an image or of several."""
-    return len(dims) > 1 and dims[0] > SIDE and dims[1] > SIDE
+def is_picture(dims: tuple[int, ...], name: str) -> bool:
+    """Whether dims are those of an image or of several; small ones are where the name says so."""
+    side = SMALLEST if _SMALL_NAME.search(name) else SIDE
+    return len(dims) > 1 and dims[0] > side and dims[1] > side
 
 
 def may_hold_pictures(kind: pa.DataType) -> bool:
@@ -99,11 +104,11 @@ def may_hold_pictures(kind: pa.DataType) -> bool:
     return False
 
 
-def hold_pictures(node: Node, elements: Elements) -> bool:
+def hold_pictures(node: Node, elements: Elements, name: str) -> bool:
     """Whether the elements of a cell or of a field are images: the first of those that are not empty is one."""
     with guarded(node):
         headers = reader_of(node).headers(elements.take(slice(0, _TRIED)))
     full = np.flatnonzero(headers.numel > 0)
-    if not len(full) or not is_picture(headers.shape(int(full[0]))):
+    if not len(full) or not is_picture(headers.shape(int(full[0])), name):
         return False
     return kinds_of(headers.take(full[:1]))[0] in (Kind.NUMBER, Kind.SPARSE)

@@ -67,7 +67,7 @@ def _found(file: MatFile, near: list[str], problems: list[MatlensError]) -> list
     """All annotations of a file, kind by kind."""
     from matlens.annotations import find
     from matlens.annotations.file_levels import shared_walks
-    from matlens.annotations.keypoints import find_keypoints
+    from matlens.annotations.keypoints import find_keypoints, uneven_points
     from matlens.annotations.masks import find_masks
     from matlens.annotations.polygons import find_polygons
     from matlens.annotations.region_sources import find_regions
@@ -78,7 +78,9 @@ def _found(file: MatFile, near: list[str], problems: list[MatlensError]) -> list
         rows += [_told("keypoints", each, each.layout) for each in find_keypoints(file, problems=problems)]
         rows += [_told("polygons", each, each.layout) for each in find_polygons(file, problems=problems)]
         rows += [_told("masks", each, each.layout) for each in find_masks(file, problems=problems)]
-        return rows + [_told(each.kind, each, each.layout) for each in find_regions(file, problems=problems)]
+        rows += [_told(each.kind, each, each.layout) for each in find_regions(file, problems=problems)]
+        near += uneven_points(file) if not rows else []
+        return rows
 
 
 def _told(kind: str, source: Any, form: str) -> dict[str, Any]:

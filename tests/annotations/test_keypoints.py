@@ -202,3 +202,16 @@ def test_names_of_points_of_several_files(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()
     document = json.loads((tmp_path / "k.json").read_text())
     assert document["categories"][0]["keypoints"] == NAMES and len(document["images"]) == 2
+
+
+def test_points_of_differing_number_are_told(tmp_path: Path) -> None:
+    parts = [shapes(1, points=n)[0] for n in (5, 6, 8)]
+    scipy.io.savemat(tmp_path / "k.mat", {"frames": structs([{"im": "a.png", "pts": part} for part in parts])})
+    told = "frames.pts has 5 to 8 points: matlens polygons --path frames.pts"
+    with pytest.raises(NoAnnotationsFound, match=told):
+        read_keypoints(tmp_path / "k.mat")
+    assert told.encode() in run("annotations", str(tmp_path / "k.mat")).stderr
+    done = run("polygons", str(tmp_path / "k.mat"), "--path", "frames.pts", "-o", str(tmp_path / "p.parquet"))
+    assert done.returncode == 0
+    stored = [[np.round(part - 1, 9).tolist()] for part in parts]
+    assert pq.read_table(tmp_path / "p.parquet")["polygon"].to_pylist() == stored

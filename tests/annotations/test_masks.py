@@ -112,9 +112,28 @@ def test_pages_beside_labels(tmp_path: Path, count: int) -> None:
     variables = {"masks": stack, "labels": cell(labels), "bbox": np.arange(4.0 * count).reshape(count, 4)}
     table = read_masks(save(tmp_path, **variables))
     assert all((found == stack[..., k]).all() for k, found in enumerate(decoded(table))) and len(table) == count
-    if count > 1:
-        assert table["label"].to_pylist() == labels
-        assert table["source"].to_pylist() == [f"masks(:,:,{k + 1})" for k in range(count)]
+    assert table["source"].to_pylist() == [f"masks(:,:,{k + 1})" for k in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", ["classes", "category"])
+def test_classes_beside_pages(tmp_path: Path, count: int, name: str) -> None:
+    """A class that comes again is a label; as many different ones may be a list of all, which is told, not taken."""
+    stack = np.stack([MAPS[0] == (k % 4) + 1 for k in range(count)], axis=-1)
+    for labels in ([f"class {k}" for k in range(count)], ["cat"] * count):
+        anno = struct(file="x.jpg", masks=stack, **{name: cell(labels)})
+        (source,) = find_masks(matlens.open(save(tmp_path, anno=anno)))
+        is_certain = name == "category" or (count > 1 and len(set(labels)) == 1)
+        assert source.to_arrow()["label"].to_pylist() == (labels if is_certain else [None] * count)
+        assert any("--label-field classes" in reason for reason in source.reasons) != is_certain
+
+
+def test_small_masks_are_known_by_their_name(tmp_path: Path) -> None:
+    blob = np.zeros((8, 9), bool)
+    blob[2:6, 3:8] = True
+    for variables in ({"mask": blob}, {"s": structs([{"im": "a.png", "mask": blob}])}, {"masks": cell([blob, ~blob])}):
+        table = read_masks(save(tmp_path, **variables))
+        assert (decoded(table)[0] == blob).all() and table["mask"][0].as_py()["size"] == [8, 9]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
