@@ -34,7 +34,7 @@ POINT_NAME = re.compile(
 """Names of keypoints."""
 POLYGON_NAME = re.compile(
     r"poly(gon|line)?s?($|[\d_.]|gt)|contour|outline|(^|_|\.)bound(ary|aries)|vert(ex|ices|s)?($|_)|"
-    r"(^|_|\.)segm(entation|ents?|s)?$|(^|_)rings?$|perimeter",
+    r"(^|_|\.)segm(entation|ents?|s)?$|(^|_)rings?$|perimeter|(^|_|\.)quads?$",
     re.IGNORECASE,
 )
 """Names of polygons."""

@@ -145,7 +145,9 @@ class DataSet:
             if left_out:
                 message(f"loss: {counted(left_out, self._noun)} without area in their image are left out")
             count = counted(len(found.boxes) - left_out, self._noun)
-            message(f"{target}: {count} in {len(found.images):,} images, {len(found.classes):,} classes")
+            message(
+                f"{target}: {count} in {counted(len(found.images), 'image')}, {counted(len(found.classes), 'class')}"
+            )
 
 
 def deliver_shapes(

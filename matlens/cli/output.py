@@ -341,7 +341,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
 
 def plural(noun: str) -> str:
-    return noun + ("es" if noun.endswith("x") else "s")
+    return noun + ("es" if noun.endswith(("x", "s")) else "s")
 
 
 def counted(count: int, noun: str) -> str:
