@@ -21,7 +21,7 @@ from matlens.annotations.levels import BOX_NAME, Columns, Level, may_hold_boxes,
 from matlens.annotations.siblings import Siblings, note_array, pictures_of, strings_of
 from matlens.annotations.stored_images import Pictures, hold_pictures, may_hold_pictures
 from matlens.columns.unify import Kind, kinds_of
-from matlens.errors import LimitExceeded, MatlensError
+from matlens.errors import MatlensError, UnsupportedValue
 from matlens.formats.records import Elements, Int64s
 from matlens.tree.access import elements_below, guarded, object_numbers, reader_of
 from matlens.tree.file import MatFile
@@ -139,7 +139,7 @@ class _Walk:
     def _below(self, deeper: Sequence[_Deeper], by_size: dict[int, Level], depth: int) -> Iterator[Level]:
         """The levels below nodes, of which each is of a record of a level, or of the siblings of a size."""
         if deeper and depth == MAX_DEPTH:
-            self.problems.append(LimitExceeded(TOO_DEEP, variable=deeper[0].node.path))
+            self.problems.append(UnsupportedValue(TOO_DEEP, variable=deeper[0].node.path))
         for each in deeper if depth < MAX_DEPTH else ():
             within = by_size[each.parent] if isinstance(each.parent, int) else each.parent
             taken = {pictures.name for pictures in within.pictures}

@@ -507,7 +507,7 @@ def test_boxes_of_a_ground_truth(corpus: Any, tmp_path: Path) -> None:
     assert first["image"] == "metmovie.mp4" and first["time"] == pytest.approx(89 / 30, abs=1e-4)
     x, y, width, height = stored[0].tolist()
     assert [first[name] for name in ("xmin", "ymin", "xmax", "ymax")] == [x - 1, y - 1, x - 1 + width, y - 1 + height]
-    done = run("boxes", path, "-o", str(tmp_path / "b.json"))
+    done = run("boxes", path, "-o", str(tmp_path / "b.json"), "--image-size", "640", "360")
     assert done.returncode == 0, done.stderr
     coco = json.loads((tmp_path / "b.json").read_text())
     assert len(coco["annotations"]) == 523 and len(coco["images"]) == 990

@@ -12,7 +12,8 @@ import matlens
 from matlens.tree import nodes
 
 PACKAGE = """
-Limits MatFile MatlensError Node boxes check convert decode diff errors from_loadmat helpers loadmat open query
+Limits MatFile MatlensError Node boxes check convert decode diff errors from_loadmat helpers keypoints loadmat masks
+open polygons query
 """
 FILE = "at close closed get header items keys name path problems remarks size stats values version"
 NODE = """
