@@ -14,6 +14,7 @@ from matlens.escape import safe_text
 __all__ = [
     "AmbiguousConvention",
     "CorruptFile",
+    "ExpressionError",
     "FileChanged",
     "FileClosed",
     "FormMismatch",
@@ -155,6 +156,10 @@ class ShapeMismatch(MatlensError, ValueError):
 
 class FormMismatch(MatlensError, ValueError):
     """A value does not fit into the form that is given for its table."""
+
+
+class ExpressionError(MatlensError, ValueError):
+    """An expression that does not parse, or does not fit the columns of the table it is for."""
 
 
 class TypeMismatch(MatlensError, TypeError):
