@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dim", type=click.IntRange(1), metavar="N", help="Dimension of arrays that the rows lie along.")
 @click.option("--header", metavar="PATH", default="auto", show_default=True, help='Names of columns; "none" for x1…xN.')
+@click.option("--where", metavar="EXPR", help='Only rows for which this is true, such as "score > 0.5".')
 @click.option("--flatten", is_flag=True, help="CSV: spread structs and lists over columns.")
 @click.option("--safe-csv", is_flag=True, help="CSV: an apostrophe before what spreadsheets take for a formula.")
 @click.option("--nan", type=click.Choice(get_args(NanPolicy)), default="null", show_default=True, help="JSON: NaN.")
@@ -67,6 +68,7 @@ def command(
     format_name: str | None,
     dim: int | None,
     header: str,
+    where: str | None,
     flatten: bool,
     safe_csv: bool,
     nan: Any,
@@ -89,8 +91,10 @@ def command(
         raise click.UsageError("name the output with -o FILE or -o DIR/, or look first with --dry-run")
     if output == "-" and as_json:
         raise click.UsageError("--json and the output itself cannot both go to standard output")
+    if where is not None:
+        _check_expression(where)
     options = ExportOptions(force, flatten, safe_csv, nan, consumer, strict)
-    job = _Job(output, var, format_name, dim, None if header == "none" else header, options, dry_run)
+    job = _Job(output, var, format_name, dim, None if header == "none" else header, where, options, dry_run)
     names = expand(files)
     if len(names) > 1 and output is not None and _is_one_file(output):
         raise click.UsageError(f"{len(names)} files for one output: give a folder, -o DIR/")
@@ -103,6 +107,17 @@ def command(
     if as_json:
         print_json({"outputs": job.described})
     job.outcome.leave()
+
+
+def _check_expression(text: str) -> None:
+    """Tell what does not parse before any file is opened: the call is at fault, not the data."""
+    from matlens.columns.expressions import parse
+    from matlens.errors import ExpressionError
+
+    try:
+        parse(text)
+    except ExpressionError as error:
+        raise click.BadParameter(str(error), param_hint="--where") from None
 
 
 def _is_one_file(output: str) -> bool:
@@ -118,6 +133,7 @@ class _Job:
     format: str | None
     dim: int | None
     header: str | None
+    where: str | None
     options: ExportOptions
     dry_run: bool
     outcome: Outcome = field(default_factory=Outcome)
@@ -146,6 +162,7 @@ class _Job:
             self.var,
             dim=self.dim,
             header=self.header,
+            where=self.where,
             options=self.options,
             problems=self.outcome.note,
             as_values=takes_values(self.output, self.format),

@@ -8,10 +8,13 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Unpack
 
+from matlens.columns.expressions import parse
+from matlens.columns.filtered import FilteredTable
 from matlens.columns.notes import Note
 from matlens.columns.plan import Plan
 from matlens.columns.table import Table
 from matlens.errors import MatlensError, OutputFailed, PathError, UnfitFormat
+from matlens.escape import safe_text
 from matlens.export.atomic import refuse_existing
 from matlens.export.consumers import adapted, warnings_for
 from matlens.export.flatten import nested_columns
@@ -68,6 +71,7 @@ def convert(
     format: str | None = None,
     dim: int | None = None,
     header: str | None = "auto",
+    where: str | None = None,
     force: bool = False,
     flatten: bool = False,
     safe_csv: bool = False,
@@ -94,6 +98,8 @@ def convert(
     header : str, optional
         Path of the value that names the columns of matrices. ``"auto"`` looks for one
         beside each, such as ``colheaders``; None keeps ``x1`` to ``xN``.
+    where : str, optional
+        Only the rows for which this is true, such as ``score > 0.5 and any(labels == "van")``.
     force : bool
         Overwrite existing files.
     flatten : bool
@@ -121,6 +127,8 @@ def convert(
         If the format cannot hold the values, or one file cannot hold several.
     OutputFailed
         If one cannot be written; the others are.
+    ExpressionError
+        If `where` does not parse, or does not fit the columns of a value.
     OutputExists, LossyConversion, PathError, CorruptFile
 
     Examples
@@ -136,7 +144,8 @@ def convert(
     names = [var] if isinstance(var, str) else var
     with opened(source, **reading) as file:
         as_values = takes_values(output, format)
-        items = list(items_of(file, names, dim=dim, header=header, options=options, as_values=as_values))
+        found = items_of(file, names, dim=dim, header=header, where=where, options=options, as_values=as_values)
+        items = list(found)
         outputs = outputs_of(items, output, format=format, options=options)
         refuse_losses([note for written in outputs for note in written.notes], options, file.name)
         failed: list[OutputFailed] = []
@@ -160,6 +169,7 @@ def items_of(
     *,
     dim: int | None = None,
     header: str | None = "auto",
+    where: str | None = None,
     options: ExportOptions | None = None,
     problems: Callable[[MatlensError], None] | None = None,
     as_values: bool = False,
@@ -168,15 +178,24 @@ def items_of(
     """The values of a file that are to be converted, as tables, or `as_values` without any.
 
     `forms` are those that variables share with other files, by name. With `problems`, values that cannot be read go
-    there and the others come all the same.
+    there and the others come all the same. `where` keeps some rows of each.
     """
     consumer = options.consumer if options else None
+    expression = None if where is None else parse(where)
+    if expression is not None and as_values:
+        raise UnfitFormat(
+            "this format holds MATLAB's values, not tables: rows are filtered for Parquet, CSV and the like"
+        )
     for name, node in named_nodes(file, var or ()):
         try:
             if as_values:
                 item = Item.of_value(name, node)
             else:
                 table, remarks = _table(file, node, header, dim, (forms or {}).get(name))
+                if expression is not None:
+                    whole, table = table, FilteredTable(table, expression)
+                    kept = f"{table.num_rows:,} of {whole.num_rows:,} rows, where {safe_text(where)}"
+                    remarks.append(Note(node.path, kept, is_lossy=False))
                 item = Item(name, adapted(table, consumer), node, remarks)
             if node.error is not None:
                 node.value  # noqa: B018 - raises with file and path

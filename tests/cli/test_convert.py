@@ -34,6 +34,32 @@ def test_one_variable(tmp_path: Path) -> None:
     assert run("convert", ANNOTATIONS, "-o", str(tmp_path / "a.parquet"), "--force").returncode == 0
 
 
+def test_rows_are_filtered(tmp_path: Path) -> None:
+    target = tmp_path / "vans.parquet"
+    done = run("convert", ANNOTATIONS, "-o", str(target), "--where", 'any(labels == "van") and numel(boxes) > 4')
+    records = scipy.io.loadmat(ANNOTATIONS, simplify_cells=True)["annotations"]
+    vans = [r["image"] for r in records if "van" in np.atleast_1d(r["labels"]) and np.size(r["boxes"]) > 4]
+    assert done.returncode == 0 and f"{len(vans)} of 70 rows".encode() in done.stderr
+    assert pq.read_table(target)["image"].to_pylist() == vans
+    done = run("convert", ANNOTATIONS, "-o", str(tmp_path / "none.parquet"), "--where", "numel(labels) > 99")
+    assert done.returncode == 0 and pq.read_table(tmp_path / "none.parquet").num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("where", "output", "code", "told"),
+    [
+        ("lables == 1", "a.parquet", 1, b"did you mean labels"),
+        ("numel(labels) >", "a.parquet", 2, b"expected a value, found the end"),
+        ("image > 1", "a.parquet", 1, b"cannot compare text with numbers"),
+        ("true", "a.mat", 2, b"rows are filtered for Parquet"),
+    ],
+)
+def test_filters_that_do_not_fit_write_nothing(where: str, output: str, code: int, told: bytes, tmp_path: Path) -> None:
+    done = run("convert", ANNOTATIONS, "-o", str(tmp_path / output), "--where", where)
+    assert done.returncode == code and told in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_several_variables_and_several_files(tmp_path: Path) -> None:
     done = run("convert", KINDS, "-o", str(tmp_path / "k.parquet"))
     assert done.returncode == 2 and b"14 values for one file" in done.stderr
