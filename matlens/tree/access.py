@@ -11,7 +11,7 @@ from matlens.columns.unify import Rows
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Variable
 from matlens.tree.file import MatFile
-from matlens.tree.nodes import CellNode, Node, NumericNode, OpaqueNode, StructArrayNode
+from matlens.tree.nodes import CellNode, Node, NumericNode, OpaqueNode, StructArrayNode, StructNode
 
 if TYPE_CHECKING:
     from matlens.columns.stored_tables import StoredTable
@@ -70,6 +70,11 @@ def object_numbers(node: OpaqueNode) -> tuple[int, ...]:
     with guarded(node):
         reference = node._reference()
     return () if reference is None else tuple(number for number in reference.object_ids if number)
+
+
+def is_table_of_vectors(node: StructNode) -> bool:
+    """Whether a struct of several fields becomes a table with a column for each, as its vectors are equally long."""
+    return len(node) > 1 and bool(node._vectors()) and node.table().num_rows > 1
 
 
 def has_rows(node: OpaqueNode) -> bool:

@@ -24,8 +24,11 @@ from matlens.escape import safe_text
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import NumericNode, StructNode
 from matlens.tree.nodes.node import Node
+from matlens.tui.arranging import TableView
 from matlens.tui.compare import CompareScreen, Marked
+from matlens.tui.counting import FrequencyScreen
 from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
+from matlens.tui.model.arrangement import Arrangement
 from matlens.tui.model.cells import Grid
 from matlens.tui.model.clipboard import copy_by_program
 from matlens.tui.model.facts import facts_text, statistics_text
@@ -54,6 +57,8 @@ class FileView(Widget):
     FileView Outline { width: 38; border-right: solid $primary-darken-2; }
     FileView #path { height: 2; padding: 0 1; color: $text-accent; }
     FileView #mapping { height: auto; padding: 0 1; color: $text-warning; }
+    FileView #chips { display: none; height: auto; max-height: 2; padding: 0 1; color: $text-success; }
+    FileView #column { display: none; height: auto; max-height: 2; padding: 0 1; color: $text-muted; }
     FileView #facts { height: auto; max-height: 9; padding: 0 1; border-top: solid $primary-darken-2; }
     FileView.narrow { layout: vertical; }
     FileView.narrow Outline { width: 100%; height: 38%; border-right: none;
@@ -82,7 +87,7 @@ class FileView(Widget):
         super().__init__()
         self.file, self.reading = file, Lock()
         self.shown: MatFile | Node = file
-        self._history: list[tuple[MatFile | Node, int, int]] = []
+        self._history: list[tuple[MatFile | Node, Arrangement, tuple[int, int]]] = []
         self._stepped = 0
 
     def compose(self) -> ComposeResult:
@@ -90,7 +95,9 @@ class FileView(Widget):
         with Vertical():
             yield Static(id="path")
             yield Static(id="mapping")
-            yield GridView(id="table")
+            yield Static(id="chips")
+            yield TableView(id="table")
+            yield Static(id="column")
             yield Static(id="facts")
 
     def on_mount(self) -> None:
@@ -120,8 +127,8 @@ class FileView(Widget):
         self.set_class(self.size.width < NARROW, "narrow")
 
     @property
-    def table(self) -> GridView:
-        return self.query_one(GridView)
+    def table(self) -> TableView:
+        return self.query_one(TableView)
 
     # --- showing -------------------------------------------------------------------
 
@@ -133,10 +140,11 @@ class FileView(Widget):
         remember: bool = True,
         cursor: tuple[int, int] = (0, 0),
         part: Sequence[Any] = (),
+        arrangement: Arrangement | None = None,
     ) -> None:
         """Show the table of a value and its facts, as soon as a worker has looked at it.
 
-        `cursor` is the cell to go to, and `part` the slice of an array, as its grid saves it.
+        `cursor` is the cell to go to, `part` the slice of an array, as its grid saves it.
         """
         with self.reading:
             if isinstance(value, Node) and value.error is not None:
@@ -144,14 +152,24 @@ class FileView(Widget):
             grid, facts = grid_of(value), facts_text(self.file, value)
         if isinstance(grid, ArrayGrid):
             grid.restore(part)
-        self.app.call_from_thread(self._present, value, grid, facts, remember, cursor)
+        self.app.call_from_thread(self._present, value, grid, facts, remember, cursor, arrangement or Arrangement())
 
-    def _present(self, value: MatFile | Node, grid: Grid, facts: Text, remember: bool, cursor: tuple[int, int]) -> None:
+    def _present(
+        self,
+        value: MatFile | Node,
+        grid: Grid,
+        facts: Text,
+        remember: bool,
+        cursor: tuple[int, int],
+        arrangement: Arrangement,
+    ) -> None:
         if remember and value is not self.shown:
-            self._history.append((self.shown, self.table.row, self.table.column))
+            self._history.append((self.shown, self.table.arrangement, (self.table.row, self.table.column)))
         self.shown, self._stepped = value, 0
         self.table.show(grid, self.reading)
-        if cursor != (0, 0):
+        if arrangement != Arrangement():
+            self.table.rearrange(arrangement, is_undo=True, cursor=cursor)
+        elif cursor != (0, 0):
             self.table.go_to(*cursor)
         if isinstance(grid, ArrayGrid) and grid.others():
             self._stepped = grid.others()[0]
@@ -190,6 +208,22 @@ class FileView(Widget):
         if found is not None:
             self.app.call_from_thread(self._counted, node, Text.assemble(text, "\n", statistics_text(found)))
 
+    @on(TableView.Arranged)
+    def _arranged(self, event: TableView.Arranged) -> None:
+        chips = self.query_one("#chips", Static)
+        chips.display = bool(event.text)
+        chips.update(Text(event.text))
+
+    @on(TableView.Counted)
+    def _counted_values(self, event: TableView.Counted) -> None:
+        self.app.push_screen(FrequencyScreen(event), self.table.filter_by)
+
+    @on(TableView.Summarised)
+    def _summarised(self, event: TableView.Summarised) -> None:
+        about = self.query_one("#column", Static)
+        about.display = bool(event.text)
+        about.update(Text(event.text, no_wrap=True, overflow="ellipsis"))
+
     def _counted(self, node: NumericNode, text: Text) -> None:
         if node is self.shown:
             self.query_one("#facts", Static).update(text)
@@ -202,10 +236,10 @@ class FileView(Widget):
         self.show(event.node)
 
     def action_back(self) -> None:
-        """The value that was shown before, with the cursor where it was."""
-        if self._history:
-            value, row, column = self._history.pop()
-            self.show(value, remember=False, cursor=(row, column))
+        """The value that was shown before, arranged as it was, with the cursor where it was."""
+        if not self.table.give_up() and self._history:
+            value, arrangement, cursor = self._history.pop()
+            self.show(value, remember=False, cursor=cursor, arrangement=arrangement)
 
     def action_find(self) -> None:
         self._find(self.query_one(Outline).listed(MAX_PATHS))
@@ -321,7 +355,7 @@ class FileView(Widget):
         """Plot the column of the cursor, or the only one."""
         grid = self.table.grid
         if grid is not None and grid.row_count:
-            self._plot(grid, self.table.column, self.shown)
+            self._plot(grid, self.table.stored_column(self.table.column), self.shown)
 
     @in_thread("picture", severity="warning")
     def _plot(self, grid: Grid, column: int, value: MatFile | Node) -> None:

@@ -63,19 +63,30 @@ class _Paths(_Dialog[str | None]):
 
 
 class Ask(_Dialog[str | None]):
-    """Asks for one line."""
+    """Asks for one line; what `check` raises a `MatlensError` for is told, and asked again."""
 
-    def __init__(self, question: str, value: str = "") -> None:
+    DEFAULT_CSS = "Ask #problem { color: $text-error; display: none; }"
+
+    def __init__(self, question: str, value: str = "", check: Callable[[str], object] | None = None) -> None:
         super().__init__()
-        self._question, self._value = question, value
+        self._question, self._value, self._check = question, value, check
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text(self._question))
             yield Input(self._value)
+            yield Static(id="problem")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
+        try:
+            if self._check is not None and event.value.strip():
+                self._check(event.value.strip())
+        except MatlensError as error:
+            problem = self.query_one("#problem", Static)
+            problem.update(Text(error_text(error)))
+            problem.display = True
+            return
         self.dismiss(event.value)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from threading import Lock
 from typing import ClassVar
 
@@ -18,8 +20,9 @@ from textual.strip import Strip
 
 from matlens.formats.records import Int64s
 from matlens.tree.nodes.node import Node
+from matlens.tui.model.arrangement import Arrangement
 from matlens.tui.model.cells import Cell, Grid
-from matlens.tui.model.grids import ArrayGrid, sort_order
+from matlens.tui.model.grids import ArrayGrid
 from matlens.tui.workers import in_thread
 
 MIN_WIDTH, MAX_WIDTH = 4, 40
@@ -29,14 +32,20 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Decoded cells: `rows` as they are seen, columns from `left` on, each with its width."""
+    """Decoded cells of `rows` and `columns`, both as they are seen; the frozen columns, then those from `left` on."""
 
     rows: range
     left: int
+    columns: list[int]
     labels: list[str]
     row_labels: list[str]
     widths: list[int]
     cells: list[list[Cell]]
+
+    @property
+    def gutter(self) -> int:
+        """Width of the names of the rows."""
+        return max((cell_len(label) for label in self.row_labels), default=0) + GAP
 
     def covers(self, rows: range, left: int) -> bool:
         return self.left == left and self.rows.start <= rows.start and rows.stop <= self.rows.stop
@@ -60,9 +69,6 @@ class GridView(ScrollView, can_focus=True):
         Binding("ctrl+home", "row(0)", "First row", show=False),
         Binding("ctrl+end", "row(-1)", "Last row", show=False),
         Binding("enter", "open", "Open", id="open"),
-        Binding("s", "sort(False)", "Sort", id="sort"),
-        Binding("S", "sort(True)", "Sort by more", show=False, id="sort_more"),
-        Binding("u", "unsort", "Stored order", show=False, id="unsort"),
     ]
 
     class Opened(Message):
@@ -84,25 +90,25 @@ class GridView(ScrollView, can_focus=True):
         self.grid: Grid | None = None
         self.base = 1
         self.row = self.column = self.left = 0
-        self.sort_keys: list[tuple[int, bool]] = []
-        self._order: Int64s | None = None
+        self.arrangement = Arrangement()
+        self._rows: Int64s | None = None
         self._window: _Window | None = None
         self._lock = Lock()
 
     # --- what is shown -------------------------------------------------------------
 
     def show(self, grid: Grid, lock: Lock) -> None:
-        """Show another grid, from its first cell."""
+        """Show another grid, from its first cell, as it is stored."""
         self.grid, self._lock = grid, lock
         self.row = self.column = self.left = 0
-        self.sort_keys, self._order = [], None
+        self.arrangement, self._rows = Arrangement(), None
         self.scroll_to(y=0, animate=False, force=True)
         self.reload()
 
     def reload(self) -> None:
         """Decode again what is shown: the grid has changed."""
         self._window = None
-        self.virtual_size = Size(self.size.width, (self.grid.row_count if self.grid else 0) + 1)
+        self.virtual_size = Size(self.size.width, self.row_count + 1)
         self.row = min(self.row, max(self.row_count - 1, 0))
         self.column = min(self.column, max(self.column_count - 1, 0))
         self._request()
@@ -110,15 +116,25 @@ class GridView(ScrollView, can_focus=True):
 
     @property
     def row_count(self) -> int:
+        """Rows that are seen."""
+        if self._rows is not None:
+            return len(self._rows)
         return self.grid.row_count if self.grid else 0
 
     @property
     def column_count(self) -> int:
+        """Columns that are seen."""
+        if self.arrangement.columns is not None:
+            return len(self.arrangement.columns)
         return self.grid.column_count if self.grid else 0
 
     def stored_row(self, row: int) -> int:
-        """The row of the grid that is seen at `row`, which sorting changes."""
-        return row if self._order is None else int(self._order[row])
+        """The row of the grid that is seen at `row`, which sorting and filters change."""
+        return row if self._rows is None else int(self._rows[row])
+
+    def stored_column(self, column: int) -> int:
+        """The column of the grid that is seen at `column`, which hiding and moving change."""
+        return column if self.arrangement.columns is None else self.arrangement.columns[column]
 
     def _visible_rows(self) -> range:
         top = int(self.scroll_offset.y)
@@ -140,29 +156,31 @@ class GridView(ScrollView, can_focus=True):
         self.app.call_from_thread(self._decoded, grid, window)
 
     def _window_of(self, grid: Grid, rows: range, left: int, width: int) -> _Window:
-        """Columns from `left` on, until they fill the width."""
-        stored = [self.stored_row(row) for row in rows]
-        row_labels = [grid.row_label(row, self.base) for row in stored]
-        labels: list[str] = []
-        widths: list[int] = []
-        cells: list[list[Cell]] = [[] for _ in rows]
-        used = max(map(len, row_labels), default=0) + GAP
-        column = left
-        while column < grid.column_count and used < width:
-            columns = range(column, min(column + COLUMNS_AT_ONCE, grid.column_count))
-            for k, part in enumerate(grid.cells(stored, columns)):
-                cells[k] += part
-            for place, j in enumerate(columns, start=column - left):
-                labels.append(grid.column_label(j, self.base))
-                needed = max([cell_len(labels[-1]) + 2, *(cell_len(line[place].text) for line in cells)])
-                widths.append(max(MIN_WIDTH, min(needed, MAX_WIDTH)))
-                used += widths[-1] + GAP
-            column = columns.stop
-        return _Window(rows, left, labels, row_labels, widths, cells)
+        """The frozen columns and those from `left` on, until they fill the width."""
+        stored_rows = [self.stored_row(row) for row in rows]
+        row_labels = [grid.row_label(row, self.base) for row in stored_rows]
+        window = _Window(rows, left, [], [], row_labels, [], [[] for _ in rows])
+        frozen = min(self.arrangement.frozen, self.column_count)
+        ahead = chain(range(frozen), range(max(left, frozen), self.column_count))
+        used = window.gutter
+        while used < width and (columns := list(islice(ahead, COLUMNS_AT_ONCE))):
+            stored = [self.stored_column(column) for column in columns]
+            for line, part in zip(window.cells, grid.cells(stored_rows, stored), strict=True):
+                line += part
+            for column, j in zip(columns, stored, strict=True):
+                place = len(window.columns)
+                label = grid.column_label(j, self.base)
+                needed = max([cell_len(label) + 2, *(cell_len(line[place].text) for line in window.cells)])
+                window.columns.append(column)
+                window.labels.append(label)
+                window.widths.append(max(MIN_WIDTH, min(needed, MAX_WIDTH)))
+                used += window.widths[-1] + GAP
+        return window
 
     def _decoded(self, grid: Grid, window: _Window) -> None:
         if grid is self.grid:
             self._window = window
+            self._bring_column_into_view()
             self._request()
             self.refresh()
 
@@ -174,9 +192,8 @@ class GridView(ScrollView, can_focus=True):
         if window is None or self.grid is None:
             text = " …" if self.grid is not None and self.row_count and y == 1 else ""
             return Strip([Segment(text.ljust(width), base)], width)
-        gutter = max((cell_len(label) for label in window.row_labels), default=0)
         if y == 0:
-            return self._header(window, gutter, width)
+            return self._header(window, width)
         row = int(self.scroll_offset.y) + y - 1
         if row >= self.row_count:
             text = "(empty)" if self.row_count == 0 and y == 1 else ""
@@ -185,24 +202,40 @@ class GridView(ScrollView, can_focus=True):
             return Strip([Segment(" …".ljust(width), base)], width)
         k = row - window.rows.start
         dim = base + Style(dim=True)
-        segments = [Segment(window.row_labels[k].rjust(gutter) + " " * GAP, dim)]
-        for place, (cell, size) in enumerate(zip(window.cells[k], window.widths, strict=False)):
-            is_cursor = row == self.row and window.left + place == self.column
+        segments = [Segment(window.row_labels[k].rjust(window.gutter - GAP) + " " * GAP, dim)]
+        for place, size in self._places(window, width):
+            cell = window.cells[k][place]
+            is_cursor = row == self.row and window.columns[place] == self.column
             style = base + Style(reverse=True, bold=self.has_focus) if is_cursor else base
             if cell.is_error:
                 style += Style(color="red")
             segments += [Segment(_fitted(cell, size), style), Segment(" " * GAP, base)]
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _header(self, window: _Window, gutter: int, width: int) -> Strip:
+    @staticmethod
+    def _places(window: _Window, width: int) -> Iterator[tuple[int, int]]:
+        """Columns of a window with the room that there is for each: the last one may be cut."""
+        room = width - window.gutter
+        for place, size in enumerate(window.widths):
+            if room <= 0:
+                return
+            yield place, min(size, room)
+            room -= size + GAP
+
+    def _header(self, window: _Window, width: int) -> Strip:
         base = self.rich_style + Style(bold=True, underline=True)
-        directions = {column: "▼" if down else "▲" for column, down in self.sort_keys}
-        segments = [Segment(" " * (gutter + GAP), base)]
-        for place, (label, size) in enumerate(zip(window.labels, window.widths, strict=False)):
-            mark = directions.get(window.left + place, "")
+        directions = {column: "▼" if down else "▲" for column, down in self.arrangement.sort_keys}
+        segments = [Segment(" " * window.gutter, base)]
+        last = 0
+        for place, size in self._places(window, width):
+            last = window.columns[place]
+            mark = directions.get(self.stored_column(last), "")
             is_number = any(line[place].is_number for line in window.cells[:1])
-            segments.append(Segment(_fitted(Cell(label + mark, is_number), size) + " " * GAP, base))
-        return Strip(segments).adjust_cell_length(width, base)
+            segments.append(Segment(_fitted(Cell(window.labels[place] + mark, is_number), size) + " " * GAP, base))
+        strip = Strip(segments).adjust_cell_length(width, base)
+        if last >= self.column_count - 1 or width < 2:
+            return strip
+        return Strip([*strip.crop(0, width - 2), Segment(" ›", base)])
 
     # --- moving --------------------------------------------------------------------
 
@@ -231,23 +264,21 @@ class GridView(ScrollView, can_focus=True):
         self.post_message(self.Moved(self.stored_row(self.row) if self.row_count else 0, self.column))
 
     def _bring_column_into_view(self) -> None:
-        if self.column < self.left:
+        if self.arrangement.frozen <= self.column < self.left:
             self.left = self.column
             return
         window = self._window
-        if window is None or window.left != self.left:
+        if window is None or window.left != self.left or self.column < self.arrangement.frozen:
             return
-        gutter = max((cell_len(label) for label in window.row_labels), default=0) + GAP
-        room = self.size.width - gutter
-        widths = window.widths
-        last = self.column - self.left
-        if last >= len(widths):
-            self.left = max(self.column - max(len(widths) - 1, 0), self.left + 1)
+        if self.column not in window.columns:
+            self.left = max(self.column - max(len(window.columns) - 1, 0), self.left + 1)
             return
-        while self.left < self.column and sum(widths[self.left - window.left : last + 1]) + GAP * (last + 1) > room:
+        last = window.columns.index(self.column)
+        sizes = {column: size + GAP for column, size in zip(window.columns, window.widths, strict=True)}
+        used = sum(sizes[column] for column in window.columns[: last + 1])
+        while self.left < self.column and used > self.size.width - window.gutter + GAP:
+            used -= sizes.get(self.left, 0)
             self.left += 1
-            last = self.column - window.left
-            room += GAP
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -260,27 +291,40 @@ class GridView(ScrollView, can_focus=True):
         self._request()
 
     def on_click(self, event: events.Click) -> None:
-        window = self._window
-        if window is None or event.y == 0:
+        column = self._column_at(event.x)
+        if column is None:
             return
-        x = max((cell_len(label) for label in window.row_labels), default=0) + GAP
-        column = window.left
-        for size in window.widths:
-            if event.x < x + size + GAP:
-                break
-            x, column = x + size + GAP, column + 1
+        if event.y == 0:
+            self.clicked_header(column)
+            return
         self.go_to(int(self.scroll_offset.y) + event.y - 1, column)
         if event.chain == 2:
             self.action_open()
 
-    # --- opening and sorting -------------------------------------------------------
+    def _column_at(self, x: int) -> int | None:
+        """The column that is seen at a place of a line."""
+        window = self._window
+        if window is None or not window.columns:
+            return None
+        start = window.gutter
+        for column, size in zip(window.columns, window.widths, strict=True):
+            start += size + GAP
+            if x < start:
+                return column
+        return window.columns[-1]
+
+    def clicked_header(self, column: int) -> None:
+        """The name of a column was clicked."""
+        self.go_to(self.row, column)
+
+    # --- opening -------------------------------------------------------------------
 
     def current_node(self) -> Node | None:
         """The value under the cursor, None where there is nothing to go into."""
         if self.grid is None or not self.row_count:
             return None
         with self._lock:
-            return self.grid.node_at(self.stored_row(self.row), self.column)
+            return self.grid.node_at(self.stored_row(self.row), self.stored_column(self.column))
 
     @in_thread("open")
     def action_open(self) -> None:
@@ -289,37 +333,11 @@ class GridView(ScrollView, can_focus=True):
         if node is not None:
             self.post_message(self.Opened(node))
 
-    def action_sort(self, more: bool) -> None:
-        """Sort by the column of the cursor; again for the other direction; `more` keeps the keys before."""
-        if self.grid is None or not self.row_count:
-            return
-        known = dict(self.sort_keys)
-        key = (self.column, not known[self.column] if self.column in known else False)
-        kept = [other for other in self.sort_keys if other[0] != self.column] if more else []
-        self.sort_keys = [*kept, key]
-        self._sort(self.grid, list(self.sort_keys))
-
-    def action_unsort(self) -> None:
-        self.sort_keys, self._order = [], None
-        self.reload()
-
-    @in_thread("sort")
-    def _sort(self, grid: Grid, keys: list[tuple[int, bool]]) -> None:
-        with self._lock:
-            order = sort_order(grid, keys)
-        self.app.call_from_thread(self._sorted, grid, order)
-
-    def _sorted(self, grid: Grid, order: Int64s) -> None:
-        if grid is self.grid:
-            self._order = order
-            self.reload()
-            self.go_to(0, self.column)
-
     def step(self, by: int, dimension: int) -> None:
         """Show the next or previous slice of an array."""
         if isinstance(self.grid, ArrayGrid):
             self.grid.step(dimension, by)
-            self._order, self.sort_keys = None, []
+            self.arrangement, self._rows = Arrangement(), None
             self.reload()
 
 

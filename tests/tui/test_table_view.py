@@ -15,8 +15,9 @@ from textual.pilot import Pilot
 
 import matlens
 from matlens.tui.browser import FileView
+from matlens.tui.model.arrangement import sorted_rows
 from matlens.tui.model.facts import statistics_text
-from matlens.tui.model.grids import ArrayGrid, grid_of, sort_order
+from matlens.tui.model.grids import ArrayGrid, grid_of
 from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
 from matlens.tui.table_view import GridView
@@ -40,7 +41,7 @@ def test_variables_are_listed_first() -> None:
 def test_struct_arrays_are_tables_and_nested_values_open_in_place() -> None:
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         await press(pilot, "down", "enter")
-        assert lines(view)[0].split() == ["image", "boxes", "labels"]
+        assert lines(view)[0].split() == ["image", "boxes", "labels", "›"]
         assert lines(view)[3].split()[:2] == ["3", "00003.jpg"]
         assert text(view, "path").splitlines() == ["annotations", 'file["annotations"]']
         await press(pilot, "tab", "down", "down", "right", "enter")
@@ -96,6 +97,8 @@ def test_sort_by_one_and_by_several_columns(corpus: Any) -> None:
         await press(pilot, "home", "S")
         assert "bbox_x1▲" in lines(view)[0] and names() == both
         await press(pilot, "u")
+        assert "bbox_x1▲" not in lines(view)[0] and names() == down
+        await press(pilot, "U")
         assert names() == [f"0000{k}.jpg" for k in range(1, 6)]
 
     drive(steps, corpus(CARS))
@@ -219,8 +222,9 @@ def test_statistics_equal_numpy(tmp_path: Path) -> None:
 def test_sorted_rows_of_a_grid_equal_numpy() -> None:
     values = np.array([[3, 1.0], [1, np.nan], [3, 0.5], [np.nan, 2], [1, 2]])
     grid = grid_of(matlens.from_loadmat({"x": values})["x"])
-    assert sort_order(grid, [(0, False)]).tolist() == [1, 4, 0, 2, 3]
-    assert sort_order(grid, [(0, True), (1, False)]).tolist() == [2, 0, 4, 1, 3]
+    rows = np.arange(5)
+    assert sorted_rows(grid, rows, [(0, False)]).tolist() == [1, 4, 0, 2, 3]
+    assert sorted_rows(grid, rows, [(0, True), (1, False)]).tolist() == [2, 0, 4, 1, 3]
 
 
 @pytest.mark.parametrize("version", ["v7", "v73"])

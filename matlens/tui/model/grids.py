@@ -7,29 +7,31 @@ escaped here, so that no view ever holds a raw one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
-from matlens.formats.records import Int64s
-from matlens.tree.access import has_rows
+from matlens.tree.access import has_rows, is_table_of_vectors
 from matlens.tree.describe import count_below, describe_node, dims_text
 from matlens.tree.file import MatFile
 from matlens.tree.nodes import CellNode, CharNode, NumericNode, OpaqueNode, SparseNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
-from matlens.tui.model.cells import Cell, Grid, number_text
+from matlens.tui.model.cells import Cell, Grid, number_text, sortable_values
 from matlens.tui.model.frames import FrameGrid
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CELL_WIDTH = 60
 CACHED_NUMBERS = 4 << 20
 """Arrays of fewer numbers are decoded once and kept."""
 
 
-def grid_of(value: MatFile | Node) -> Grid:
-    """The grid of a file's variables or of a value."""
+def grid_of(value: MatFile | Node, *, as_fields: bool = False) -> Grid:
+    """The grid of a file's variables or of a value; `as_fields` lists the fields of a struct that is a table."""
     if isinstance(value, NumericNode):
         return ArrayGrid(value)
     if isinstance(value, StructArrayNode):
@@ -42,23 +44,9 @@ def grid_of(value: MatFile | Node) -> Grid:
         return SparseGrid(value)
     if isinstance(value, OpaqueNode) and has_rows(value):
         return FrameGrid(value)
+    if isinstance(value, StructNode) and not as_fields and is_table_of_vectors(value):
+        return FrameGrid(value)
     return NodesGrid(value)
-
-
-def sort_order(grid: Grid, keys: Sequence[tuple[int, bool]]) -> Int64s:
-    """Rows in the order of several columns, the first one first; True sorts downwards.
-
-    Equal rows keep their order; NaN and empty texts come last.
-    """
-    order = np.arange(grid.row_count, dtype=np.int64)
-    for column, is_descending in reversed(keys):
-        values = grid.column_values(column)[order]
-        missing = values != values if values.dtype.kind in "fc" else np.zeros(len(values), bool)
-        ranks = np.unique(values[~missing], return_inverse=True)[1].astype(np.int64)
-        key = np.full(len(values), np.iinfo(np.int64).max, np.int64)
-        key[~missing] = -ranks if is_descending else ranks
-        order = order[np.argsort(key, kind="stable")]
-    return order
 
 
 class ArrayGrid(Grid):
@@ -186,19 +174,20 @@ class RecordsGrid(Grid):
     def node_at(self, row: int, column: int) -> Node | None:
         return self.node[self.fields[column]].children(row, row + 1)[0]
 
+    def column_name(self, column: int) -> str:
+        return self.fields[column]
+
+    def column_arrow(self, column: int) -> pa.ChunkedArray:
+        return self.node[self.fields[column]].to_arrow().column(0)
+
     def column_values(self, column: int) -> NDArray[Any]:
-        array = self.node[self.fields[column]].to_arrow().column(0).combine_chunks()
-        kind = str(array.type)
-        if kind == "string":
-            return np.array(array.fill_null("").to_pylist(), np.str_)
-        if kind in ("double", "float", "bool") or kind.startswith(("int", "uint")):
-            filled = array.cast("double") if array.null_count else array
-            return np.asarray(filled.to_numpy(zero_copy_only=False))
-        return np.array([str(value) for value in array.to_pylist()], np.str_)
+        return sortable_values(self.column_arrow(column))
 
 
 class MatrixOfCells(Grid):
     """A cell matrix, as MATLAB shows it."""
+
+    is_table = False
 
     def __init__(self, node: CellNode) -> None:
         self.node = node
@@ -225,6 +214,7 @@ class NodesGrid(Grid):
     """Variables of a file, fields of a struct or elements of a cell, a row for each."""
 
     LABELS = ("class", "dims", "value")
+    is_table = False
 
     def __init__(self, value: MatFile | Node) -> None:
         self._value = value
@@ -271,6 +261,8 @@ class NodesGrid(Grid):
 
 class TextGrid(Grid):
     """A char array, a line for each of its rows."""
+
+    is_table = False
 
     def __init__(self, node: CharNode) -> None:
         value = node.value
