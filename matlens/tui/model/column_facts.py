@@ -45,14 +45,12 @@ def column_text(name: str, column: pa.ChunkedArray) -> str:
 
 
 def _number_text(words: list[str], values: pa.ChunkedArray) -> str:
-    import pyarrow.compute as pc
-
     numbers = np.asarray(values.drop_null().to_numpy())
     finite = numbers[np.isfinite(numbers)] if numbers.dtype.kind == "f" else numbers
     for word, count in (("NaN", np.isnan(numbers).sum()), ("Inf", np.isinf(numbers).sum())):
         if count:
             words.append(f"{word} {int(count):,}")
-    words.append(f"unique {pc.count_distinct(values).as_py():,}")
+    words.append(f"unique {len(np.unique(numbers)):,}")
     if not len(finite):
         return "  ".join(words)
     low, high = finite.min().item(), finite.max().item()

@@ -78,7 +78,13 @@ def frequencies(name: str, column: pa.ChunkedArray) -> Frequencies:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    counted = pc.value_counts(_countable(leaves(column)))
+    values = _countable(leaves(column))
+    if pa.types.is_floating(values.type) and not values.null_count:
+        # Sorted numbers are counted in a third of the time that a table of hashes takes.
+        numbers, times = np.unique(values.to_numpy(), return_counts=True)
+        order = np.argsort(-times, kind="stable")
+        return Frequencies(name, pa.array(numbers[order]), times[order].astype(np.int64), leaves(column) is not column)
+    counted = pc.value_counts(values)
     found, counts = counted.field("values"), counted.field("counts")
     order = pc.sort_indices(
         pa.table({"counts": counts, "values": found if not pa.types.is_null(found.type) else counts}),

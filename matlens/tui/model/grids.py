@@ -49,6 +49,13 @@ def grid_of(value: MatFile | Node, *, as_fields: bool = False) -> Grid:
     return NodesGrid(value)
 
 
+def _picked(page: NDArray[Any], rows: Sequence[int], columns: Sequence[int]) -> NDArray[Any]:
+    """Some rows and columns of a matrix; all rows without a list of them."""
+    if isinstance(rows, range) and len(rows) == len(page):
+        return np.asarray(page[:, list(columns)])
+    return np.asarray(page[np.ix_(np.asarray(rows), np.asarray(columns))])
+
+
 class ArrayGrid(Grid):
     """A numeric array: two of its dimensions as rows and columns, one index of each other.
 
@@ -111,15 +118,16 @@ class ArrayGrid(Grid):
         if self.node.numel <= CACHED_NUMBERS:
             if self._whole is None:
                 self._whole = np.asarray(self.node.value)
-            page = self.page(self._whole)
-            return np.asarray(page[np.ix_(np.asarray(rows), np.asarray(columns))])
-        low, high = (min(rows), min(columns)), (max(rows), max(columns))
+            return _picked(self.page(self._whole), rows, columns)
+        top, left = min(rows), min(columns)
         key: list[Any] = [slice(i, i + 1) for i in self.index]
-        key[self.row_dim] = slice(low[0], high[0] + 1)
-        key[self.column_dim] = slice(low[1], high[1] + 1)
+        key[self.row_dim] = slice(top, max(rows) + 1)
+        key[self.column_dim] = slice(left, max(columns) + 1)
         part = np.asarray(self.node[tuple(key)].value)
         page = np.moveaxis(part, (self.row_dim, self.column_dim), (0, 1)).reshape(part.shape[self.row_dim], -1)
-        return np.asarray(page[np.ix_(np.asarray(rows) - low[0], np.asarray(columns) - low[1])])
+        if isinstance(rows, range) and len(rows) == len(page):
+            return _picked(page, range(len(rows)), [column - left for column in columns])
+        return _picked(page, [row - top for row in rows], [column - left for column in columns])
 
     def page(self, values: NDArray[Any]) -> NDArray[Any]:
         """The slice of the whole array that is shown."""
