@@ -38,8 +38,9 @@ from matlens.tui.model.pictures import is_rgb
 from matlens.tui.model.settings import load_state
 from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
+from matlens.tui.picture_view import PictureScreen
+from matlens.tui.plot_view import PlotScreen
 from matlens.tui.table_view import GridView
-from matlens.tui.viewers import PictureScreen, PlotScreen
 from matlens.tui.workers import in_thread
 
 NARROW = 100
@@ -374,18 +375,19 @@ class FileView(Widget):
         """Show the matrix or image that is chosen as a picture, with the boxes beside it."""
         chosen, grid = self.selected(), self.table.grid
         node = chosen if isinstance(chosen, NumericNode) else self.shown
-        if not isinstance(node, NumericNode) or min(node.dims[:2]) < 2 or node.numel > PICTURE_NUMBERS:
+        if not isinstance(node, NumericNode) or min(node.dims[:2]) < 2 or not 0 < node.numel <= PICTURE_NUMBERS:
             self._tell("a matrix or an image can be shown as a picture")
             return
         with self.reading:
             values = np.asarray(node.value)
             boxes, convention = boxes_beside(self.file, node)
-        if not is_rgb(values.shape) and values.ndim > 2:
-            if isinstance(grid, ArrayGrid) and grid.node is node:
+        is_colour, at = is_rgb(values.shape[:3]), tuple[int, ...]()
+        if isinstance(grid, ArrayGrid) and grid.node is node:
+            if values.ndim > 2 and not is_colour and (grid.row_dim, grid.column_dim) != (0, 1):
                 values = grid.page(values)
             else:
-                values = values.reshape(*values.shape[:2], -1, order="F")[:, :, 0]
-        self._push(PictureScreen(node.path, values.real if values.dtype.kind == "c" else values, boxes, convention))
+                at = tuple(grid.index[3 if is_colour else 2 :])
+        self._push(PictureScreen(node.path, values.real if values.dtype.kind == "c" else values, boxes, convention, at))
 
     def _push(self, screen: Screen[None]) -> None:
         self.app.call_from_thread(self.app.push_screen, screen)

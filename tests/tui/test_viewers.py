@@ -9,7 +9,8 @@ from textual.widgets import Input, Static
 
 import matlens
 from matlens.tui.browser import FileView
-from matlens.tui.model.pictures import brightness, check_boxes, draw_boxes, heat_colours
+from matlens.tui.model.colour_maps import limits_of, map_colours
+from matlens.tui.model.pictures import brightness, check_boxes, draw_boxes
 from matlens.tui.model.plots import plot_lines
 from matlens.tui.model.thresholds import find
 from matlens.tui.slider import Slider
@@ -53,7 +54,7 @@ def test_threshold_slider_labels_regions_and_draws_their_boxes() -> None:
             return str(pilot.app.screen.query_one("#about", Static).content)
 
         def white() -> int:
-            return int((pilot.app.screen.query_one("_Picture")._drawn() == 255).all(axis=2).sum())
+            return int((pilot.app.screen.query_one("ImagePane").drawn() == 255).all(axis=2).sum())
 
         view.show(view.file.at("r.image"))
         await settle(pilot)
@@ -133,7 +134,7 @@ def test_outlines_lie_on_the_pixels_of_the_region() -> None:
 def test_heat_maps_clip_one_percent_at_both_ends() -> None:
     values = np.arange(1000.0).reshape(20, 50)
     values[0, 0], values[19, 49] = -1e9, 1e9
-    colours = heat_colours(values)
+    colours = map_colours(values, *limits_of(values))
     assert colours[0, 0].tolist() == [68, 1, 84] and colours[19, 49].tolist() == [253, 231, 37]
     assert 30 <= colours[10, 0, 0] <= 40 and 140 <= colours[10, 0, 1] <= 160
 

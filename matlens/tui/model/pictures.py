@@ -3,63 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matlens.annotations import CONVENTIONS, convert
+from matlens.tui.model.colour_maps import Colour, Colours
+from matlens.tui.model.ticks import number_label
 
-Colours = NDArray[np.uint8]
-"""Shape (height, width, 3)."""
-Colour = tuple[int, int, int]
-
-_VIRIDIS = np.frombuffer(
-    bytes.fromhex("440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725"), np.uint8
-).reshape(-1, 3)
-"""Ten colours of the map viridis (S. van der Walt and N. Smith, 2015, CC0), from low to high."""
-NAN_COLOUR = (90, 90, 90)
 REGION_COLOURS = ((255, 255, 255),)
 BOX_COLOURS = ((255, 80, 80), (80, 220, 255), (255, 200, 60), (160, 255, 120))
-
-
-def sample(rows: int, columns: int, width: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of an array to show in a picture of at most `width` by `height` pixels, its shape kept.
-
-    Examples
-    --------
-    >>> [part.tolist() for part in sample(4, 8, 4, 4)]
-    [[1, 3], [1, 3, 5, 7]]
-    """
-    scale = max(rows / max(height, 1), columns / max(width, 1), 1e-9)
-    shown = [max(1, min(n, round(n / max(scale, 1)))) for n in (rows, columns)]
-    if scale < 1:
-        grow = max(1, int(1 / scale))
-        shown = [rows * grow, columns * grow]
-    places = [
-        ((np.arange(n) + 0.5) * total / n).astype(np.int64) for n, total in zip(shown, (rows, columns), strict=True)
-    ]
-    return places[0], places[1]
-
-
-def heat_colours(values: NDArray[np.float64], clip: float = 1.0) -> Colours:
-    """Colours of the map viridis, from the `clip` percentile to 100 minus that; NaN is grey.
-
-    Examples
-    --------
-    >>> heat_colours(np.array([[0.0, 1.0], [np.nan, 1.0]]), 0)[:, :, 0].tolist()
-    [[68, 253], [90, 253]]
-    """
-    finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, [clip, 100 - clip]) if len(finite) else (0.0, 1.0)
-    with np.errstate(invalid="ignore"):
-        place = np.clip((values - low) / (high - low if high > low else 1.0), 0, 1) * (len(_VIRIDIS) - 1)
-    known = np.isfinite(place)
-    place = np.where(known, place, 0.0)
-    channels = [np.interp(place, np.arange(len(_VIRIDIS)), _VIRIDIS[:, k]) for k in range(3)]
-    colours = np.round(np.stack(channels, axis=-1)).astype(np.uint8)
-    colours[~known] = NAN_COLOUR
-    return colours
 
 
 def is_rgb(dims: tuple[int, ...]) -> bool:
@@ -75,6 +29,19 @@ def rgb_colours(values: NDArray[np.generic]) -> Colours:
         return np.asarray(values[..., :3].astype(np.uint16) // 256, np.uint8)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.nan_to_num(np.clip(values[..., :3].astype(np.float64), 0, 1)) * 255, np.uint8)
+
+
+def value_text(value: Any) -> str:
+    """The number of a pixel, or those of a colour.
+
+    Examples
+    --------
+    >>> value_text(np.float64(0.5)), value_text(np.array([255, 0, 7], np.uint8)), value_text(np.True_)
+    ('0.5', '255 0 7', '1')
+    """
+    numbers = np.atleast_1d(np.asarray(value))
+    is_exact = numbers.dtype.kind in "biu"
+    return " ".join(str(int(number)) if is_exact else number_label(float(number)) for number in numbers)
 
 
 class BoxCheck(NamedTuple):
