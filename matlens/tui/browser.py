@@ -35,6 +35,7 @@ from matlens.tui.model.facts import facts_text, statistics_text
 from matlens.tui.model.grids import ArrayGrid, error_text, grid_of
 from matlens.tui.model.neighbours import boxes_beside
 from matlens.tui.model.pictures import is_rgb
+from matlens.tui.model.plot_columns import OneColumn, PlotColumns
 from matlens.tui.model.settings import load_state
 from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
@@ -367,8 +368,12 @@ class FileView(Widget):
             self._tell("only numbers can be plotted")
             return
         path = value.path if isinstance(value, Node) else self.file.name
-        title = path if vector is not None else f"{path}, column {grid.column_label(column, self.table.base)}"
-        self._push(PlotScreen(title, series.real.astype(np.float64)))
+        label = grid.column_label(column, self.table.base)
+        if vector is not None:
+            self._push(PlotScreen(path, OneColumn(path, series), 0))
+        else:
+            columns = PlotColumns(grid, self.reading, self.table.base, {column: series})
+            self._push(PlotScreen(f"{path}, column {label}", columns, column))
 
     @in_thread("picture", severity="warning")
     def action_picture(self) -> None:

@@ -61,7 +61,7 @@ class ImagePane(Widget):
     def show(self, values: NDArray[np.generic], *, keep: bool = False) -> None:
         """Show another image; with `keep`, the same part of it."""
         if not keep or values.shape[:2] != self._values.shape[:2]:
-            self.view = Viewport(*values.shape[:2], self.view.width, self.view.height)
+            self.view = Viewport(values.shape[0], values.shape[1], self.view.width, self.view.height)
             self.cursor = None
         self._set(values)
         self.redraw()

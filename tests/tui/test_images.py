@@ -150,14 +150,14 @@ def test_frames_of_colour_step_and_play() -> None:
 
 
 def test_a_stack_of_matrices_begins_at_the_slice_of_the_table() -> None:
-    values = np.arange(6 * 7 * 3 * 2.0).reshape(6, 7, 3, 2)
+    values = np.arange(6 * 7 * 2 * 2.0).reshape(6, 7, 2, 2)
 
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         view.show(view.file.at("x"))
         await settle(pilot)
         view.table.focus()
         await press(pilot, "o", "right_square_bracket", "i")
-        assert "x(:,:,:,2)" in about(pilot) or "x(:,:,1,2)" in about(pilot)
+        assert "x(:,:,1,2)" in about(pilot) and "frame 3 of 4" in about(pilot)
         await press(pilot, "escape", "r", "i")
         assert "frame" not in about(pilot)
         assert "heat map" in raw(pilot.app)
