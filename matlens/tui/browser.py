@@ -22,7 +22,7 @@ from textual.worker import get_current_worker
 from matlens.errors import MatlensError
 from matlens.escape import safe_text
 from matlens.tree.file import MatFile
-from matlens.tree.nodes import NumericNode, StructNode
+from matlens.tree.nodes import NumericNode, SparseNode, StructNode
 from matlens.tree.nodes.node import Node
 from matlens.tui.arranging import TableView
 from matlens.tui.compare import CompareScreen, Marked
@@ -41,6 +41,7 @@ from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
 from matlens.tui.picture_view import PictureScreen
 from matlens.tui.plot_view import PlotScreen
+from matlens.tui.spy_view import SpyScreen
 from matlens.tui.table_view import GridView
 from matlens.tui.workers import in_thread
 
@@ -379,7 +380,12 @@ class FileView(Widget):
     def action_picture(self) -> None:
         """Show the matrix or image that is chosen as a picture, with the boxes beside it."""
         chosen, grid = self.selected(), self.table.grid
-        node = chosen if isinstance(chosen, NumericNode) else self.shown
+        node = chosen if isinstance(chosen, NumericNode | SparseNode) else self.shown
+        if isinstance(node, SparseNode) and 0 not in node.dims:
+            with self.reading:
+                entries = node.value.tocoo()
+            self._push(SpyScreen(node.path, (node.dims[0], node.dims[1]), *entries.coords))
+            return
         if not isinstance(node, NumericNode) or min(node.dims[:2]) < 2 or not 0 < node.numel <= PICTURE_NUMBERS:
             self._tell("a matrix or an image can be shown as a picture")
             return
