@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
@@ -16,12 +17,18 @@ from matlens.cli.output import Outcome, expand, message, open_input
 @click.option("--web", is_flag=True, help="Serve it to a web browser on this machine.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Of --web; 0 for a free one.")
 @click.option("--log", type=click.Path(dir_okay=False), help="File that faults of matlens itself are written to.")
-def command(files: tuple[str, ...], web: bool, port: int, log: str | None) -> None:
+@click.option(
+    "--images",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the images that annotations name; by default where they are beside the file.",
+)
+def command(files: tuple[str, ...], web: bool, port: int, log: str | None, images: Path | None) -> None:
     """Browse FILES: an outline of their variables, and tables of what is in them.
 
     Keys: arrows move, Enter opens, Escape goes back, "/" finds by name, "s" sorts, "g" goes
     to a row, "[" and "]" step through an N-D array, "y" copies, "e" exports, "?" shows all
-    keys, "q" quits.
+    keys, "q" quits. "p" plots, "i" shows an image or a matrix, and "R" one image after another
+    with its boxes, keypoints and polygons.
 
     With --web the same browser is served on the loopback interface, to whoever opens the
     address that is printed, with its token. Needs pip install 'matlens[web]'.
@@ -44,5 +51,5 @@ def command(files: tuple[str, ...], web: bool, port: int, log: str | None) -> No
         if opened:
             # What is loaded so far stays; to look through it again and again would halt the keys.
             gc.freeze()
-            Browser(opened).run()
+            Browser(opened, images).run()
     outcome.leave()

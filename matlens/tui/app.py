@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Footer, TabbedContent, TabPane
 
 from matlens.escape import safe_text, shorten
@@ -32,8 +34,9 @@ class Browser(App[None]):
         Binding("question_mark", "show_help_panel", "Keys"),
     ]
 
-    def __init__(self, files: Sequence[MatFile]) -> None:
+    def __init__(self, files: Sequence[MatFile], images: Path | None = None) -> None:
         super().__init__()
+        self.images = images
         self._files = files
         self.marked: Marked | None = None
         self._parent_process = os.getppid() if os.name == "posix" else 0
@@ -58,6 +61,13 @@ class Browser(App[None]):
         for view in self.query(FileView):
             save_state(view.file, view.state())
         self.exit()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the palette offers: on top of what Textual has, screens of this browser."""
+        yield from super().get_system_commands(screen)
+        views = [view for view in screen.query(FileView) if view.is_on_screen]
+        if views:
+            yield SystemCommand("Images", "Step through images with their annotations", views[0].action_records)
 
     def compose(self) -> ComposeResult:
         if len(self._files) == 1:

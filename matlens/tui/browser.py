@@ -41,6 +41,7 @@ from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
 from matlens.tui.picture_view import PictureScreen
 from matlens.tui.plot_view import PlotScreen
+from matlens.tui.records_view import RecordsScreen
 from matlens.tui.spy_view import SpyScreen
 from matlens.tui.table_view import GridView
 from matlens.tui.workers import in_thread
@@ -76,6 +77,7 @@ class FileView(Widget):
         Binding("e", "export", "Export", id="export"),
         Binding("p", "plot", "Plot", id="plot"),
         Binding("i", "picture", "Image", id="picture"),
+        Binding("R", "records", "Images", show=False, id="records"),
         Binding("m", "mark", "Compare", show=False, id="mark"),
         Binding("g", "go_to_row", "Row", id="go_to_row"),
         Binding("b", "base", "0/1", id="base"),
@@ -399,6 +401,10 @@ class FileView(Widget):
             else:
                 at = tuple(grid.index[3 if is_colour else 2 :])
         self._push(PictureScreen(node.path, values.real if values.dtype.kind == "c" else values, boxes, convention, at))
+
+    def action_records(self) -> None:
+        """Show one image after another with its annotations."""
+        self.app.push_screen(RecordsScreen(self.file, self.reading, getattr(self.app, "images", None)))
 
     def _push(self, screen: Screen[None]) -> None:
         self.app.call_from_thread(self.app.push_screen, screen)

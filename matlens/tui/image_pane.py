@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -21,6 +22,7 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from matlens.tui.model.colour_maps import MAPS, Colour, Colours, limits_of, map_colours
+from matlens.tui.model.marks import Caption
 from matlens.tui.model.pictures import rgb_colours, value_text
 from matlens.tui.model.viewport import Viewport
 from matlens.tui.workers import in_thread
@@ -44,6 +46,7 @@ class ImagePane(Widget):
         self.view = Viewport(values.shape[0], values.shape[1])
         self.map_name = "viridis"
         self.cursor: tuple[int, int] | None = None
+        self.captions: list[Caption] = []
         self._overlay: Overlay | None = None
         self._pixels: NDArray[np.float64] | None = None
         self._colours: Colours | None = None
@@ -122,9 +125,14 @@ class ImagePane(Widget):
         self._mark_cursor(rows, 2 * y)
         # Of two rows of pixels, the upper is the foreground of a character and the lower its background.
         lower = rows[1] if len(rows) > 1 else repeat(None)
-        segments = [
-            Segment("▀" * len(list(run)), _style(*pair)) for pair, run in groupby(zip(rows[0], lower, strict=False))
-        ]
+        cells = [("▀", *pair) for pair in zip(rows[0], lower, strict=False)]
+        for caption in self.captions:
+            if caption.y // 2 == y:
+                place = slice(caption.x, caption.x + len(caption.text[: len(cells) - caption.x]))
+                letters = caption.text[: len(cells[place])]
+                cells[place] = [(_narrow(letter), (0, 0, 0), caption.colour) for letter in letters]
+        runs = [(key, len(list(run))) for key, run in groupby(cells)]
+        segments = [Segment(letter * count, _style(*pair)) for (letter, *pair), count in runs]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def _mark_cursor(self, rows: list[list[tuple[int, ...]]], first: int) -> None:
@@ -169,6 +177,11 @@ class ImagePane(Widget):
             return ""
         row, column = self.cursor
         return f"({row + 1}, {column + 1}) = {value_text(self._values[row, column])}"
+
+
+def _narrow(letter: str) -> str:
+    """A letter that is as wide as a pixel."""
+    return letter if cell_len(letter) == 1 else "?"
 
 
 @lru_cache(1 << 14)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from matlens.tui.model.axes import Axis, axis_of
+from matlens.tui.model.line_points import line_points
 from matlens.tui.model.plot_columns import Series
 
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)
@@ -52,7 +53,7 @@ def draw_series(dots: Dots, x: NDArray[np.float64], y: NDArray[np.float64], *, i
     if not is_scatter and (rising or len(x) <= MOST_SEGMENTS):
         if rising and len(x) > 4 * width:
             x, y = _thinned(x, y, width)
-        _draw_lines(dots, x, y)
+        _set_dots(dots, *line_points(x, y, width, height))
     _set_dots(dots, x, y)
 
 
@@ -84,28 +85,6 @@ def _thinned(
     first = np.where(np.isnan(first), low, first)
     last = np.where(np.isnan(last), high, last)
     return np.repeat(at, 4), np.stack([first, low, high, last], axis=1).ravel()
-
-
-def _draw_lines(dots: Dots, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    height, width = dots.shape
-    start, step = np.stack([x[:-1], y[:-1]]), np.stack([np.diff(x), np.diff(y)])
-    known = np.isfinite(start).all(axis=0) & np.isfinite(step).all(axis=0)
-    start, step = start[:, known], step[:, known]
-    # The share of each line that is inside: from t0 to t1.
-    t0, t1 = np.zeros(start.shape[1]), np.ones(start.shape[1])
-    for from_, by, size in zip(start, step, (width, height), strict=True):
-        with np.errstate(all="ignore"):
-            ends = np.sort(np.stack([(0 - from_) / by, (size - 1 - from_) / by]), axis=0)
-        is_flat, is_inside = by == 0, (from_ >= -0.5) & (from_ <= size - 0.5)
-        t0 = np.where(is_flat, np.where(is_inside, t0, 2.0), np.maximum(t0, ends[0]))
-        t1 = np.where(is_flat, t1, np.minimum(t1, ends[1]))
-    inside = t0 <= t1
-    start, step, t0, t1 = start[:, inside], step[:, inside], t0[inside], t1[inside]
-    counts = np.ceil(np.abs(step).max(axis=0, initial=0) * (t1 - t0)).astype(np.int64) + 1
-    which = np.repeat(np.arange(len(counts)), counts)
-    k = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-    t = t0[which] + (t1 - t0)[which] * k / np.maximum(counts - 1, 1)[which]
-    _set_dots(dots, start[0, which] + t * step[0, which], start[1, which] + t * step[1, which])
 
 
 def plot_lines(values: NDArray[np.float64], width: int, height: int) -> tuple[list[str], float, float]:
