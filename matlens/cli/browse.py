@@ -36,7 +36,7 @@ def command(files: tuple[str, ...], web: bool, port: int, log: str | None, image
     if web:
         from matlens.tui.web import serve
 
-        serve(expand(files), port, lambda address: message(f"open {address}  (Ctrl+C ends it)"))
+        serve(expand(files), port, lambda address: message(f"open {address}  (Ctrl+C ends it)"), images)
         return
     from matlens.tui.app import Browser
 

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Static
 from textual.worker import get_current_worker
 
+from matlens.annotations import CONVENTIONS
 from matlens.escape import safe_text, shorten
 from matlens.tree.file import MatFile
 from matlens.tui.dialogs import Ask, Choose
@@ -46,6 +47,7 @@ class RecordsScreen(ImageScreen):
         Binding("g", "go", "Go to"),
         Binding("f", "label", "Label"),
         Binding("d", "doubt", "Certainty"),
+        Binding("v", "convention", "Convention"),
         Binding("x", "marks", "Marks on/off"),
         Binding("t", "captions", "Texts on/off", show=False),
     ]
@@ -56,11 +58,12 @@ class RecordsScreen(ImageScreen):
         self._found: Annotated | None = None
         self._files = ImageFiles(folder, [])
         self._order: list[int] = []
-        self._at = 0
+        self._at = self._number = 0
         self._label: str | None = None
         self._choice = 0
         self._are_shown = self._have_captions = True
         self._told = ""
+        self._convention: str | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(Text("looking for annotations …"), id="about")
@@ -72,7 +75,10 @@ class RecordsScreen(ImageScreen):
         self._read()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Images in colour have no colour map."""
+        """Images in colour have no colour map; a convention is asked for where boxes do not tell theirs."""
+        if action == "convention":
+            needed = any(problem.startswith("v: ") for problem in self._found.problems) if self._found else False
+            return needed or self._convention is not None
         return action != "colours"
 
     # --- reading -------------------------------------------------------------------
@@ -81,7 +87,7 @@ class RecordsScreen(ImageScreen):
     def _read(self) -> None:
         worker = get_current_worker()
         with self._lock:
-            found = read_annotated(self._file, lambda: worker.is_cancelled)
+            found = read_annotated(self._file, lambda: worker.is_cancelled, self._convention)
         if found is None:
             return
         names = [name for name, is_name in zip(found.images, found.has_name, strict=True) if is_name]
@@ -95,6 +101,7 @@ class RecordsScreen(ImageScreen):
         if not self.query(ImagePane):
             return
         self._found, self._files = found, files
+        self.refresh_bindings()
         if not found.images:
             problems = "".join(f"\n{problem}" for problem in found.problems[:3])
             self.query_one("#about", Static).update(Text(f"no annotations in this file{problems}"))
@@ -110,9 +117,10 @@ class RecordsScreen(ImageScreen):
         found = self._found
         if found is None:
             return
-        before = self._order[self._at] if self._order else 0
+        if self._order:
+            self._number = self._order[self._at]
         self._order = [k for k in range(len(found.images)) if found.chosen(k, CHOICES[self._choice], self._label)]
-        later = [place for place, k in enumerate(self._order) if k >= before]
+        later = [place for place, k in enumerate(self._order) if k >= self._number]
         self._at = later[0] if later else 0
         self._load()
 
@@ -228,7 +236,7 @@ class RecordsScreen(ImageScreen):
 
     def action_label(self) -> None:
         """Choose the label whose marks are shown."""
-        if self._found is not None:
+        if self._found is not None and self._found.labels:
             labels = self._found.labels[:_LISTED]
 
             def chosen(answer: int | None) -> None:
@@ -237,6 +245,17 @@ class RecordsScreen(ImageScreen):
                     self._filter()
 
             self.app.push_screen(Choose("Show", ["all labels", *(label or "(no label)" for label in labels)]), chosen)
+
+    def action_convention(self) -> None:
+        """Choose how boxes are read that do not decide their convention."""
+        names = [name for name in CONVENTIONS if name != "yolo"]
+
+        def chosen(answer: int | None) -> None:
+            if answer is not None:
+                self._convention = names[answer]
+                self._read()
+
+        self.app.push_screen(Choose("Boxes of undecided convention are", names), chosen)
 
     def action_doubt(self) -> None:
         """Show the next choice of certainties."""

@@ -165,7 +165,7 @@ class _Server(Server):
         return websocket
 
 
-def serve(files: Sequence[str], port: int, tell: Callable[[str], None]) -> None:
+def serve(files: Sequence[str], port: int, tell: Callable[[str], None], images: Path | None = None) -> None:
     """Serve the browser of `files` on the loopback interface until interrupted; 0 takes a free port.
 
     `tell` is given the address, with the token.
@@ -176,6 +176,7 @@ def serve(files: Sequence[str], port: int, tell: Callable[[str], None]) -> None:
     listener.listen()
     port = listener.getsockname()[1]
     paths = [str(Path(name).resolve()) for name in files]
-    server = _Server([sys.executable, "-m", "matlens", "browse", "--", *paths], port)
+    folder = [] if images is None else ["--images", str(images.resolve())]
+    server = _Server([sys.executable, "-m", "matlens", "browse", *folder, "--", *paths], port)
     tell(f"http://{HOST}:{port}/?token={server.token}")
     web.run_app(server._make_app(), sock=listener, print=lambda *_: None, access_log=None)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from matlens.annotations.find import find
 from matlens.annotations.keypoints import find_keypoints
 from matlens.annotations.polygons import find_polygons
+from matlens.annotations.sources import BoxSource
 from matlens.errors import MatlensError
 from matlens.escape import safe_text, shorten
 from matlens.tree.file import MatFile
@@ -56,10 +57,13 @@ class Annotated:
         ]
 
 
-def read_annotated(file: MatFile, is_cancelled: Callable[[], bool]) -> Annotated | None:
-    """All annotations of a file by image; None if that was cancelled."""
+def read_annotated(file: MatFile, is_cancelled: Callable[[], bool], convention: str | None = None) -> Annotated | None:
+    """All annotations of a file by image; None if that was cancelled.
+
+    Boxes that do not decide their convention are told, or read in the one that is given.
+    """
     found, places, counts = Annotated(), dict[tuple[bool, str], int](), dict[str, int]()
-    for kind, confidence, table in _tables(file, found.problems, is_cancelled):
+    for kind, confidence, table in _tables(file, found.problems, is_cancelled, convention):
         room = MOST_MARKS - sum(counts.values())
         if len(table) > room:
             found.problems.append(f"only the first {MOST_MARKS:,} are shown")
@@ -78,7 +82,7 @@ def read_annotated(file: MatFile, is_cancelled: Callable[[], bool]) -> Annotated
 
 
 def _tables(
-    file: MatFile, problems: list[str], is_cancelled: Callable[[], bool]
+    file: MatFile, problems: list[str], is_cancelled: Callable[[], bool], convention: str | None
 ) -> Iterator[tuple[str, str, pa.Table]]:
     """Kind, certainty and table of each source; what cannot be read is told."""
     finders: tuple[tuple[str, Callable[[MatFile], Any]], ...] = (
@@ -96,7 +100,13 @@ def _tables(
             continue
         for source in sources:
             try:
-                yield kind, source.confidence, source.to_arrow()
+                if isinstance(source, BoxSource) and source.convention is None:
+                    if convention is None:
+                        problems.append(f"v: {len(source):,} boxes at {safe_text(source.path)} need a convention")
+                        continue
+                    yield kind, source.confidence, source.to_arrow(convention)
+                else:
+                    yield kind, source.confidence, source.to_arrow()
             except MatlensError as error:
                 problems.append(safe_text(error))
 

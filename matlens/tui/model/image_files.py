@@ -55,8 +55,8 @@ def _find(folder: Path, name: str, portable: str) -> Path | None:
     for tried in dict.fromkeys((name, portable)):
         try:
             found = files_in(folder, [tried])
-        except (OSError, ValueError):
-            # Names that no file can have: too long ones, and those with a NUL.
+        except (OSError, ValueError, RuntimeError):
+            # Names that no file can have, too long or with a NUL, and links to themselves.
             continue
         if tried in found:
             return found[tried]
