@@ -46,22 +46,16 @@ def test_ticks_of_any_range_are_inside_and_few() -> None:
     ends = random.choice([-1, 1], (500, 2)) * 10.0 ** random.uniform(-300, 307, (500, 2))
     for low, high in np.sort(ends, axis=1).tolist():
         ticks = nice_ticks(low, high, 6)
-        assert 0 < len(ticks) <= 6 and all(a < b for a, b in zip(ticks, ticks[1:], strict=False))
-        assert low - 1e-9 * abs(low) <= ticks[0] and ticks[-1] <= high + 1e-9 * abs(high)
+        assert 0 < len(ticks) <= 6 and ticks == sorted(set(ticks))
+        slack = 1e-9 * (high - low)
+        assert low - slack <= ticks[0] and ticks[-1] <= high + slack
     assert len(nice_ticks(-1.7e308, 1.7e308, 5)) >= 2
     assert nice_ticks(0, 5e-324, 5)
 
 
 def test_zero_is_zero() -> None:
-    assert [number_label(tick) for tick in nice_ticks(-0.3, 0.3, 7)] == [
-        "-0.3",
-        "-0.2",
-        "-0.1",
-        "0",
-        "0.1",
-        "0.2",
-        "0.3",
-    ]
+    labels = [number_label(tick) for tick in nice_ticks(-0.3, 0.3, 7)]
+    assert " ".join(labels) == "-0.3 -0.2 -0.1 0 0.1 0.2 0.3"
     assert [number_label(value) for value in (1e6, 1.5e-8, 99999, 1e5, -2.50, float("inf"))] == [
         "1e6",
         "1.5e-8",
@@ -125,8 +119,8 @@ def test_charts_have_ticks_in_their_places() -> None:
     lines = chart_text(series, Axis(0, 10), Axis(0, 4), 44, 11).plain.split("\n")
     # Nine lines of the plot, the axis and its labels.
     assert len(lines) == 11
-    assert [line[:2] for line in lines[:9]] == ["4┤", " │", " │", " │", "2┤", " │", " │", " │", "0┤"]
-    assert lines[9].startswith("─└"[1:] if lines[9][0] == "└" else " └")
+    assert "".join(line[:3] for line in lines[:9]) == " 4┤  │  │  │ 2┤  │  │  │ 0┤"
+    assert lines[9] == "  └┬" + "─" * 19 + "┬" + "─" * 19 + "┬"
     assert lines[10].split() == ["0", "5", "10"]
     crossed = chart_text(series, Axis(0, 10), Axis(0, 4), 44, 11, cross=0.0).plain
     assert crossed.count("┊") == 8

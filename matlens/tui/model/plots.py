@@ -29,6 +29,7 @@ COLOURS = (
 )
 MOST_SEGMENTS = 1 << 16
 """More lines than this, in no order along the abscissa, are drawn as points."""
+_LARGEST = float(np.finfo(np.float64).max)
 Dots = NDArray[np.bool_]
 
 
@@ -197,16 +198,22 @@ def histogram_text(
 
 
 def bin_edges(axis: Axis, most: int) -> NDArray[np.float64]:
-    """Edges of at most `most` bins; those of few equal numbers are around them, as NumPy has them."""
+    """Edges of at most `most` bins; a number that stands alone is in the middle of them.
+
+    Examples
+    --------
+    >>> bin_edges(Axis(0, 4), 4).tolist(), bin_edges(Axis(3, 3), 2).tolist()
+    ([0.0, 1.0, 2.0, 3.0, 4.0], [2.5, 3.0, 3.5])
+    """
     if axis.is_log and axis.high > axis.low:
-        return np.geomspace(axis.low, axis.high, most + 1)
-    span = axis.high / 2 - axis.low / 2
-    if not span > 0:
-        return np.histogram_bin_edges(np.array([axis.low]), min(most, 10))
-    edges = np.linspace(0.0, 1.0, most + 1)
-    edges = np.asarray(axis.low * (1 - edges) + axis.high * edges)
+        return np.unique(np.geomspace(axis.low, axis.high, most + 1))
+    low, high = axis.low, axis.high
+    if not high / 2 - low / 2 > 0:
+        most, around = min(most, 10), max(0.5, abs(low) / (1 << 20))
+        low, high = max(low - around, -_LARGEST), min(high + around, _LARGEST)
+    shares = np.linspace(0.0, 1.0, most + 1)
     # Numbers so near to each other that bins would have no width are in few bins.
-    return np.unique(edges)
+    return np.unique(low * (1 - shares) + high * shares)
 
 
 def histogram_lines(counts: NDArray[np.int64], height: int) -> list[str]:
