@@ -22,7 +22,14 @@ from matlens.cli.output import Outcome, expand, message, open_input
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of the images that annotations name; by default where they are beside the file.",
 )
-def command(files: tuple[str, ...], web: bool, port: int, log: str | None, images: Path | None) -> None:
+@click.option(
+    "--pixels",
+    type=click.Choice(["auto", "kitty", "iterm2", "sixel", "blocks"]),
+    default="auto",
+    show_default=True,
+    help='How "P" shows images in the pixels of the terminal.',
+)
+def command(files: tuple[str, ...], web: bool, port: int, log: str | None, images: Path | None, pixels: str) -> None:
     """Browse FILES: an outline of their variables, and tables of what is in them.
 
     Keys: arrows move, Enter opens, Escape goes back, "/" finds by name, "s" sorts, "g" goes
@@ -51,5 +58,5 @@ def command(files: tuple[str, ...], web: bool, port: int, log: str | None, image
         if opened:
             # What is loaded so far stays; to look through it again and again would halt the keys.
             gc.freeze()
-            Browser(opened, images).run()
+            Browser(opened, images, pixels).run()
     outcome.leave()

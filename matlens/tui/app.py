@@ -34,9 +34,9 @@ class Browser(App[None]):
         Binding("question_mark", "show_help_panel", "Keys"),
     ]
 
-    def __init__(self, files: Sequence[MatFile], images: Path | None = None) -> None:
+    def __init__(self, files: Sequence[MatFile], images: Path | None = None, pixels: str = "auto") -> None:
         super().__init__()
-        self.images = images
+        self.images, self.pixels = images, pixels
         self._files = files
         self.marked: Marked | None = None
         self._parent_process = os.getppid() if os.name == "posix" else 0

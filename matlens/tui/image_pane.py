@@ -25,6 +25,7 @@ from matlens.tui.model.colour_maps import MAPS, Colour, Colours, limits_of, map_
 from matlens.tui.model.marks import Caption
 from matlens.tui.model.pictures import rgb_colours, value_text
 from matlens.tui.model.viewport import Viewport
+from matlens.tui.real_pixels import show_pixels
 from matlens.tui.workers import in_thread
 
 Overlay = Callable[[Colours, Viewport], Colours]
@@ -56,6 +57,11 @@ class ImagePane(Widget):
         self._values = values
         self.limits = limits_of(values) if values.ndim == 2 else (0.0, 1.0)
         self._pixels = None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there are pixels to show yet."""
+        return self._pixels is not None
 
     @property
     def values(self) -> NDArray[np.generic]:
@@ -107,15 +113,29 @@ class ImagePane(Widget):
         if self._colours is None:
             if self._pixels is None:
                 return np.zeros((0, 0, 3), np.uint8)
-            if self._values.ndim == 3:
-                # Back to the type of the image, which says what white is.
-                kind = self._values.dtype
-                pixels = self._pixels.round() if kind.kind in "biu" else self._pixels
-                colours = rgb_colours(np.nan_to_num(pixels).astype(kind))
-            else:
-                colours = map_colours(self._pixels, *self.limits, self.map_name)
-            self._colours = self._overlay(colours, self.view) if self._overlay else colours
+            self._colours = self._coloured(self._pixels, self.view)
         return self._colours
+
+    def _coloured(self, pixels: NDArray[np.float64], view: Viewport) -> Colours:
+        if self._values.ndim == 3:
+            # Back to the type of the image, which says what white is.
+            kind = self._values.dtype
+            pixels = pixels.round() if kind.kind in "biu" else pixels
+            colours = rgb_colours(np.nan_to_num(pixels).astype(kind))
+        else:
+            colours = map_colours(pixels, *self.limits, self.map_name)
+        return self._overlay(colours, view) if self._overlay else colours
+
+    def drawn_at(self, width: int, height: int) -> Colours:
+        """What is shown, in a room of so many pixels."""
+        shown = self.view
+        view = Viewport(shown.rows, shown.columns, width, height, shown.zoom, shown.top, shown.left)
+        view.move(0, 0)
+        captions = self.captions
+        colours = self._coloured(view.average(self._values), view)
+        # Those of the overlay are for the other size.
+        self.captions = captions
+        return colours
 
     def render_line(self, y: int) -> Strip:
         colours, base = self.drawn(), self.rich_style
@@ -206,6 +226,7 @@ class ImageScreen(Screen[None]):
         Binding("h", "pan(0,-1)", "Pan left", show=False),
         Binding("l", "pan(0,1)", "Pan right", show=False),
         Binding("c", "colours", "Colours"),
+        Binding("P", "pixels", "Pixels of the terminal", show=False),
     ]
 
     @property
@@ -250,3 +271,11 @@ class ImageScreen(Screen[None]):
             names = list(MAPS)
             pane.recolour(names[(names.index(pane.map_name) + 1) % len(names)])
             pane.post_message(ImagePane.Pointed())
+
+    def action_pixels(self) -> None:
+        """The image in the pixels of the terminal, where it shows any."""
+        pane = self.pane
+        if pane is not None and pane.is_drawn:
+            problem = show_pixels(self.app, pane.drawn_at, getattr(self.app, "pixels", "auto"))
+            if problem:
+                self.app.notify(problem, severity="warning", markup=False)
