@@ -45,6 +45,11 @@ def pictures() -> matlens.MatFile:
     return matlens.from_loadmat({"record": record, "other": peaks + (x > 60)})
 
 
+def columns() -> matlens.MatFile:
+    t = np.linspace(0, 10, 201)
+    return matlens.from_loadmat({"m": np.column_stack([t, np.sin(t), np.cos(2 * t) / 2, np.arange(201) % 3])})
+
+
 def kinds() -> matlens.MatFile:
     return matlens.open("kinds_v73.mat")
 
@@ -73,6 +78,11 @@ SCREENS: dict[str, tuple[Callable[[], matlens.MatFile], str, list[str], tuple[in
     "export": (annotations, "annotations", ["e"], WIDE),
     "plot": (pictures, "record.signal", ["p"], WIDE),
     "histogram": (pictures, "record.signal", ["p", "h"], WIDE),
+    "plot_of_columns": (columns, "m", ["p", "c", *["space", "down"] * 3, "enter", "x", "down", "enter", "right"], WIDE),
+    "histogram_by_group": (columns, "m", ["p", "h", "g", *["down"] * 4, "enter", "right"], NARROW),
+    "spy": (kinds, "sparse_real", ["i"], NARROW),
+    "image_records": (annotations, "", ["R", "n"], WIDE),
+    "magnified": (pictures, "record.peaks", ["i", "right", "plus", "c"], NARROW),
     "heat_map": (pictures, "record.peaks", ["i"], NARROW),
     "threshold": (scene, "scene.image", ["i", "t", "right"], NARROW),
     "image_with_boxes": (pictures, "record.image", ["i", "v"], NARROW),
