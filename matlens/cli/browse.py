@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,7 +30,10 @@ from matlens.cli.output import Outcome, expand, message, open_input
     show_default=True,
     help='How "P" shows images in the pixels of the terminal.',
 )
-def command(files: tuple[str, ...], web: bool, port: int, log: str | None, images: Path | None, pixels: str) -> None:
+@click.option("--watch", is_flag=True, help="Read a file again as soon as it was written.")
+def command(
+    files: tuple[str, ...], web: bool, port: int, log: str | None, images: Path | None, pixels: str, watch: bool
+) -> None:
     """Browse FILES: an outline of their variables, and tables of what is in them.
 
     Keys: arrows move, Enter opens, Escape goes back, "/" finds by name, "s" sorts, "g" goes
@@ -46,6 +50,7 @@ def command(files: tuple[str, ...], web: bool, port: int, log: str | None, image
         serve(expand(files), port, lambda address: message(f"open {address}  (Ctrl+C ends it)"), images)
         return
     from matlens.tui.app import Browser
+    from matlens.tui.terminal import take_keys
 
     if log:
         logging.basicConfig(filename=log, format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
@@ -56,7 +61,11 @@ def command(files: tuple[str, ...], web: bool, port: int, log: str | None, image
             with outcome.each():
                 opened.append(stack.enter_context(open_input(name)))
         if opened:
+            take_keys()
             # What is loaded so far stays; to look through it again and again would halt the keys.
             gc.freeze()
-            Browser(opened, images, pixels).run()
+            app = Browser(opened, images, pixels, is_watching=watch)
+            app.run()
+            if app.return_code:
+                sys.exit(app.return_code)
     outcome.leave()

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.columns.unify import Rows
+from matlens.errors import UnsupportedValue
 from matlens.formats.reader import Reader
 from matlens.formats.records import Elements, Variable
-from matlens.tree.file import MatFile
+from matlens.tree.file import MatFile, _reopened
 from matlens.tree.nodes import CellNode, Node, NumericNode, OpaqueNode, StructArrayNode, StructNode
 
 if TYPE_CHECKING:
@@ -31,6 +32,24 @@ def file_name(node: Node) -> str:
 def folder_of(file: MatFile) -> Path | None:
     """The folder of a file; None of one that has no path of its own."""
     return None if file._full_path is None else Path(file._full_path).parent
+
+
+def full_path_of(file: MatFile) -> Path | None:
+    """The absolute path of a file, as it was when it was opened; None of one that has none."""
+    return file._full_path
+
+
+def reopened(file: MatFile) -> MatFile:
+    """The file as it is on disk now, with the options that it was opened with.
+
+    Raises
+    ------
+    UnsupportedValue
+        If it has no path, such as one that came through a pipe.
+    """
+    if file._full_path is None:
+        raise UnsupportedValue("it came through a pipe or from memory, and cannot be read again", file=file.name)
+    return _reopened(file._full_path, file.name, file._options)
 
 
 def guarded(node: Node) -> AbstractContextManager[None]:

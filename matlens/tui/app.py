@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, TabbedContent, TabPane
 
 from matlens.escape import safe_text, shorten
@@ -19,6 +22,7 @@ from matlens.tui.browser import FileView
 from matlens.tui.compare import Marked
 from matlens.tui.model.settings import load_settings, save_state
 from matlens.tui.outline import Outline
+from matlens.tui.terminal import leave_on_signals
 
 
 class Browser(App[None]):
@@ -34,14 +38,32 @@ class Browser(App[None]):
         Binding("question_mark", "show_help_panel", "Keys"),
     ]
 
-    def __init__(self, files: Sequence[MatFile], images: Path | None = None, pixels: str = "auto") -> None:
+    def __init__(
+        self, files: Sequence[MatFile], images: Path | None = None, pixels: str = "auto", *, is_watching: bool = False
+    ) -> None:
         super().__init__()
-        self.images, self.pixels = images, pixels
+        self.images, self.pixels, self.is_watching = images, pixels, is_watching
         self._files = files
+        self._reopened = ExitStack()
         self.marked: Marked | None = None
         self._parent_process = os.getppid() if os.name == "posix" else 0
 
+    @on(FileView.Reloaded)
+    async def _reloaded(self, event: FileView.Reloaded) -> None:
+        """Show the file that was opened again in the place of the other."""
+        self._reopened.enter_context(event.file)
+        view = FileView(event.file, before=event.view)
+        parent = event.view.parent
+        if isinstance(parent, Widget | Screen):
+            await parent.mount(view, after=event.view)
+            await event.view.remove()
+            view.table.focus()
+
+    def on_unmount(self) -> None:
+        self._reopened.close()
+
     def on_mount(self) -> None:
+        leave_on_signals(self)
         settings = load_settings()
         if settings.theme in self.available_themes:
             self.theme = settings.theme

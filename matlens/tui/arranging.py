@@ -156,6 +156,8 @@ class TableView(GridView):
         if not is_undo:
             self._before.append(self.arrangement)
         other_rows = (new.filters, new.sort_keys) != (self.arrangement.filters, self.arrangement.sort_keys)
+        if self.grid is None or grid.column_count != self.grid.column_count:
+            self.mark(None)
         self.arrangement, self.grid, self._rows = new, grid, rows
         self.left = min(self.left, max(self.column_count - 1, 0))
         self.reload()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from shlex import quote
 from threading import Lock
 from typing import Any, ClassVar
 
-import numpy as np
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
@@ -21,36 +20,36 @@ from textual.worker import get_current_worker
 
 from matlens.errors import MatlensError
 from matlens.escape import safe_text
+from matlens.tree.access import reopened
 from matlens.tree.file import MatFile
-from matlens.tree.nodes import NumericNode, SparseNode, StructNode
+from matlens.tree.nodes import NumericNode, SparseNode
 from matlens.tree.nodes.node import Node
 from matlens.tui.arranging import TableView
-from matlens.tui.compare import CompareScreen, Marked
+from matlens.tui.cell_view import CellScreen
+from matlens.tui.compare import mark
+from matlens.tui.copying import CopyDialog
 from matlens.tui.counting import FrequencyScreen
-from matlens.tui.dialogs import Ask, Choose, Export, Find, Search
+from matlens.tui.dialogs import Ask, Export, Find, Search
 from matlens.tui.model.arrangement import Arrangement
 from matlens.tui.model.cells import Grid
-from matlens.tui.model.clipboard import copy_by_program
-from matlens.tui.model.facts import facts_text, statistics_text
+from matlens.tui.model.facts import facts_text, mapping_text, statistics_text
 from matlens.tui.model.grids import ArrayGrid, error_text, grid_of
-from matlens.tui.model.neighbours import boxes_beside
-from matlens.tui.model.pictures import is_rgb
-from matlens.tui.model.plot_columns import OneColumn, PlotColumns
+from matlens.tui.model.listing import known_paths
 from matlens.tui.model.settings import load_state
 from matlens.tui.model.statistics import statistics
 from matlens.tui.outline import Outline
-from matlens.tui.picture_view import PictureScreen
-from matlens.tui.plot_view import PlotScreen
 from matlens.tui.records_view import RecordsScreen
-from matlens.tui.spy_view import SpyScreen
+from matlens.tui.reloading import Watch
+from matlens.tui.searching import SearchBar
 from matlens.tui.table_view import GridView
+from matlens.tui.viewing import picture_of, plot_of
 from matlens.tui.workers import in_thread
 
 NARROW = 100
 """Fewer columns than this, and the panes stand one above the other."""
 MAX_PATHS = 5000
-PICTURE_NUMBERS = 64 << 20
-"""Larger arrays are not shown as a picture."""
+_LOOK = 1.0
+"""Seconds between looks whether the file was written."""
 
 
 class FileView(Widget):
@@ -73,12 +72,16 @@ class FileView(Widget):
         Binding("escape", "back", "Back", id="back"),
         Binding("slash", "find", "Find", id="find"),
         Binding("ctrl+f", "search", "Search", show=False, id="search"),
+        Binding("n", "next_found(1)", "Next found", show=False, id="next_found"),
+        Binding("N", "next_found(-1)", "Previous found", show=False, id="previous_found"),
+        Binding("v,space", "view_cell", "Cell", id="view_cell"),
         Binding("y", "copy", "Copy", id="copy"),
         Binding("e", "export", "Export", id="export"),
         Binding("p", "plot", "Plot", id="plot"),
         Binding("i", "picture", "Image", id="picture"),
         Binding("R", "records", "Images", show=False, id="records"),
         Binding("m", "mark", "Compare", show=False, id="mark"),
+        Binding("ctrl+r", "reload", "Read again", show=False, id="reload"),
         Binding("g", "go_to_row", "Row", id="go_to_row"),
         Binding("b", "base", "0/1", id="base"),
         Binding("left_square_bracket", "step(-1)", "Slice −", show=False, id="slice_back"),
@@ -88,12 +91,21 @@ class FileView(Widget):
         Binding("o", "dimension('other')", "Slice dim", show=False, id="slice_dimension"),
     ]
 
-    def __init__(self, file: MatFile) -> None:
+    class Reloaded(Message):
+        """The file was opened again, and is to be shown by another view."""
+
+        def __init__(self, view: FileView, file: MatFile) -> None:
+            super().__init__()
+            self.view, self.file = view, file
+
+    def __init__(self, file: MatFile, before: FileView | None = None) -> None:
         super().__init__()
         self.file, self.reading = file, Lock()
+        self._watch, self._before = Watch(file), before
         self.shown: MatFile | Node = file
         self._history: list[tuple[MatFile | Node, Arrangement, tuple[int, int]]] = []
         self._stepped = 0
+        self._searched: Search | None = None
 
     def compose(self) -> ComposeResult:
         yield Outline(self.file, self.reading, id="outline")
@@ -101,15 +113,40 @@ class FileView(Widget):
             yield Static(id="path")
             yield Static(id="mapping")
             yield Static(id="chips")
-            yield TableView(id="table")
+            table = TableView(id="table")
+            yield table
+            yield SearchBar(table, self.reading)
             yield Static(id="column")
             yield Static(id="facts")
 
     def on_mount(self) -> None:
         self.show(self.file)
-        self._restore(load_state(self.file))
+        if self._before is None:
+            self._restore(load_state(self.file))
+        else:
+            table = self._before.table
+            self._restore(self._before.state(), (table.row, table.column), table.arrangement)
+            self._before = None
+        self.set_interval(_LOOK, self._look)
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _look(self) -> None:
+        """Tell that the file was written, or read it again where that was asked for."""
+        if self._watch.has_changed():
+            if getattr(self.app, "is_watching", False):
+                self.action_reload()
+            else:
+                words = f"{safe_text(self.file.name)} was written: Ctrl+R reads it again"
+                self.app.notify(words, severity="warning", markup=False)
+
+    @in_thread("reload")
+    def action_reload(self) -> None:
+        """Open the file again, as it is now, and show what is shown."""
+        file = reopened(self.file)
+        self.app.call_from_thread(self.post_message, self.Reloaded(self, file))
+
+    def _restore(
+        self, state: dict[str, Any], cursor: tuple[int, int] = (0, 0), arrangement: Arrangement | None = None
+    ) -> None:
         """Go on where the file was left; what it does not hold any more is passed over."""
         if state.get("base") in (0, 1):
             self.table.base = state["base"]
@@ -117,7 +154,7 @@ class FileView(Widget):
         self.query_one(Outline).open_variables(names if isinstance(names, list) else [])
         path, part = state.get("path"), state.get("slice")
         if isinstance(path, str):
-            self._go(path, part if isinstance(part, list) else (), is_asked=False)
+            self._go(path, part if isinstance(part, list) else (), cursor, arrangement, is_asked=False)
 
     def state(self) -> dict[str, Any]:
         """What is remembered of the file."""
@@ -195,12 +232,7 @@ class FileView(Widget):
         bar, grid = self.query_one("#mapping", Static), self.table.grid
         bar.display = isinstance(grid, ArrayGrid) and bool(grid.others())
         if isinstance(grid, ArrayGrid) and grid.others():
-            dims = "x".join(map(str, grid.dims))
-            text = (
-                f"{grid.slice_text(self.table.base)} of {dims}   rows: dimension {grid.row_dim + 1} (r)   "
-                f"columns: dimension {grid.column_dim + 1} (c)   [ ] step dimension {self._stepped + 1} (o)"
-            )
-            bar.update(Text(text))
+            bar.update(Text(mapping_text(grid, self.table.base, self._stepped)))
 
     @in_thread("statistics")
     def _count(self, node: NumericNode, text: Text) -> None:
@@ -241,25 +273,27 @@ class FileView(Widget):
         self.show(event.node)
 
     def action_back(self) -> None:
-        """The value that was shown before, arranged as it was, with the cursor where it was."""
-        if not self.table.give_up() and self._history:
-            value, arrangement, cursor = self._history.pop()
-            self.show(value, remember=False, cursor=cursor, arrangement=arrangement)
+        """The value that was shown before, arranged as it was; work and a search of cells are left first."""
+        if self.table.give_up() or self.query_one(SearchBar).leave() or not self._history:
+            return
+        value, arrangement, cursor = self._history.pop()
+        self.show(value, remember=False, cursor=cursor, arrangement=arrangement)
 
     def action_find(self) -> None:
-        self._find(self.query_one(Outline).listed(MAX_PATHS))
+        """From the table, search its cells; else find a value by its name."""
+        if self.table.has_focus:
+            self.query_one(SearchBar).open()
+        else:
+            self._find(self.query_one(Outline).listed(MAX_PATHS))
+
+    def action_next_found(self, by: int) -> None:
+        self.query_one(SearchBar).go(by)
 
     @in_thread("find")
     def _find(self, listed: list[str]) -> None:
         """Offer the paths of the variables, of their fields, and of what is listed in the outline."""
-        paths: dict[str, None] = {}
         with self.reading:
-            for node in self.file.values():
-                paths[node.path] = None
-                if isinstance(node, StructNode):
-                    paths |= dict.fromkeys(child.path for child in node.children(0, MAX_PATHS - len(paths)))
-                if len(paths) >= MAX_PATHS:
-                    break
+            paths = dict.fromkeys(known_paths(self.file, MAX_PATHS))
         paths |= dict.fromkeys(listed)
         self.app.call_from_thread(self.app.push_screen, Find(list(paths)[:MAX_PATHS]), self._go_to_path)
 
@@ -268,7 +302,15 @@ class FileView(Widget):
             self._go(path)
 
     @in_thread("go")
-    def _go(self, path: str, part: Sequence[Any] = (), *, is_asked: bool = True) -> None:
+    def _go(
+        self,
+        path: str,
+        part: Sequence[Any] = (),
+        cursor: tuple[int, int] = (0, 0),
+        arrangement: Arrangement | None = None,
+        *,
+        is_asked: bool = True,
+    ) -> None:
         """Show the value at a path; one that nobody has asked for may be there no more."""
         try:
             with self.reading:
@@ -277,14 +319,16 @@ class FileView(Widget):
             if is_asked:
                 self._tell(error_text(error))
             return
-        self.app.call_from_thread(lambda: self.show(node, part=part))
+        self.app.call_from_thread(lambda: self.show(node, part=part, cursor=cursor, arrangement=arrangement))
         if is_asked:
             self.app.call_from_thread(self.table.focus)
+            self.app.call_from_thread(self.query_one(Outline).reveal, node.path)
 
     def action_search(self) -> None:
         """Search the values below what is shown, the whole file at first."""
         where = [self.shown] if isinstance(self.shown, Node) else list(self.file.values())
-        self.app.push_screen(Search(where, self.reading), self._go_to_path)
+        self._searched = Search(where, self.reading, self._searched.query_text if self._searched else "")
+        self.app.push_screen(self._searched, self._go_to_path)
 
     def action_go_to_row(self) -> None:
         base = self.table.base
@@ -324,12 +368,7 @@ class FileView(Widget):
                 later = [k for k in others if k > self._stepped]
                 self._stepped = (later or others)[0]
         else:
-            current, kept = (grid.row_dim, grid.column_dim)[:: 1 if role == "row" else -1]
-            after = [k % len(grid.dims) for k in range(current + 1, current + len(grid.dims))]
-            free = [k for k in after if k != kept]
-            # With two dimensions, the array is transposed.
-            chosen, kept = (free[0], kept) if free else (kept, current)
-            grid.show(*((chosen, kept) if role == "row" else (kept, chosen)))
+            grid.turn(role)
             self._stepped = next(iter(grid.others()), 0)
             self.table.show(grid, self.reading)
         self._show_mapping()
@@ -339,20 +378,7 @@ class FileView(Widget):
     @in_thread("selected")
     def action_mark(self) -> None:
         """Mark a value; with a second one, show both side by side and what differs."""
-        self.app.call_from_thread(self._mark, self.selected())
-
-    def _mark(self, node: Node | None) -> None:
-        app = self.app
-        if node is None:
-            app.notify("choose a value first", severity="warning")
-            return
-        marked: Marked | None = getattr(app, "marked", None)
-        if marked is None:
-            app.marked = Marked(node, self.reading)  # type: ignore[attr-defined]
-            app.notify(f"marked {safe_text(node.path)}: m on another value compares them", markup=False)
-            return
-        app.marked = None  # type: ignore[attr-defined]
-        app.push_screen(CompareScreen(marked, Marked(node, self.reading)))
+        self.app.call_from_thread(mark, self.app, self.selected(), self.reading)
 
     # --- pictures ------------------------------------------------------------------
 
@@ -364,50 +390,25 @@ class FileView(Widget):
 
     @in_thread("picture", severity="warning")
     def _plot(self, grid: Grid, column: int, value: MatFile | Node) -> None:
-        with self.reading:
-            vector = value if isinstance(value, NumericNode) and max(value.dims) == value.numel else None
-            series = grid.column_values(column) if vector is None else np.asarray(vector.value).ravel()
-        if series.dtype.kind not in "biufc":
-            self._tell("only numbers can be plotted")
-            return
-        path = value.path if isinstance(value, Node) else self.file.name
-        label = grid.column_label(column, self.table.base)
-        if vector is not None:
-            self._push(PlotScreen(path, OneColumn(path, series), 0))
-        else:
-            columns = PlotColumns(grid, self.reading, self.table.base, {column: series})
-            self._push(PlotScreen(f"{path}, column {label}", columns, column))
+        self._push(plot_of(value, grid, column, self.table.base, self.reading), "only numbers can be plotted")
 
     @in_thread("picture", severity="warning")
     def action_picture(self) -> None:
         """Show the matrix or image that is chosen as a picture, with the boxes beside it."""
-        chosen, grid = self.selected(), self.table.grid
+        chosen = self.selected()
         node = chosen if isinstance(chosen, NumericNode | SparseNode) else self.shown
-        if isinstance(node, SparseNode) and 0 not in node.dims:
-            with self.reading:
-                entries = node.value.tocoo()
-            self._push(SpyScreen(node.path, (node.dims[0], node.dims[1]), *entries.coords))
-            return
-        if not isinstance(node, NumericNode) or min(node.dims[:2]) < 2 or not 0 < node.numel <= PICTURE_NUMBERS:
-            self._tell("a matrix or an image can be shown as a picture")
-            return
-        with self.reading:
-            values = np.asarray(node.value)
-            boxes, convention = boxes_beside(self.file, node)
-        is_colour, at = is_rgb(values.shape[:3]), tuple[int, ...]()
-        if isinstance(grid, ArrayGrid) and grid.node is node:
-            if values.ndim > 2 and not is_colour and (grid.row_dim, grid.column_dim) != (0, 1):
-                values = grid.page(values)
-            else:
-                at = tuple(grid.index[3 if is_colour else 2 :])
-        self._push(PictureScreen(node.path, values.real if values.dtype.kind == "c" else values, boxes, convention, at))
+        screen = picture_of(self.file, node, self.table.grid, self.reading)
+        self._push(screen, "a matrix or an image can be shown as a picture")
 
     def action_records(self) -> None:
         """Show one image after another with its annotations."""
         self.app.push_screen(RecordsScreen(self.file, self.reading, getattr(self.app, "images", None)))
 
-    def _push(self, screen: Screen[None]) -> None:
-        self.app.call_from_thread(self.app.push_screen, screen)
+    def _push(self, screen: Screen[None] | None, why_not: str) -> None:
+        if screen is None:
+            self._tell(why_not)
+        else:
+            self.app.call_from_thread(self.app.push_screen, screen)
 
     def _tell(self, text: str, severity: SeverityLevel = "warning") -> None:
         self.app.call_from_thread(self.app.notify, text, severity=severity, markup=False)
@@ -427,28 +428,16 @@ class FileView(Widget):
 
     @in_thread("selected")
     def action_copy(self) -> None:
-        """Offer the path, the expression, the command and the value for the clipboard."""
-        node = self.selected()
-        if node is None:
-            return
-        name = str(self.file.path or self.file.name)
-        with self.reading:
-            value = node.preview(10_000)
-        lines = [node.path, node.python_path, f"matlens show {quote(name)} {quote(node.path)}", value]
-        titles = ("MATLAB path", "Python expression", "command", "value")
-        shown = [f"{title}: {line}" for title, line in zip(titles, lines, strict=True)]
+        """Offer the value, its row, its column, the table and what leads there."""
+        node, place = self.selected(), self.table.place(self.shown)
+        if place is not None:
+            self.app.call_from_thread(self.app.push_screen, CopyDialog(place, node, self.file, self.reading))
 
-        def copy(chosen: int | None) -> None:
-            if chosen is not None:
-                self.app.copy_to_clipboard(safe_text(lines[chosen]))
-                self._copy(safe_text(lines[chosen]))
-
-        self.app.call_from_thread(self.app.push_screen, Choose("Copy", [line[:200] for line in shown]), copy)
-
-    @in_thread("copy")
-    def _copy(self, text: str) -> None:
-        by = copy_by_program(text) or "the terminal"
-        self._tell(f"copied by {by}: {text[:200]}", severity="information")
+    def action_view_cell(self) -> None:
+        """Show the cell of the cursor with all of its digits and letters."""
+        place = self.table.place(self.shown)
+        if place is not None:
+            self.app.push_screen(CellScreen(place, self.file, self.reading))
 
     def action_export(self) -> None:
         if not isinstance(self.shown, Node):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 from itertools import islice
 from threading import Lock
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
@@ -106,3 +106,17 @@ def _text(found: list[Difference]) -> Text:
         sides = f"{shorten(safe_text(difference.a), 30)} | {shorten(safe_text(difference.b), 30)}"
         text.append(f"{safe_text(difference.path)}  ", "bold").append(f"{difference.what}: {sides}{numbers}\n")
     return text
+
+
+def mark(app: App[Any], node: Node | None, lock: Lock) -> None:
+    """Keep a value to be compared; with a second one, show both side by side."""
+    if node is None:
+        app.notify("choose a value first", severity="warning")
+        return
+    marked: Marked | None = getattr(app, "marked", None)
+    if marked is None:
+        app.marked = Marked(node, lock)  # type: ignore[attr-defined]
+        app.notify(f"marked {safe_text(node.path)}: m on another value compares them", markup=False)
+        return
+    app.marked = None  # type: ignore[attr-defined]
+    app.push_screen(CompareScreen(marked, Marked(node, lock)))

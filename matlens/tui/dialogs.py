@@ -31,18 +31,18 @@ from matlens.tui.model.matches import Hit, search
 from matlens.tui.workers import in_thread
 
 
-class _Dialog(ModalScreen[ScreenResultType]):
+class Dialog(ModalScreen[ScreenResultType]):
     """A box in the middle of the screen, which Escape closes without an answer."""
 
     DEFAULT_CSS = """
-    _Dialog { align: center middle; }
-    _Dialog > Vertical { width: 76; max-width: 96%; height: auto; max-height: 90%; padding: 1 2;
+    Dialog { align: center middle; }
+    Dialog > Vertical { width: 76; max-width: 96%; height: auto; max-height: 90%; padding: 1 2;
                          background: $panel; border: round $primary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]
 
 
-class _Paths(_Dialog[str | None]):
+class _Paths(Dialog[str | None]):
     """Lists paths, from what is typed above them; answers with the one that is chosen."""
 
     DEFAULT_CSS = "_Paths OptionList { height: 16; }"
@@ -62,7 +62,7 @@ class _Paths(_Dialog[str | None]):
         self.dismiss(self._found[event.option_index])
 
 
-class Ask(_Dialog[str | None]):
+class Ask(Dialog[str | None]):
     """Asks for one line; what `check` raises a `MatlensError` for is told, and asked again."""
 
     DEFAULT_CSS = "Ask #problem { color: $text-error; display: none; }"
@@ -87,10 +87,14 @@ class Ask(_Dialog[str | None]):
             problem.update(Text(error_text(error)))
             problem.display = True
             return
-        self.dismiss(event.value)
+        self.answer(event.value)
+
+    def answer(self, value: str) -> None:
+        """Take the line that was entered."""
+        self.dismiss(value)
 
 
-class Choose(_Dialog[int | None]):
+class Choose(Dialog[int | None]):
     """Asks for one of several lines; gives its position."""
 
     def __init__(self, title: str, lines: Sequence[str]) -> None:
@@ -157,14 +161,16 @@ class Search(_Paths):
 
     SHOWN = 1000
 
-    def __init__(self, nodes: Sequence[Node], lock: Lock) -> None:
+    def __init__(self, nodes: Sequence[Node], lock: Lock, query: str = "") -> None:
         super().__init__()
         self._where, self._lock = nodes, lock
+        self.query_text = query
+        """What was searched last."""
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text("Search values: part of a text, or a number; Enter starts"))
-            yield Input()
+            yield Input(self.query_text)
             yield Static(id="state")
             yield OptionList()
 
@@ -173,6 +179,7 @@ class Search(_Paths):
         self._found = []
         self.query_one(OptionList).clear_options()
         if event.value:
+            self.query_text = event.value
             self._search(event.value)
 
     @in_thread("search")
@@ -208,7 +215,7 @@ class Search(_Paths):
         self.query_one("#state", Static).update(Text(f"{len(self._found):,} found in {state}"))
 
 
-class Export(_Dialog[str | None]):
+class Export(Dialog[str | None]):
     """Exports a value: name of the output, columns, losses, progress, cancel."""
 
     DEFAULT_CSS = """

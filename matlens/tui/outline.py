@@ -22,6 +22,8 @@ PAGE = 1000
 AT_ONCE = 200
 """Lines that are added before keys are looked at again."""
 NAME_WIDTH = 40
+MOST_PAGES = 20
+"""Pages that are listed on the way to a value that was found."""
 
 
 class More:
@@ -32,6 +34,17 @@ class More:
 
 
 Entry = Node | More | None
+
+
+def _leads_to(path: str, wanted: str) -> bool:
+    """Whether a value is the wanted one or holds it.
+
+    Examples
+    --------
+    >>> _leads_to("a(1)", "a(1).b"), _leads_to("a", "ab"), _leads_to("a(1)", "a(11)")
+    (True, False, False)
+    """
+    return wanted == path or (wanted.startswith(path) and wanted[len(path)] in "({.")
 
 
 def _label(node: Node) -> Text:
@@ -59,6 +72,8 @@ class Outline(Tree[Entry]):
         self._file, self._lock = file, lock
         self._loaded: set[int] = set()
         self._to_open: list[str] = []
+        self._wanted = ""
+        self._pages = 0
 
     def on_mount(self) -> None:
         self.root.expand()
@@ -85,6 +100,8 @@ class Outline(Tree[Entry]):
         if children and behind < total:
             more = Text(f"… {total - behind:,} more", "italic")
             self.app.call_from_thread(place.add_leaf, more, data=More(parent, behind))
+        if self._wanted:
+            self.app.call_from_thread(self._follow, place)
 
     def _add(self, place: TreeNode[Entry], lines: list[tuple[Text, Node, bool]]) -> None:
         for label, node, can_expand in lines:
@@ -101,6 +118,36 @@ class Outline(Tree[Entry]):
             self._load(parent, entry.parent, entry.start)
         elif isinstance(entry, Node):
             self.post_message(self.Chosen(entry))
+
+    def reveal(self, path: str) -> None:
+        """Open what leads to a value, and put the cursor there: as near as the lists come."""
+        self._wanted, self._pages = path, MOST_PAGES
+        self._follow(self.root)
+
+    def _follow(self, place: TreeNode[Entry]) -> None:
+        """Go down as far as children are listed; where they are not, the worker that lists them goes on."""
+        if not self._wanted:
+            return
+        for child in place.children:
+            entry = child.data
+            if isinstance(entry, Node) and _leads_to(entry.path, self._wanted):
+                place.expand()
+                self.call_after_refresh(self.move_cursor, child)
+                if entry.path == self._wanted or not child.allow_expand:
+                    self._wanted = ""
+                elif child.id in self._loaded:
+                    self._follow(child)
+                else:
+                    child.expand()
+                return
+        last = place.children[-1] if place.children else None
+        if last is not None and isinstance(last.data, More) and self._pages:
+            self._pages -= 1
+            more = last.data
+            last.remove()
+            self._load(place, more.parent, more.start)
+        elif last is not None:
+            self._wanted = ""
 
     def opened_variables(self) -> list[str]:
         """Paths of the variables that are open."""

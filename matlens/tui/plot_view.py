@@ -18,7 +18,7 @@ from textual.widgets.selection_list import Selection
 from textual.worker import get_current_worker
 
 from matlens.escape import safe_text
-from matlens.tui.dialogs import Choose, _Dialog
+from matlens.tui.dialogs import Choose, Dialog
 from matlens.tui.model.axes import Axis, axis_of
 from matlens.tui.model.plot_columns import PARTS, PlotColumns, Series, nearest, series_of
 from matlens.tui.model.plots import COLOURS, chart_text, histogram_text, visible
@@ -29,7 +29,7 @@ _READ_OUT = 4
 """Series whose values the crosshair tells."""
 
 
-class PickColumns(_Dialog[list[int] | None]):
+class PickColumns(Dialog[list[int] | None]):
     """Asks for several columns: Space chooses, Enter plots them."""
 
     DEFAULT_CSS = "PickColumns SelectionList { height: auto; max-height: 16; }"

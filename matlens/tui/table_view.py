@@ -19,10 +19,12 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from matlens.formats.records import Int64s
+from matlens.tree.file import MatFile
 from matlens.tree.nodes.node import Node
 from matlens.tui.model.arrangement import Arrangement
 from matlens.tui.model.cells import Cell, Grid
 from matlens.tui.model.grids import ArrayGrid
+from matlens.tui.model.scopes import Place
 from matlens.tui.workers import in_thread
 
 MIN_WIDTH, MAX_WIDTH = 4, 40
@@ -94,6 +96,7 @@ class GridView(ScrollView, can_focus=True):
         self._rows: Int64s | None = None
         self._window: _Window | None = None
         self._lock = Lock()
+        self._marked: frozenset[int] | None = None
 
     # --- what is shown -------------------------------------------------------------
 
@@ -101,7 +104,7 @@ class GridView(ScrollView, can_focus=True):
         """Show another grid, from its first cell, as it is stored."""
         self.grid, self._lock = grid, lock
         self.row = self.column = self.left = 0
-        self.arrangement, self._rows = Arrangement(), None
+        self.arrangement, self._rows, self._marked = Arrangement(), None, None
         self.scroll_to(y=0, animate=False, force=True)
         self.reload()
 
@@ -135,6 +138,33 @@ class GridView(ScrollView, can_focus=True):
     def stored_column(self, column: int) -> int:
         """The column of the grid that is seen at `column`, which hiding and moving change."""
         return column if self.arrangement.columns is None else self.arrangement.columns[column]
+
+    @property
+    def order(self) -> Int64s | None:
+        """Stored rows in the order in which they are seen; None if that is their own."""
+        return self._rows
+
+    @property
+    def is_marked(self) -> bool:
+        return self._marked is not None
+
+    def mark(self, cells: frozenset[int] | None) -> None:
+        """Colour cells, known by ``stored row * columns + column``, until another table is shown."""
+        self._marked = cells
+        self.refresh()
+
+    def _is_marked(self, row: int, column: int) -> bool:
+        if not self._marked or self.grid is None:
+            return False
+        return self.stored_row(row) * self.grid.column_count + self.stored_column(column) in self._marked
+
+    def place(self, shown: MatFile | Node) -> Place | None:
+        """The cell of the cursor in the table as it is seen; None before there is one."""
+        if self.grid is None:
+            return None
+        rows = range(self.row_count) if self._rows is None else self._rows.tolist()
+        columns = range(self.column_count) if self.arrangement.columns is None else self.arrangement.columns
+        return Place(shown, self.grid, rows, columns, self.row, self.column, self.has_focus, self.base)
 
     def _visible_rows(self) -> range:
         top = int(self.scroll_offset.y)
@@ -207,6 +237,8 @@ class GridView(ScrollView, can_focus=True):
             cell = window.cells[k][place]
             is_cursor = row == self.row and window.columns[place] == self.column
             style = base + Style(reverse=True, bold=self.has_focus) if is_cursor else base
+            if self._is_marked(row, window.columns[place]):
+                style += Style(color="black", bgcolor="yellow")
             if cell.is_error:
                 style += Style(color="red")
             segments += [Segment(_fitted(cell, size), style), Segment(" " * GAP, base)]
@@ -337,7 +369,7 @@ class GridView(ScrollView, can_focus=True):
         """Show the next or previous slice of an array."""
         if isinstance(self.grid, ArrayGrid):
             self.grid.step(dimension, by)
-            self.arrangement, self._rows = Arrangement(), None
+            self.arrangement, self._rows, self._marked = Arrangement(), None, None
             self.reload()
 
 

@@ -15,8 +15,10 @@ from textual.widgets import Input, OptionList, Static
 
 import matlens
 from matlens.tui.browser import FileView
-from matlens.tui.dialogs import Choose, Export, Find, Search
+from matlens.tui.copying import CopyDialog
+from matlens.tui.dialogs import Export, Find, Search
 from matlens.tui.model.clipboard import copy_by_program
+from matlens.tui.model.literals import FORMS
 from matlens.tui.model.matches import search
 from tests.support import FIXTURES
 from tests.tui.driving import drive, press, settle, text
@@ -76,21 +78,22 @@ def test_a_program_copies_where_the_terminal_may_not(tmp_path: Path, monkeypatch
     assert copy_by_program("x") is None
 
 
-def test_copy(tmp_path: Path) -> None:
+def test_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[str] = []
 
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         pilot.app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
         await press(pilot, "down", "enter", "tab", "down", "right")
-        for downs in range(4):
+        monkeypatch.setattr(CopyDialog, "last_form", FORMS.index("MATLAB"))
+        for downs in (4, 5, 6, 0):
             await press(pilot, "y")
-            assert isinstance(pilot.app.screen, Choose)
+            assert isinstance(pilot.app.screen, CopyDialog)
             await press(pilot, *["down"] * downs, "enter")
 
     drive(steps, FIXTURES / "annotations_v7.mat")
     assert copied[:2] == ["annotations(2).boxes", 'file["annotations"][1]["boxes"]']
     assert copied[2].startswith("matlens show ") and copied[2].endswith("'annotations(2).boxes'")
-    assert copied[3] == "[128, 90, 174, 136; 181, 121, 240, 172]"
+    assert copied[3] == "[128 90 174 136; 181 121 240 172]"
 
 
 def test_export_dialog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

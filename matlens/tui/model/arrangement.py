@@ -171,36 +171,37 @@ class ExtendedGrid(Grid):
     def __init__(self, grid: Grid, name: str, values: Any) -> None:
         import pyarrow as pa
 
-        self._grid, self._name = grid, name
+        self.grid, self._name = grid, name
         self._values = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
         self.row_count, self.column_count = grid.row_count, grid.column_count + 1
 
-    def _is_own(self, column: int) -> bool:
-        return column == self._grid.column_count
+    def is_own(self, column: int) -> bool:
+        """Whether a column is the one that was added."""
+        return column == self.grid.column_count
 
     def column_label(self, column: int, base: int) -> str:
-        return shorten(safe_text(self._name), 40) if self._is_own(column) else self._grid.column_label(column, base)
+        return shorten(safe_text(self._name), 40) if self.is_own(column) else self.grid.column_label(column, base)
 
     def column_name(self, column: int) -> str:
-        return self._name if self._is_own(column) else self._grid.column_name(column)
+        return self._name if self.is_own(column) else self.grid.column_name(column)
 
     def row_label(self, row: int, base: int) -> str:
-        return self._grid.row_label(row, base)
+        return self.grid.row_label(row, base)
 
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
-        inner = iter(self._grid.cells(rows, [column for column in columns if not self._is_own(column)]))
+        inner = iter(self.grid.cells(rows, [column for column in columns if not self.is_own(column)]))
         own = self._values.take(np.asarray(rows, np.int64)).to_pylist() if len(rows) else []
         lines = []
         for k, line in enumerate(inner):
             cells = iter(line)
-            lines.append([value_cell(own[k]) if self._is_own(column) else next(cells) for column in columns])
+            lines.append([value_cell(own[k]) if self.is_own(column) else next(cells) for column in columns])
         return lines
 
     def node_at(self, row: int, column: int) -> Node | None:
-        return None if self._is_own(column) else self._grid.node_at(row, column)
+        return None if self.is_own(column) else self.grid.node_at(row, column)
 
     def column_arrow(self, column: int) -> pa.ChunkedArray:
-        return self._values if self._is_own(column) else self._grid.column_arrow(column)
+        return self._values if self.is_own(column) else self.grid.column_arrow(column)
 
     def column_values(self, column: int) -> NDArray[Any]:
-        return sortable_values(self._values) if self._is_own(column) else self._grid.column_values(column)
+        return sortable_values(self._values) if self.is_own(column) else self.grid.column_values(column)

@@ -9,6 +9,7 @@ from matlens.tree.access import variable_of
 from matlens.tree.describe import describe_node, dims_text
 from matlens.tree.file import MatFile
 from matlens.tree.nodes.node import Node
+from matlens.tui.model.grids import ArrayGrid
 from matlens.tui.model.statistics import Statistics, sparkline
 
 
@@ -61,3 +62,12 @@ def statistics_text(found: Statistics) -> Text:
 def _extreme(value: float) -> str:
     """Integers in full, others with six digits."""
     return f"{value}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def mapping_text(grid: ArrayGrid, base: int, stepped: int) -> str:
+    """Which slice of an array is shown, and the keys that change it."""
+    dims = "x".join(map(str, grid.dims))
+    return (
+        f"{grid.slice_text(base)} of {dims}   rows: dimension {grid.row_dim + 1} (r)   "
+        f"columns: dimension {grid.column_dim + 1} (c)   [ ] step dimension {stepped + 1} (o)"
+    )

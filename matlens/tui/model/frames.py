@@ -33,6 +33,10 @@ class FrameGrid(Grid):
         parts = [self._table.column(column).take(np.asarray(rows, np.int64)).to_pylist() for column in columns]
         return [[value_cell(part[k]) for part in parts] for k in range(len(rows))]
 
+    def exact(self, rows: Sequence[int], column: int) -> list[Any]:
+        """Values of a column; None where there is none."""
+        return list(self._table.column(column).take(np.asarray(rows, np.int64)).to_pylist())
+
     def node_at(self, row: int, column: int) -> Node | None:
         """The whole variable: a single value of it is no node of its own."""
         name = self._table.column_names[column]

@@ -76,6 +76,14 @@ class ArrayGrid(Grid):
         if 0 in self.dims:
             self.row_count = 0
 
+    def turn(self, role: str) -> None:
+        """Take the next dimension for rows (``row``) or for columns; of two dimensions, both change places."""
+        current, kept = (self.row_dim, self.column_dim)[:: 1 if role == "row" else -1]
+        after = [k % len(self.dims) for k in range(current + 1, current + len(self.dims))]
+        free = [k for k in after if k != kept]
+        chosen, kept = (free[0], kept) if free else (kept, current)
+        self.show(*((chosen, kept) if role == "row" else (kept, chosen)))
+
     def others(self) -> list[int]:
         """Dimensions that are not shown."""
         return [k for k in range(len(self.dims)) if k not in (self.row_dim, self.column_dim)]
@@ -110,10 +118,10 @@ class ArrayGrid(Grid):
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
         if not len(rows) or not len(columns):
             return [[] for _ in rows]
-        values = self._values(rows, columns)
+        values = self.values(rows, columns)
         return [[Cell(number_text(value), True) for value in row] for row in values.tolist()]
 
-    def _values(self, rows: Sequence[int], columns: Sequence[int]) -> NDArray[Any]:
+    def values(self, rows: Sequence[int], columns: Sequence[int]) -> NDArray[Any]:
         """Numbers of some rows and columns of the shown slice."""
         if self.node.numel <= CACHED_NUMBERS:
             if self._whole is None:
@@ -136,7 +144,7 @@ class ArrayGrid(Grid):
         return page if self.row_dim < self.column_dim else page.T
 
     def column_values(self, column: int) -> NDArray[Any]:
-        return self._values(range(self.row_count), [column])[:, 0]
+        return self.values(range(self.row_count), [column])[:, 0]
 
 
 def _preview(node: Node) -> Cell:
@@ -225,7 +233,7 @@ class NodesGrid(Grid):
     is_table = False
 
     def __init__(self, value: MatFile | Node) -> None:
-        self._value = value
+        self.shown = value
         self._nodes = list(value.values()) if isinstance(value, MatFile) else None
         self.row_count = len(value) if isinstance(value, MatFile) else count_below(value)
         has_children = isinstance(value, StructNode | CellNode) or (isinstance(value, OpaqueNode) and self.row_count)
@@ -238,12 +246,12 @@ class NodesGrid(Grid):
         return self.LABELS[column]
 
     def _children(self, start: int, stop: int) -> list[Node]:
-        if isinstance(self._value, MatFile):
+        if isinstance(self.shown, MatFile):
             return (self._nodes or [])[start:stop]
-        return [self._value][start:stop] if self._single else self._value.children(start, stop)
+        return [self.shown][start:stop] if self._single else self.shown.children(start, stop)
 
     def row_label(self, row: int, base: int) -> str:
-        if isinstance(self._value, CellNode):
+        if isinstance(self.shown, CellNode):
             return str(row + base)
         return shorten(safe_text(self._children(row, row + 1)[0].label), 30)
 
@@ -283,6 +291,10 @@ class TextGrid(Grid):
     def cells(self, rows: Sequence[int], columns: Sequence[int]) -> list[list[Cell]]:
         return [[Cell(shorten(safe_text(self._lines[row]), 4096))] for row in rows]
 
+    def exact(self, rows: Sequence[int], column: int) -> list[Any]:
+        """Lines as they are."""
+        return [self._lines[row] for row in rows]
+
     def column_values(self, column: int) -> NDArray[Any]:
         return np.array(self._lines, np.str_)
 
@@ -303,6 +315,10 @@ class SparseGrid(Grid):
         # Rows and columns of the matrix count from 1.
         shown = [(part + 1 if column < 2 else part).tolist() for column, part in zip(columns, picked, strict=True)]
         return [[Cell(number_text(part[k]), True) for part in shown] for k in range(len(rows))]
+
+    def exact(self, rows: Sequence[int], column: int) -> list[Any]:
+        """The numbers of a column, those of rows and columns from 1."""
+        return list(self._columns[column][np.asarray(rows, np.int64)] + (1 if column < 2 else 0))
 
     def column_values(self, column: int) -> NDArray[Any]:
         return self._columns[column]
