@@ -196,7 +196,8 @@ def _real_text(value: float) -> str:
 def python_text(value: Any) -> str:
     """An expression of Python.
 
-    Arrays and times ask for ``import numpy as np``, sparse matrices for ``import scipy.sparse``; times of tables are those of ``datetime`` and ``zoneinfo``.
+    Arrays and times ask for ``import numpy as np``, sparse matrices for ``import scipy.sparse``; times of tables are
+    those of ``datetime`` and ``zoneinfo``.
 
     Examples
     --------
