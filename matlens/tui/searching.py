@@ -30,9 +30,9 @@ class SearchBar(Horizontal):
 
     DEFAULT_CSS = """
     SearchBar { height: 1; display: none; }
-    SearchBar Input { width: 1fr; height: 1; border: none; padding: 0 1; }
-    SearchBar Checkbox { width: auto; height: 1; border: none; padding: 0 1; }
-    SearchBar Static { width: auto; min-width: 24; padding: 0 1; color: $text-accent; }
+    SearchBar Input { width: 1fr; padding: 0 1; }
+    SearchBar Checkbox { width: auto; padding: 0 1; }
+    SearchBar #found { width: 2fr; height: 1; padding: 0 1; color: $text-accent; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close the search", show=False)]
 
@@ -45,9 +45,9 @@ class SearchBar(Horizontal):
         self._running = False
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="search the cells")
-        yield Checkbox("regex", id="regex")
-        yield Static()
+        yield Input(placeholder="search the cells", compact=True)
+        yield Checkbox("regex", id="regex", compact=True)
+        yield Static(id="found")
 
     def open(self) -> None:
         """Ask for what is searched; the last question is still there."""
@@ -145,4 +145,4 @@ class SearchBar(Horizontal):
         self._tell(f"{k + 1:,} of {len(places):,}{more}{wrapped}")
 
     def _tell(self, text: str) -> None:
-        self.query_one(Static).update(Text(safe_text(text)))
+        self.query_one("#found", Static).update(Text(safe_text(text)))

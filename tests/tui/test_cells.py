@@ -20,6 +20,7 @@ from matlens.tui.browser import FileView
 from matlens.tui.cell_view import CellScreen
 from matlens.tui.copying import CopyDialog, WriteFile
 from matlens.tui.dialogs import Choose
+from matlens.tui.model import cell_search
 from matlens.tui.model.cell_search import Pattern, find_cells
 from matlens.tui.model.grids import grid_of
 from matlens.tui.model.literals import FORMS
@@ -76,7 +77,7 @@ def test_a_cell_shows_all_digits_and_bits() -> None:
 
 def test_a_cell_shows_text_in_lines_and_lets_none_of_it_act() -> None:
     async def steps(pilot: Pilot[None], view: FileView) -> None:
-        await press(pilot, "tab", "down", "down", "right", "right", "v")
+        await press(pilot, "tab", "down", "down", "v")
         assert full(pilot).endswith("a\\x1b]0;x\\x07\nlast\n")
         assert "\x1b" not in raw(pilot.app)
 
@@ -145,7 +146,7 @@ def test_a_hostile_text_is_copied_as_it_is_and_told_safely() -> None:
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         pilot.app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
         pilot.app.notify = lambda text, **_: told.append(text)  # type: ignore[method-assign, assignment]
-        await press(pilot, "tab", "down", "down", "right", "right", "y")
+        await press(pilot, "tab", "down", "down", "y")
         assert "\x1b" not in raw(pilot.app)
         await press(pilot, "enter")
 
@@ -183,10 +184,11 @@ def test_what_is_too_long_goes_to_a_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_cells_are_searched_and_marked() -> None:
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         def state() -> str:
-            return str(view.query_one("SearchBar Static", Static).content)
+            return str(view.query_one("#found", Static).content)
 
         await press(pilot, "down", "enter", "tab", "slash", *"0001", "enter")
         assert (view.table.row, view.table.column, state()) == (0, 0, "1 of 11")
+        assert "0001   " in raw(pilot.app) and "1 of 11" in raw(pilot.app)
         styles = [s.style.bgcolor.name for s in view.table.render_line(10) if s.style and s.style.bgcolor]
         assert "yellow" in styles
         await press(pilot, "N")
@@ -210,7 +212,7 @@ def test_cells_are_searched_and_marked() -> None:
 def test_regular_expressions_and_case() -> None:
     async def steps(pilot: Pilot[None], view: FileView) -> None:
         def state() -> str:
-            return str(view.query_one("SearchBar Static", Static).content)
+            return str(view.query_one("#found", Static).content)
 
         await show(pilot, view, "s")
         await press(pilot, "slash", *"two", "enter")
@@ -242,13 +244,17 @@ def test_full_digits_and_texts_are_searched() -> None:
     assert found(np.array([[math.pi, 2, 3.1416]]), "3.14159265") == [0]
     assert found(np.array([[math.pi, 2, 3.1416]]), "3.14159") == [0]
     assert found(np.array([[2**63 - 1, 1]]), "9223372036854775807") == [0]
+    cube = np.arange(70_000.0).reshape(2, 35_000)
+    assert found(cube, "^(34999|69999)$", True) == [34_999, 69_999]
+    assert found(cube.T.copy(), "^(34999|69999)$", True) == [69_998, 69_999]
     long = np.array([["x" * 500 + "needle", "hay"]], object)
     assert found(long, "needle") == [2]
     # With a backtracking engine, this would not end.
     assert found(np.array([["a" * 50_000 + "b"]], object), "(a+)+$", True) == []
 
 
-def test_a_search_is_given_up_when_nobody_wants_it() -> None:
+def test_a_search_is_given_up_when_nobody_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell_search, "NUMBERS", 3)
     with matlens.from_loadmat({"v": np.zeros((3, 3))}) as file:
         asked: list[tuple[int, int, int]] = []
 

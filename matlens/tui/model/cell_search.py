@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from matlens.formats.records import Int64s
 from matlens.tree.nodes import CharNode
 from matlens.tree.nodes.node import Node
 from matlens.tui.model.cells import Grid, number_text
-from matlens.tui.model.grids import MatrixOfCells, NodesGrid, SparseGrid
+from matlens.tui.model.grids import ArrayGrid, MatrixOfCells, NodesGrid, SparseGrid
 from matlens.tui.model.literals import plain_text
 
 BLOCK = 4096
 """Rows between two looks at whether the search is still wanted."""
+NUMBERS = 1 << 16
+"""The same for the numbers of an array."""
 MOST_FOUND = 200_000
 LONGEST = 1 << 20
 """Letters of a cell that are searched."""
@@ -73,40 +75,62 @@ def find_cells(grid: Grid, pattern: Pattern, lock: Lock, tell: Callable[[int, in
     """
     found: list[Int64s] = []
     count = 0
-    for column in range(grid.column_count):
-        blocks = _texts(grid, column)
-        while True:
-            with lock:
-                rows, texts = next(blocks, (None, []))
-            if rows is None:
-                break
-            if not tell(column, rows.start, count):
-                return None
-            hits = np.array([any(pair) for pair in zip(*map(pattern.found, texts), strict=True)], bool)
-            places = rows.start + np.flatnonzero(hits)
-            found.append(places.astype(np.int64) * grid.column_count + column)
-            count += len(places)
-            if count >= MOST_FOUND:
-                return np.concatenate(found)
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+    blocks = _blocks(grid)
+    while True:
+        with lock:
+            block = next(blocks, None)
+        if block is None or count >= MOST_FOUND:
+            return np.concatenate(found) if found else np.zeros(0, np.int64)
+        if not tell(block.columns.start, block.rows.start, count):
+            return None
+        hits = [any(pair) for pair in zip(*map(pattern.found, block.texts), strict=True)]
+        rows, columns = np.divmod(np.flatnonzero(hits), len(block.columns))
+        found.append((rows + block.rows.start) * grid.column_count + columns + block.columns.start)
+        count += len(rows)
 
 
-def _texts(grid: Grid, column: int) -> Iterator[tuple[range | None, list[list[str]]]]:
-    """Blocks of rows, each with the texts of its cells in one way or two: as shown, and in full."""
-    values = _values(grid, column)
+class _Block(NamedTuple):
+    """Some cells row by row, and their texts in one way or two: as shown, and in full."""
+
+    rows: range
+    columns: range
+    texts: list[list[str]]
+
+
+def _blocks(grid: Grid) -> Iterator[_Block]:
+    if not isinstance(grid, ArrayGrid):
+        for column in range(grid.column_count):
+            yield from _column_blocks(grid, column)
+        return
+    # Of an array, whole columns lie together: as many as a block may hold.
+    height = max(1, min(grid.row_count, NUMBERS))
+    width = max(1, NUMBERS // height)
+    for left in range(0, grid.column_count, width):
+        columns = range(left, min(left + width, grid.column_count))
+        for top in range(0, grid.row_count, height):
+            rows = range(top, min(top + height, grid.row_count))
+            yield _Block(rows, columns, _number_texts(grid.values(rows, columns).ravel().tolist()))
+
+
+def _number_texts(numbers: list[Any]) -> list[list[str]]:
+    return [[number_text(item) for item in numbers], [plain_text(item) for item in numbers]]
+
+
+def _column_blocks(grid: Grid, column: int) -> Iterator[_Block]:
+    values, columns = _values(grid, column), range(column, column + 1)
     for start in range(0, grid.row_count, BLOCK):
         rows = range(start, min(start + BLOCK, grid.row_count))
         if values is not None and values.dtype.kind in "biufc":
             part = values[start : rows.stop]
             if isinstance(grid, SparseGrid) and column < 2:
                 part = part + 1
-            yield rows, [[number_text(item) for item in part.tolist()], [plain_text(item) for item in part.tolist()]]
-        else:
-            shown = [line[0].text for line in grid.cells(rows, [column])]
-            full = [str(item) for item in values[start : rows.stop].tolist()] if values is not None else shown
-            if isinstance(grid, MatrixOfCells) or (isinstance(grid, NodesGrid) and column == len(grid.LABELS) - 1):
-                full = [_full_text(grid.node_at(row, column)) for row in rows]
-            yield rows, [shown, full]
+            yield _Block(rows, columns, _number_texts(part.tolist()))
+            continue
+        shown = [line[0].text for line in grid.cells(rows, columns)]
+        full = [str(item) for item in values[start : rows.stop].tolist()] if values is not None else shown
+        if isinstance(grid, MatrixOfCells) or (isinstance(grid, NodesGrid) and column == len(grid.LABELS) - 1):
+            full = [_full_text(grid.node_at(row, column)) for row in rows]
+        yield _Block(rows, columns, [shown, full])
 
 
 def _full_text(node: Node | None) -> str:

@@ -20,21 +20,15 @@ SCOPES = ("value", "row", "column", "table")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cell of a table as it is seen: `rows` and `columns` are the stored ones in their order on the screen."""
+    """A cell of a table as it is seen: `rows` are the stored rows in their order on the screen."""
 
     shown: MatFile | Node
     grid: Grid
     rows: Sequence[int]
-    columns: Sequence[int]
     row: int
-    seen_column: int
+    column: int
     is_in_table: bool = True
     base: int = 1
-
-    @property
-    def column(self) -> int:
-        """The stored column of the cell."""
-        return self.columns[self.seen_column]
 
     def take(self, scope: str) -> Any:
         """The value of a scope, as `exact` gives it.
@@ -51,7 +45,7 @@ class Place:
         rows = [self.rows[self.row]] if scope == "row" else self.rows
         if isinstance(self.grid, NodesGrid):
             return self._named(rows, scope)
-        columns = [self.column] if scope == "column" else self.columns
+        columns = [self.column] if scope == "column" else range(self.grid.column_count)
         if isinstance(self.grid, ArrayGrid):
             return array_part(self.grid, rows, columns)
         if isinstance(self.grid, MatrixOfCells) and scope == "table" and self._is_as_stored():
@@ -61,10 +55,8 @@ class Place:
         return exact_rows(self.grid, rows, columns, self.base)
 
     def _is_as_stored(self) -> bool:
-        counts = (len(self.rows), len(self.columns)) == (self.grid.row_count, self.grid.column_count)
-        return (
-            counts and all(row == k for k, row in enumerate(self.rows)) and list(self.columns) == sorted(self.columns)
-        )
+        stored = range(self.grid.row_count)
+        return self.rows == stored or (len(self.rows) == len(stored) and list(self.rows) == list(stored))
 
     def node(self) -> Node | None:
         """What the facts are of: the value of the cell, or the one that holds it; None if that is the file."""
@@ -91,7 +83,9 @@ class Place:
     def value(self) -> Any:
         """The value of the cell; from the outline, all that is shown."""
         if self.is_in_table and self.rows:
-            return exact_cell(self.grid, self.rows[self.row], self.column)
+            # Class and dims stand beside a value, and are none of their own.
+            column = self.grid.column_count - 1 if isinstance(self.grid, NodesGrid) else self.column
+            return exact_cell(self.grid, self.rows[self.row], column)
         return exact_file(self.shown) if isinstance(self.shown, MatFile) else exact_value(self.shown)
 
     def _named(self, rows: Sequence[int], scope: str) -> Any:
