@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from textual.widgets import Checkbox, Input, OptionList, Static
 
 import matlens
 from matlens.errors import UnsupportedValue
+from matlens.tui import searching
 from matlens.tui.browser import FileView
 from matlens.tui.cell_view import CellScreen
 from matlens.tui.copying import CopyDialog, WriteFile
@@ -266,6 +267,29 @@ def test_a_search_is_given_up_when_nobody_wants_it(monkeypatch: pytest.MonkeyPat
     assert asked == [(0, 0, 0), (1, 0, 3)]
     with pytest.raises(UnsupportedValue, match="no regular expression"):
         Pattern("[", True)
+
+
+def test_escape_stops_a_search_and_then_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(grid: Any, pattern: Any, lock: Any, tell: Any) -> None:
+        while tell(0, 0, 0):
+            Event().wait(0.01)
+
+    monkeypatch.setattr(searching, "find_cells", endless)
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        await show(pilot, view, "x")
+        await press(pilot, "slash", "1")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert any(worker.group == "search cells" and worker.is_running for worker in pilot.app.workers)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert text(view, "found") == "given up" and view.query_one(SearchBar).display
+        await press(pilot, "escape")
+        assert not view.query_one(SearchBar).display
+        assert isinstance(view.shown, matlens.Node) and view.shown.path == "x"
+
+    drive(steps, numbers())
 
 
 def test_fields_of_struct_arrays_are_found_by_name() -> None:
