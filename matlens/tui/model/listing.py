@@ -19,8 +19,8 @@ def known_paths(file: MatFile, limit: int) -> list[str]:
     Examples
     --------
     >>> import matlens
-    >>> known_paths(matlens.open("fixtures/annotations_v7.mat"), 10)
-    ['annotations', 'annotations.image', 'annotations.boxes', 'annotations.labels']
+    >>> known_paths(matlens.open("fixtures/annotations_v7.mat"), 3)
+    ['annotations', 'annotations.image', 'annotations.boxes']
     """
     paths: list[str] = []
     level: list[Node] = list(islice(file.values(), limit))
