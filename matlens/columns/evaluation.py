@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matlens.columns.expression_parser import Call, Column, Literal, Part, fail
-from matlens.columns.expressions import Expression
+from matlens.columns.expression_parser import Call, Column, Literal, Part, fail, resolve
 from matlens.errors import ExpressionError
 from matlens.escape import safe_text, shorten
 
@@ -40,48 +39,48 @@ class _Values:
         return isinstance(self.values, pa.Scalar)
 
 
-def evaluate(expression: Expression, table: pa.Table) -> pa.ChunkedArray:
+def evaluate(text: str, root: Part, table: pa.Table) -> pa.ChunkedArray:
     """One value for each row; see `Expression.evaluate`."""
-    found = _computed(expression, table)
+    found = _computed(text, root, table)
     if found.rows is not None:
-        fail(expression.text, 0, "several values a row: put any(…), sum(…), max(…) or numel(…) around them")
+        fail(text, 0, "several values a row: put any(…), sum(…), max(…) or numel(…) around them")
     if found.is_literal:
         return pa.chunked_array([pa.repeat(found.values, table.num_rows)])
     return pa.chunked_array([found.values])
 
 
-def mask(expression: Expression, table: pa.Table) -> NDArray[np.bool_]:
+def mask(text: str, root: Part, table: pa.Table) -> NDArray[np.bool_]:
     """Where the expression is true; see `Expression.mask`."""
-    found = _computed(expression, table)
+    found = _computed(text, root, table)
     if found.rows is not None:
-        fail(expression.text, 0, "several values a row: put any(…) or all(…) around the comparison")
+        fail(text, 0, "several values a row: put any(…) or all(…) around the comparison")
     if pa.types.is_null(found.kind):
         return np.zeros(table.num_rows, np.bool_)
     if not pa.types.is_boolean(found.kind):
-        fail(expression.text, 0, f"expected a condition such as x > 0, found {_named(found.kind)}")
+        fail(text, 0, f"expected a condition such as x > 0, found {_named(found.kind)}")
     if found.is_literal:
         return np.full(table.num_rows, bool(found.values.as_py()), np.bool_)
     return np.asarray(pc.fill_null(found.values, False).to_numpy(zero_copy_only=False), np.bool_)
 
 
-def _computed(expression: Expression, table: pa.Table) -> _Values:
+def _computed(text: str, root: Part, table: pa.Table) -> _Values:
     try:
-        return _Evaluation(expression, table).part(expression.root)
+        return _Evaluation(text, table).part(root)
     except (pa.ArrowException, OverflowError) as error:
         # Such as a pattern that is no regular expression.
         told = shorten(safe_text(error), 200)
-        raise ExpressionError(f"cannot compute {shorten(safe_text(expression.text), 100)}: {told}") from error
+        raise ExpressionError(f"cannot compute {shorten(safe_text(text), 100)}: {told}") from error
 
 
 class _Evaluation:
     """Goes through the parts of one expression."""
 
-    def __init__(self, expression: Expression, table: pa.Table) -> None:
-        self._expression, self._table = expression, table
+    def __init__(self, text: str, table: pa.Table) -> None:
+        self._text, self._table = text, table
         self._row_count = table.num_rows
 
     def _fail(self, at: int, message: str) -> NoReturn:
-        fail(self._expression.text, at, message)
+        fail(self._text, at, message)
 
     def part(self, part: Part) -> _Values:
         if isinstance(part, Literal):
@@ -91,7 +90,7 @@ class _Evaluation:
         return self._call(part, [self.part(argument) for argument in part.arguments])
 
     def _column(self, column: Column) -> _Values:
-        name, fields = self._expression.resolve(column, self._table.column_names)
+        name, fields = resolve(self._text, column, self._table.column_names)
         array = self._table.column(name).combine_chunks()
         values, rows = _leaves(array if isinstance(array, pa.Array) else array.chunk(0), None)
         for field in fields:
@@ -279,6 +278,9 @@ def _comparable(side: Any, other: Any) -> Any:
             raise _Unfit(f"expected a date such as 2020-05-31, found {shown}") from error
     if pa.types.is_boolean(side.type) and _is_number(other.type):
         return side.cast("int8")
+    if isinstance(side, pa.Scalar) and side.type == pa.float64() and other.type == pa.float32():
+        # A number that is written is meant in the precision of the column.
+        return side.cast("float")
     if pa.types.is_unsigned_integer(side.type) and pa.types.is_signed_integer(other.type):
         # What both sides hold as doubles differs where it should, save beyond 2**53.
         return side.cast("double", safe=False) if side.type == pa.uint64() else side

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -78,6 +79,19 @@ Part = Literal | Column | Call
 def parts_of(text: str) -> Part:
     """Take an expression apart; see `matlens.columns.expressions.parse`."""
     return _Parser(text).whole()
+
+
+def resolve(text: str, column: Column, available: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The available column that is meant, the one of the longest name, and the fields below it."""
+    for k in range(len(column.path), 0, -1):
+        name = ".".join(column.path[:k])
+        if name in available:
+            return name, column.path[k:]
+    name = ".".join(column.path)
+    near = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
+    known = ", ".join(map(safe_text, available[:20])) or "none"
+    hint = f", did you mean {safe_text(near[0])}?" if near else f"; there are {known}"
+    return fail(text, column.at, f"no column {shorten(safe_text(name), 60)}{hint}")
 
 
 def fail(text: str, at: int, message: str) -> NoReturn:

@@ -6,7 +6,6 @@ The grammar, the loosest first: ``or``, ``and``, ``not``, comparisons (``== != ~
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from matlens.columns.expression_parser import CONSTANTS, WORDS, Call, Column, Part, fail, parts_of
-from matlens.escape import safe_text, shorten
+from matlens.columns.expression_parser import CONSTANTS, WORDS, Call, Column, Part, fail, parts_of, resolve
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,20 +66,8 @@ class Expression:
         """
         found: dict[str, None] = {}
         for column in _columns(self.root):
-            found[self.resolve(column, available)[0]] = None
+            found[resolve(self.text, column, available)[0]] = None
         return list(found)
-
-    def resolve(self, column: Column, available: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-        """The available column that is meant, the one of the longest name, and the fields below it."""
-        for k in range(len(column.path), 0, -1):
-            name = ".".join(column.path[:k])
-            if name in available:
-                return name, column.path[k:]
-        name = ".".join(column.path)
-        near = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
-        known = ", ".join(map(safe_text, available[:20])) or "none"
-        hint = f", did you mean {safe_text(near[0])}?" if near else f"; there are {known}"
-        return fail(self.text, column.at, f"no column {shorten(safe_text(name), 60)}{hint}")
 
     def evaluate(self, table: pa.Table) -> pa.ChunkedArray:
         """Values for the rows of a table.
@@ -100,7 +86,7 @@ class Expression:
         """
         from matlens.columns.evaluation import evaluate
 
-        return evaluate(self, table)
+        return evaluate(self.text, self.root, table)
 
     def mask(self, table: pa.Table) -> NDArray[np.bool_]:
         """Whether the expression is true, for each row of a table; False where it is neither true nor false.
@@ -119,7 +105,7 @@ class Expression:
         """
         from matlens.columns.evaluation import mask
 
-        return mask(self, table)
+        return mask(self.text, self.root, table)
 
 
 def parse(text: str) -> Expression:

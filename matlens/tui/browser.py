@@ -373,8 +373,6 @@ class FileView(Widget):
             self.table.show(grid, self.reading)
         self._show_mapping()
 
-    # --- comparing -----------------------------------------------------------------
-
     @in_thread("selected")
     def action_mark(self) -> None:
         """Mark a value; with a second one, show both side by side and what differs."""

@@ -20,7 +20,7 @@ from textual.worker import get_current_worker
 from matlens.escape import safe_text
 from matlens.tui.dialogs import Choose, Dialog
 from matlens.tui.model.axes import Axis, axis_of
-from matlens.tui.model.plot_columns import PARTS, PlotColumns, Series, nearest, series_of
+from matlens.tui.model.plot_columns import PARTS, OneColumn, PlotColumns, Series, nearest, series_of
 from matlens.tui.model.plots import COLOURS, chart_text, histogram_text, visible
 from matlens.tui.model.ticks import number_label
 from matlens.tui.workers import in_thread
@@ -97,7 +97,7 @@ class PlotScreen(Screen[None]):
         Binding("escape,q", "leave", "Back"),
         Binding("h", "histogram", "Histogram"),
         Binding("c", "columns", "Columns"),
-        Binding("x", "abscissa", "X"),
+        Binding("x", "abscissa", "X axis"),
         Binding("g", "group", "Groups"),
         Binding("s", "scatter", "Points"),
         Binding("m", "part", "Part"),
@@ -187,7 +187,10 @@ class PlotScreen(Screen[None]):
         self._whole = drawn.axis
         state = self._state
         gaps = f", {self._missing:,} NaN or infinite" if self._missing else ""
-        lines = [Text(f"{safe_text(self._title)}  {self._count:,} values{gaps}{self._told_state()}", no_wrap=True)]
+        title = self._title
+        if len(state.columns) == 1 and not isinstance(self._columns, OneColumn):
+            title += f", column {self._columns.label(state.columns[0])}"
+        lines = [Text(f"{safe_text(title)}  {self._count:,} values{gaps}{self._told_state()}", no_wrap=True)]
         if len(state.columns) > 1 or state.group is not None:
             lines.append(drawn.legend)
         if drawn.told:

@@ -34,7 +34,7 @@ def plot_of(value: MatFile | Node, grid: Grid, column: int, base: int, lock: Loc
     if vector is not None:
         return PlotScreen(path, OneColumn(path, series), 0)
     columns = PlotColumns(grid, lock, base, {column: series})
-    return PlotScreen(f"{path}, column {grid.column_label(column, base)}", columns, column)
+    return PlotScreen(path, columns, column)
 
 
 def picture_of(file: MatFile, node: MatFile | Node, grid: Grid | None, lock: Lock) -> Screen[None] | None:

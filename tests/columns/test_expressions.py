@@ -142,6 +142,11 @@ def test_numbers_reckon_without_wrapping(kind: str) -> None:
     assert kept("x > -1", table) == [0, 1]
 
 
+def test_numbers_of_single_precision_are_meant_as_written() -> None:
+    table = pa.table({"x": pa.array([0.1, 0.5], pa.float32())})
+    assert kept("x == 0.1", table) == [0] and kept("x > 0.1", table) == [1]
+
+
 def test_mod_is_that_of_matlab() -> None:
     table = pa.table({"x": [7.0, -7.0, 7.0, -7.0, 5.5], "y": [3.0, 3.0, -3.0, 0.0, 2.0]})
     assert parse("x % y").evaluate(table).to_pylist() == [1.0, 2.0, -2.0, -7.0, 1.5]

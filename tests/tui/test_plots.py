@@ -183,7 +183,7 @@ def test_columns_groups_and_the_crosshair() -> None:
         listed = pilot.app.screen.query_one(SelectionList)
         assert listed.selected == [0]
         await press(pilot, "space", "down", "space", "down", "space", "enter")
-        assert "● 2  ● 3" in about(pilot)
+        assert "x  101 values" in about(pilot) and "● 2  ● 3" in about(pilot)
         await press(pilot, "x", "down", "enter", "right")
         assert "x: 1" in about(pilot) and "2 (5, 10)  3 (5, 25)" in about(pilot)
         await press(pilot, "shift+left", "left")

@@ -20,15 +20,21 @@ SCOPES = ("value", "row", "column", "table")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cell of a table as it is seen: `rows` are the stored rows in their order on the screen."""
+    """A cell of a table as it is seen: `rows` and `columns` are the stored ones in their order on the screen."""
 
     shown: MatFile | Node
     grid: Grid
     rows: Sequence[int]
+    columns: Sequence[int]
     row: int
-    column: int
+    seen_column: int
     is_in_table: bool = True
     base: int = 1
+
+    @property
+    def column(self) -> int:
+        """The stored column of the cell."""
+        return self.columns[self.seen_column]
 
     def take(self, scope: str) -> Any:
         """The value of a scope, as `exact` gives it.
@@ -45,7 +51,7 @@ class Place:
         rows = [self.rows[self.row]] if scope == "row" else self.rows
         if isinstance(self.grid, NodesGrid):
             return self._named(rows, scope)
-        columns = [self.column] if scope == "column" else range(self.grid.column_count)
+        columns = [self.column] if scope == "column" else self.columns
         if isinstance(self.grid, ArrayGrid):
             return array_part(self.grid, rows, columns)
         if isinstance(self.grid, MatrixOfCells) and scope == "table" and self._is_as_stored():
@@ -55,8 +61,8 @@ class Place:
         return exact_rows(self.grid, rows, columns, self.base)
 
     def _is_as_stored(self) -> bool:
-        stored = range(self.grid.row_count)
-        return self.rows == stored or (len(self.rows) == len(stored) and list(self.rows) == list(stored))
+        pairs = (self.rows, range(self.grid.row_count)), (self.columns, range(self.grid.column_count))
+        return all(seen == stored or list(seen) == list(stored) for seen, stored in pairs)
 
     def node(self) -> Node | None:
         """What the facts are of: the value of the cell, or the one that holds it; None if that is the file."""
