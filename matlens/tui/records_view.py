@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from copy import copy
 from pathlib import Path
 from threading import Lock
 from typing import ClassVar
@@ -86,8 +88,10 @@ class RecordsScreen(ImageScreen):
     @in_thread("annotations", severity="warning")
     def _read(self) -> None:
         worker = get_current_worker()
-        with self._lock:
-            found = read_annotated(self._file, lambda: worker.is_cancelled, self._convention)
+        # A second opening: whoever leaves this screen meanwhile finds the tables free.
+        opened = nullcontext(self._file) if self._file.path is None else copy(self._file)
+        with self._lock if self._file.path is None else nullcontext(), opened as file:
+            found = read_annotated(file, lambda: worker.is_cancelled, self._convention)
         if found is None:
             return
         names = [name for name, is_name in zip(found.images, found.has_name, strict=True) if is_name]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 import matlens
+from matlens.tui import records_view
 from matlens.tui.browser import FileView
 from matlens.tui.image_pane import ImagePane
 from matlens.tui.model import annotated, image_files
@@ -267,3 +270,26 @@ def test_boxes_that_do_not_decide_their_convention() -> None:
         assert len(pilot.app.screen_stack) == 1
 
     drive(steps, matlens.from_loadmat(records(["a.png"], field="bbox")))
+
+
+def test_escape_ends_the_reading_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, ended = Event(), Event()
+
+    def read(file: matlens.MatFile, is_cancelled: Callable[[], bool], convention: str | None) -> None:
+        started.set()
+        while not is_cancelled():
+            ended.wait(0.01)
+        ended.set()
+
+    monkeypatch.setattr(records_view, "read_annotated", read)
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        await pilot.press("R")
+        while not started.is_set():
+            await pilot.pause()
+        assert not view.reading.locked()
+        await pilot.press("n", "p", "f", "escape")
+        await settle(pilot)
+        assert ended.is_set() and len(pilot.app.screen_stack) == 1
+
+    drive(steps, FIXTURES / "annotations_v7.mat")
