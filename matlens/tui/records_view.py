@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import nullcontext
 from copy import copy
 from pathlib import Path
@@ -27,13 +28,14 @@ from matlens.tui.image_pane import ImagePane, ImageScreen
 from matlens.tui.model.annotated import LEVELS, Annotated, Mark, extent_of, read_annotated
 from matlens.tui.model.colour_maps import Colours
 from matlens.tui.model.image_files import ImageFiles, NoImage, folder_of
-from matlens.tui.model.marks import captions_of, colours_of, draw_marks
+from matlens.tui.model.marks import MOST_DRAWN, captions_of, colours_of, draw_marks
 from matlens.tui.model.viewport import Viewport
 from matlens.tui.workers import in_thread
 
 CHOICES = (("sure", "likely"), ("sure",), ("doubtful",), LEVELS)
 """Which certainties are shown, one after another."""
 _LISTED = 500
+_IN_LEGEND = 40
 
 
 class RecordsScreen(ImageScreen):
@@ -146,7 +148,8 @@ class RecordsScreen(ImageScreen):
         except NoImage as error:
             found = self._found
             height, width = extent_of(found.marks[number] if found else [])
-            pixels, told = np.full((height, width, 3), 40, np.uint8), f"no image: {error}"
+            # A view of one number: the canvas may be as large as hostile boxes say.
+            pixels, told = np.broadcast_to(np.uint8(40), (height, width, 3)), f"no image: {error}"
         if not worker.is_cancelled:
             self.app.call_from_thread(self._present, pixels, told)
 
@@ -168,7 +171,8 @@ class RecordsScreen(ImageScreen):
         pane, found = self.pane, self._found
         if pane is None or found is None:
             return
-        marks, palette = self._marks(), colours_of(found.labels)
+        every, palette = self._marks(), colours_of(found.labels)
+        marks = every[:MOST_DRAWN]
 
         def draw(colours: Colours, view: Viewport) -> Colours:
             pane.captions = captions_of(view, marks, palette) if self._have_captions else []
@@ -177,8 +181,7 @@ class RecordsScreen(ImageScreen):
         pane.draw_over(draw)
         self._show_about()
         legend = Text()
-        for label in dict.fromkeys(mark.label for mark in marks):
-            count = sum(mark.label == label for mark in marks)
+        for label, count in Counter(mark.label for mark in every).most_common(_IN_LEGEND):
             style = Style(color=Color.from_rgb(*palette[label]))
             legend.append("■ ", style).append(f"{label or '(no label)'} {count:,}  ")
         self.query_one("#legend", Static).update(legend)
@@ -200,6 +203,8 @@ class RecordsScreen(ImageScreen):
             lines.append(self._told)
         elif self._order:
             lines[0] += f"  {pane.view.columns}x{pane.view.rows}"
+        if len(self._marks()) > MOST_DRAWN:
+            lines.append(f"the first {MOST_DRAWN:,} are drawn")
         lines += [pane.pointed_text()] if pane.cursor else []
         lines += [shorten(problem, 200) for problem in found.problems[:1]]
         self.query_one("#about", Static).update(Text("\n".join(lines)))

@@ -293,3 +293,30 @@ def test_escape_ends_the_reading_and_nobody_waits_for_it(monkeypatch: pytest.Mon
         assert ended.is_set() and len(pilot.app.screen_stack) == 1
 
     drive(steps, FIXTURES / "annotations_v7.mat")
+
+
+def test_of_very_many_boxes_the_first_are_drawn() -> None:
+    corners = np.tile([[3.0, 3, 12, 12], [21, 11, 30, 20]], (4000, 1))
+    values = np.empty((1, 1), [("image", object), ("bbox_xyxy", object)])
+    values[0, 0] = ("a.png", corners)
+
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        await press(pilot, "R")
+        assert "8,000 boxes" in about(pilot) and "the first 5,000 are drawn" in about(pilot)
+        assert str(pilot.app.screen.query_one("#legend", Static).content) == "■ (no label) 8,000  "
+        await press(pilot, "escape")
+
+    drive(steps, matlens.from_loadmat({"a": values}))
+
+
+def test_a_canvas_of_hostile_boxes_takes_no_room() -> None:
+    async def steps(pilot: Pilot[None], view: FileView) -> None:
+        await press(pilot, "R")
+        pane = pilot.app.screen.query_one(ImagePane)
+        assert pane.values.shape == (1 << 14, 1 << 14, 3) and pane.values.strides == (0, 0, 0)
+        assert pane.drawn().size
+        await press(pilot, "plus", "down", "escape")
+
+    values = np.empty((1, 1), [("image", object), ("bbox_xyxy", object)])
+    values[0, 0] = ("a.png", np.array([[1.0, 1, 1e300, 1e300], [5, 5, 9, 9]]))
+    drive(steps, matlens.from_loadmat({"a": values}))

@@ -28,6 +28,9 @@ CLASS_COLOURS: tuple[Colour, ...] = (
 )
 """Colours of the classes, one after another, as drawings on copies of images have them."""
 
+MOST_DRAWN = 5000
+"""Marks of one image that are drawn; more hide it, and take long."""
+
 
 class Caption(NamedTuple):
     """A text over an image, at a pixel of the screen."""
@@ -46,10 +49,12 @@ def colours_of(labels: Sequence[str]) -> dict[str, Colour]:
 def draw_marks(colours: Colours, view: Viewport, marks: Sequence[Mark], palette: Mapping[str, Colour]) -> Colours:
     """The picture with the outlines of boxes and polygons, and keypoints as crosses of five pixels."""
     rows, columns = view.extent()
+    boxes: dict[str, list[tuple[float, ...]]] = {}
     for mark in marks:
-        colour = palette[mark.label]
         if mark.kind == "box":
-            colours = draw_boxes(colours, view.corners(np.array([mark.box])), rows, columns, (colour,))
+            boxes.setdefault(mark.label, []).append(mark.box)
+    for label, corners in boxes.items():
+        colours = draw_boxes(colours, view.corners(np.array(corners)), rows, columns, (palette[label],))
     drawn = colours.copy()
     for mark in marks:
         colour = palette[mark.label]
