@@ -162,5 +162,5 @@ def extent_of(marks: list[Mark]) -> tuple[int, int]:
     size = []
     for axis in (1, 0):
         finite = [end[axis] for end in ends if np.isfinite(end[axis])]
-        size.append(int(min(max(np.ceil(max(finite, default=1)), 1), 1 << 14)))
+        size.append(int(min(max(np.ceil(max(finite, default=1)), 1), 1 << 13)))
     return size[0], size[1]

@@ -130,13 +130,16 @@ def area_average(values: NDArray[np.generic], height: int, width: int) -> NDArra
         part = values[up:down]
         if not is_shrunk:
             part = part[:, lefts]
-        part = part.astype(np.float64)
-        missing = np.isnan(part)
-        has_gaps = bool(missing.any())
-        if has_gaps:
-            part[missing] = 0
+        has_gaps = False
+        if values.dtype.kind not in "biu":
+            part = part.astype(np.float64)
+            missing = np.isnan(part)
+            has_gaps = bool(missing.any())
+            if has_gaps:
+                part[missing] = 0
         with np.errstate(all="ignore"):
-            sums, counts = part.sum(axis=0), (~missing).sum(axis=0) if has_gaps else np.full(part.shape[1:], len(part))
+            sums = part.sum(axis=0, dtype=np.float64)
+            counts = (~missing).sum(axis=0) if has_gaps else np.full(part.shape[1:], len(part))
             if is_shrunk:
                 sums, counts = np.add.reduceat(sums, lefts), np.add.reduceat(counts, lefts)
             result[y] = sums / counts
