@@ -42,7 +42,7 @@ class SearchBar(Horizontal):
         self._grid: Grid | None = None
         self._cells: Int64s | None = None
         self._stop = False
-        self._running = False
+        self._is_searching = False
 
     def compose(self) -> ComposeResult:
         yield Input(placeholder="search the cells", compact=True)
@@ -59,7 +59,7 @@ class SearchBar(Horizontal):
 
     def leave(self) -> bool:
         """Give up a search that runs, else close the line; False if there was nothing to leave."""
-        if self._running:
+        if self._is_searching:
             self._stop = True
             return True
         was_open = bool(self.display)
@@ -87,7 +87,7 @@ class SearchBar(Horizontal):
         text, grid = self.query_one(Input).value, self._table.grid
         if text and grid is not None:
             self.display = True
-            self._stop, self._running, self._grid = False, True, grid
+            self._stop, self._is_searching, self._grid = False, True, grid
             self._table.focus()
             self._tell("searching; Esc stops")
             self._search(grid, text, self.query_one("#regex", Checkbox).value, by)
@@ -114,7 +114,7 @@ class SearchBar(Horizontal):
             self.app.call_from_thread(self._done, grid, cells, "given up", by)
 
     def _done(self, grid: Grid, cells: Int64s | None, why: str, by: int) -> None:
-        self._running = False
+        self._is_searching = False
         if grid is not self._table.grid:
             self._tell("")
             return
