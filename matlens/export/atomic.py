@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -84,28 +83,74 @@ class OutputFolder:
 
 
 @contextmanager
-def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[OutputFolder]:
+def atomic_folder(
+    target: str | Path, *, force: bool = False, made: Sequence[str] = (), places: Sequence[str] = ()
+) -> Iterator[OutputFolder]:
     """Write several files into a folder that appears when all of them are there.
 
-    With `force`, a folder may exist: its files of the same names are replaced, each as a whole.
+    With `force`, a folder may exist: its files of the same names are replaced when all new ones are there, and what an
+    earlier output left is removed: the files that match the patterns `made`, and links that match `places`.
+
+    Raises
+    ------
+    OutputExists
+        If the folder exists, or has other files at `places`: they may be the only copy of what somebody needs.
     """
     target = Path(target)
-    if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
-        if not force or not target.is_dir():
-            refuse_existing(target)
-        yield OutputFolder(target, partial(atomic_output, force=True))
-        return
+    is_new = not os.path.lexists(target) or (target.is_dir() and not any(target.iterdir()))
+    if not is_new and (not force or not target.is_dir()):
+        refuse_existing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _naming(target), temporary_folder(target) as folder:
         files = folder / "output"
         files.mkdir()
         yield OutputFolder(files, _open_new)
+        written = [path for path in files.rglob("*") if path.is_symlink() or not path.is_dir()]
         for path in files.rglob("*"):
             if not path.is_symlink():
                 _sync(path)
-        # An empty folder at `target` gives way to it.
-        files.replace(target)
+        if is_new:
+            # An empty folder at `target` gives way to it.
+            files.replace(target)
+        else:
+            names = {path.relative_to(files) for path in written}
+            _replace_files(files, target, names, _left_by_others(target, names, made, places))
         _sync(target.parent)
+
+
+def _left_by_others(target: Path, names: Set[Path], made: Sequence[str], places: Sequence[str]) -> list[Path]:
+    """Files of an earlier output that are none of the new one."""
+    root = target.resolve()
+    found = dict.fromkeys(path for pattern in (*made, *places) for path in sorted(target.glob(pattern)))
+    old = [path for path in found if path.is_symlink() or path.is_file()]
+    # Folders that are links lead to what is somebody else's.
+    old = [path for path in old if path.parent.resolve() == root / path.parent.relative_to(target)]
+    old = [path for path in old if path.relative_to(target) not in names]
+    ours = {path for pattern in made for path in target.glob(pattern)}
+    foreign = [path for path in old if path not in ours and not path.is_symlink() and path.stat().st_nlink < 2]
+    if foreign:
+        count = f"{len(foreign):,} file{'s' * (len(foreign) > 1)}"
+        raise OutputExists(
+            f"{count} there would be no part of the output, such as {foreign[0].relative_to(target)}, and may be no "
+            "copy: move them away, or write to another folder",
+            file=str(target),
+        )
+    return old
+
+
+def _replace_files(files: Path, target: Path, names: Set[Path], old: Sequence[Path]) -> None:
+    """Give new files their places in a folder that exists, without the old ones."""
+    for path in old:
+        path.unlink()
+        for parent in path.relative_to(target).parents[:-1]:
+            if any((target / parent).iterdir()):
+                break
+            (target / parent).rmdir()
+    for name in sorted(names):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (files / name).replace(target / name)
+    for folder in {(target / name).parent for name in names}:
+        _sync(folder)
 
 
 @contextmanager

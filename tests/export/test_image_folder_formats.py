@@ -232,3 +232,57 @@ def test_yolo_names_are_those_of_the_classes(tmp_path: Path) -> None:
     """A character of two halves came as two that cannot be printed."""
     folder = export(annotations(tmp_path, 2), "yolo")
     assert yaml.safe_load((folder / "data.yaml").read_text())["names"] == SHOWN
+
+
+# --- over an older output ----------------------------------------------------------------
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+@pytest.mark.parametrize("name", ["huggingface", "fiftyone", "yolo", "voc"])
+def test_an_older_output_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    """Images of an older output had no boxes in the new one, as if nothing were in them."""
+    folder = export(annotations(tmp_path, 9), name, "--split", "0.5")
+    older = files_below(folder)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "own").mkdir()
+    (folder / "own" / "a.png").write_bytes(b"mine")
+    export(annotations(tmp_path, 3), name, "--force")
+    found = files_below(folder)
+    (tmp_path / "fresh").mkdir()
+    expected = files_below(export(annotations(tmp_path / "fresh", 3), name))
+    assert found == expected | {"notes.txt", "own/a.png"} and older - found
+    assert sorted(path.name for path in (tmp_path / "images" / "val").iterdir()) == [f"{k}.png" for k in range(9)]
+
+
+@pytest.mark.parametrize("name", ["huggingface", "fiftyone", "yolo"])
+def test_images_that_may_be_no_copies_are_kept(tmp_path: Path, name: str) -> None:
+    folder = export(annotations(tmp_path, 6), name, "--place-images", "copy")
+    before = {path: (folder / path).read_bytes() for path in files_below(folder)}
+    source = annotations(tmp_path, 3)
+    given = ("--path", "s.bbox", "--convention", "xywh", "--images", str(tmp_path / "images"), "--force")
+    done = run("boxes", str(source), *given, "--format", name, "-o", str(folder))
+    assert done.returncode == 2 and b"3 files there would be no part of the output, such as " in done.stderr
+    assert {path: (folder / path).read_bytes() for path in files_below(folder)} == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_that_is_a_link_keeps_what_it_leads_to(tmp_path: Path) -> None:
+    folder, other = export(annotations(tmp_path, 3), "yolo"), tmp_path / "other"
+    other.mkdir()
+    (other / "a.txt").write_text("mine")
+    (folder / "labels" / "linked").symlink_to(other)
+    export(annotations(tmp_path, 2), "yolo", "--force")
+    assert (other / "a.txt").read_text() == "mine"
+
+
+def test_what_cannot_be_written_leaves_the_older_output_whole(tmp_path: Path) -> None:
+    folder = export(annotations(tmp_path, 6), "yolo")
+    before = {path: (folder / path).read_bytes() for path in files_below(folder)}
+    source = annotations(tmp_path, 3)
+    given = ("--path", "s.bbox", "--convention", "xywh", "--image-size", "99", "99", "--force")
+    done = run("boxes", str(source), *given, "--split-by", "label", "--format", "yolo", "-o", str(folder))
+    assert done.returncode == 2 and b"YOLO trains with a part train" in done.stderr
+    assert {path: (folder / path).read_bytes() for path in files_below(folder)} == before

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from glob import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matlens.escape import json_default
@@ -16,8 +18,6 @@ from matlens.export.format import BoxesFormat, refuse_missing_sizes
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matlens.export.images import BoxesByImage
 
 _CONFIDENCE = ("confidence", "score")
@@ -35,7 +35,9 @@ class _FiftyOne(BoxesFormat):
         refuse_missing_sizes(found, self.text)
         stems, parts = found.stems(), found.by_part()
         folders = unique_names((safe_file_name(part) if part else "" for part in parts), fold=True)
-        with atomic_folder(target, force=force) as opened:
+        earlier = [escape(path.parent.name) + "/" for path in Path(target).glob("*/labels.json")] + [""]
+        made, places = ([f"{each}{part}" for each in earlier] for part in ("labels.json", "data/**/*"))
+        with atomic_folder(target, force=force, made=made, places=places) as opened:
             for name, images in zip(folders, parts.values(), strict=True):
                 folder = f"{name}/" if name else ""
                 for i in images:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import json
 import re
+from glob import escape
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from matlens.errors import UnfitFormat
@@ -18,8 +20,6 @@ from matlens.export.format import BoxesFormat, yaml_text
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
     from matlens.export.images import BoxesByImage
@@ -44,7 +44,8 @@ class _HuggingFace(BoxesFormat):
         splits = dict(zip(_splits(list(parts)), parts.values(), strict=True))
         is_sized = all(name in found.sizes for name in found.images)
         rows = {split: [_row(i, names[i], found, is_sized) for i in images] for split, images in splits.items()}
-        with atomic_folder(target, force=force) as opened:
+        made, places = _earlier(Path(target))
+        with atomic_folder(target, force=force, made=made, places=places) as opened:
             for split, images in splits.items():
                 for i in images:
                     opened.put(f"{split}/{names[i]}", found.files[found.images[i]], link=found.link_files)
@@ -54,6 +55,13 @@ class _HuggingFace(BoxesFormat):
                     _write_rows(lines, file, suffix)
             with opened("README.md") as file:
                 file.write(_card(rows, found.classes, source).encode())
+
+
+def _earlier(target: Path) -> tuple[list[str], list[str]]:
+    """Patterns of what an earlier output has in its parts: the lines of each, and images beside them."""
+    lines = [path for suffix in ("jsonl", "parquet") for path in target.glob(f"*/metadata.{suffix}")]
+    parts = [escape(path.parent.name) for path in lines]
+    return [f"{part}/metadata.*" for part in parts], [f"{part}/*" for part in parts]
 
 
 def _splits(parts: list[str]) -> list[str]:

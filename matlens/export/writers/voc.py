@@ -24,7 +24,7 @@ class _Voc(BoxesFormat):
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         refuse_missing_sizes(found, "Pascal VOC")
-        with atomic_folder(target, force=force) as opened:
+        with atomic_folder(target, force=force, made=("Annotations/**/*.xml", "ImageSets/**/*.txt")) as opened:
             parts: dict[str, list[str]] = {"trainval": []}
             for i, stem in enumerate(found.stems()):
                 parts["trainval"].append(stem)

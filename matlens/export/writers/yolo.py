@@ -31,7 +31,7 @@ class _Yolo(BoxesFormat):
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         refuse_missing_sizes(found, "YOLO")
         parts = {name: safe_file_name(part) for name, part in found.parts.items() if part}
-        with atomic_folder(target, force=force) as opened:
+        with atomic_folder(target, force=force, made=("labels/**/*.txt",), places=("images/**/*",)) as opened:
             for i, stem in enumerate(found.stems()):
                 part = parts.get(found.images[i])
                 place = stem if part is None else f"{part}/{stem}"
