@@ -15,6 +15,7 @@ from matlens.annotations.evidence import Evidence, judge
 from matlens.annotations.levels import Level, levels_below, open_single, without_indices
 from matlens.annotations.readings import Reading, readings_of
 from matlens.annotations.roles import Beside, Roles, roles_of
+from matlens.annotations.short_lists import short_lists
 from matlens.columns.buffers import number_array
 
 Confidence = Literal["sure", "likely", "doubtful"]
@@ -97,6 +98,7 @@ def choices_of(levels: Iterable[Level], wanted: Wanted | None = None) -> list[Ch
         _weigh(choice, any_name=wanted is not None)
     for choice in found:
         choice.reasons += [*choice.reading.left_out, *choice.reading.level.uneven]
+        choice.reasons += short_lists(choice.reading.level, choice.roles)
     return _once(found)
 
 

@@ -28,6 +28,7 @@ _META = re.compile(r"(^|_)meta$|class_?names$|^classes$|^categories$", re.IGNORE
 """Names of files that tell of the classes of their neighbours."""
 MAX_NEIGHBOURS = 8
 MAX_CLASSES = 10_000
+SHOWN_NUMBERS = 8
 
 Classes = str | Sequence[str] | Mapping[int, str] | None
 """Names of classes in order or by number, where they stand, ``""`` for none, or None to look for them."""
@@ -106,13 +107,33 @@ def possible_names(file: MatFile, levels: Sequence[Level], numbers: pa.Array) ->
     known = _whole(numbers)
     if known is None:
         return []
+    # Numbers from 0 need one name more than those from 1.
+    needed = max(known) + (0 in known)
+    found = list[str]()
+    for level in levels:
+        for path, texts in _lists_of_names(level) if 1 < level.size <= MAX_CLASSES else ():
+            if not _CLASS_LIST.search(path) or len(set(texts)) < len(texts):
+                continue
+            names, span = counted_names(len(texts)), f"for numbers {min(known)} to {max(known)}"
+            if level.size >= needed:
+                found.append(f"names of classes may be {path}, {names} {span}: --classes {file.name}:{path}")
+            else:
+                found.append(
+                    f"{path} has {names} {span}, and is not used: "
+                    f'--classes NAMES.json says which number has which, as in {{"{max(known)}": "{texts[-1]}"}}'
+                )
+    return found + _gaps(known)
+
+
+def _gaps(known: set[int]) -> list[str]:
+    """What is told of numbers without names that leave others out: formats count classes without gaps."""
+    if max(known) - min(known) < len(known):
+        return []
+    some = ", ".join(f"{number:,}" for number in sorted(known)[:SHOWN_NUMBERS])
+    more = ", …" if len(known) > SHOWN_NUMBERS else ""
     return [
-        f"names of classes may be {path}, {counted_names(len(texts))} for numbers {min(known)} to {max(known)}: "
-        f"--classes {file.name}:{path}"
-        for level in levels
-        if max(known) < level.size <= MAX_CLASSES
-        for path, texts in _lists_of_names(level)
-        if _CLASS_LIST.search(path) and len(set(texts)) == len(texts)
+        f"the numbers of the classes have gaps: {some}{more}; COCO, YOLO and others count the {len(known):,} classes "
+        "anew, in this order"
     ]
 
 

@@ -15,7 +15,7 @@ from matlens.annotations.levels import Level, is_list
 from matlens.columns.buffers import is_number, numbers_of
 
 _BOX_WORD = re.compile(r"(bounding_?box|(?<![a-z])b_?box|bndbox|bbx|boxes|box|rects?|roi|bound)(es|s)?", re.IGNORECASE)
-_IMAGE_NAME = re.compile(r"(^|_|\.)(im|img|image|file|fname|filename|path|frame|video|photo|name_?list)", re.IGNORECASE)
+IMAGE_NAME = re.compile(r"(^|_|\.)(im|img|image|file|fname|filename|path|frame|video|photo|name_?list)", re.IGNORECASE)
 _IMAGE_NUMBER = re.compile(
     r"(^|_|\.)(im|img|image|photo|pic|picture|frame)(_?(id|idx|index|no|nr|num|number))?$", re.IGNORECASE
 )
@@ -23,11 +23,11 @@ _FRAME_NUMBER = re.compile(r"(^|_|\.)frame", re.IGNORECASE)
 _IMAGE_TEXT = re.compile(r"\.(jpe?g|png|bmp|tiff?|gif|ppm|pgm|webp|jp2|avi|mp4)$", re.IGNORECASE)
 CLASS_NAME = re.compile(r"(^|_|\.)(class|label|categor|cat$|action|species|object_?name|cls|digit)", re.IGNORECASE)
 LABEL_NAME = re.compile(r"(^|_|\.)(obj$|sub$|kind|type|tag|name(\.text)?$)", re.IGNORECASE)
-_CLASS_LIST = re.compile(r"(classes|categories|(class|label|category)_?(names?|list))$", re.IGNORECASE)
+CLASS_LIST = re.compile(r"(classes|categories|(class|label|category)_?(names?|list))$", re.IGNORECASE)
 """Names of lists of all classes."""
 _LABEL_WORD = re.compile(r"(class|label|category|categories|cat|name|type|kind|cls|tag|ids?)(es|s)?", re.IGNORECASE)
 _NO_LABEL = re.compile(r"(^|_|\.)(u?uid|uuid|guid|date|time|url|md5|hash|comment|description|version)", re.IGNORECASE)
-_SCORE_NAME = re.compile(r"(^|_|\.)(score|conf|prob|certain)", re.IGNORECASE)
+SCORE_NAME = re.compile(r"(^|_|\.)(score|conf|prob|certain)", re.IGNORECASE)
 SAMPLE = 1000
 """Values of a column that tell what it is."""
 MAX_CLASSES = 10_000
@@ -67,7 +67,7 @@ class Beside:
         """Texts that are names of images; of several, one that is named after an image comes first."""
         level = self._level
         files = [name for name in self._texts if is_image_names(level.home(name).columns[name])]
-        return sorted(files, key=lambda name: not _IMAGE_NAME.search(name))
+        return sorted(files, key=lambda name: not IMAGE_NAME.search(name))
 
     @cached_property
     def _ranked(self) -> list[tuple[int, str]]:
@@ -88,7 +88,7 @@ class Beside:
     def image(self, exclude: Collection[str] = ()) -> str | None:
         """The text column that holds image names, by its values first and its name second."""
         files = [name for name in self._files if name not in exclude]
-        named = (name for name in self._texts if name not in exclude and _IMAGE_NAME.search(name))
+        named = (name for name in self._texts if name not in exclude and IMAGE_NAME.search(name))
         return files[0] if files else next((name for name in named if _may_be_beside(self._level, name)), None)
 
     @cached_property
@@ -158,7 +158,7 @@ def _rank(level: Level, name: str, above_images: Level | None) -> int:
         # A text of the file, or of a struct with many boxes, is none of each box.
         return 0
     is_text = bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
-    if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or _SCORE_NAME.search(name):
+    if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or SCORE_NAME.search(name):
         return 0
     named = 2 if CLASS_NAME.search(name) else 1 if LABEL_NAME.search(name) else 0
     if not named and (not is_text or home is not level):
@@ -167,7 +167,7 @@ def _rank(level: Level, name: str, above_images: Level | None) -> int:
     if repeats is False or (not repeats and not named):
         return 0
     # As many different classes as there are boxes or images may be a list of names for all that.
-    is_list = is_text and not repeats and home.base is not None and bool(_CLASS_LIST.search(name))
+    is_list = is_text and not repeats and home.base is not None and bool(CLASS_LIST.search(name))
     if not named or (is_list and home is not above_images and _are_different(home.columns[name])):
         return UNNAMED
     # One of the own level is nearer than one above.
@@ -188,7 +188,7 @@ def _may_be_label(level: Level, name: str) -> bool:
     """Whether a column that nothing but its place names may be a label: texts, or numbers that come again."""
     kind = level.columns.types[name]
     is_text = bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
-    if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or _SCORE_NAME.search(name):
+    if not (is_text or is_number(kind)) or _NO_LABEL.search(name) or SCORE_NAME.search(name):
         return False
     repeats = _repeats(level.columns[name], is_text)
     return repeats is True or (is_text and repeats is None)

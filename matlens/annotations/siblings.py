@@ -14,6 +14,7 @@ from matlens.annotations.near_misses import why_no_array
 from matlens.annotations.point_sets import MIN_POINTS
 from matlens.annotations.polygon_sets import axis_of, compactness, is_named
 from matlens.annotations.readings import is_role
+from matlens.annotations.short_lists import is_almost_any
 from matlens.annotations.stored_images import Pictures, is_picture
 from matlens.columns.buffers import list_array, number_array, scalar, text_array
 from matlens.formats.records import Int64s
@@ -68,7 +69,11 @@ class Siblings:
         known = {size for size, columns in self.columns.items() if any(map(BOX_NAME.search, columns.types))}
         for node in self.lying:
             name, kind = node.name or "value", pa.from_numpy_dtype(node.dtype)
-            if counts[node.numel] >= 4 or (node.numel in known and node.numel != 4):
+            if (
+                counts[node.numel] >= 4
+                or (node.numel in known and node.numel != 4)
+                or is_almost_any(name, node.numel, known)
+            ):
                 self.add(LevelColumn(name, kind, partial(_vector, node)), node.numel, (f"{node.path}(", ")"))
             else:
                 row = LevelColumn(name, pa.list_(kind, node.numel), partial(_matrix, node))

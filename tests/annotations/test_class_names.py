@@ -100,3 +100,41 @@ def test_more_names_than_classes_are_told(tmp_path: Path) -> None:
     assert labels(path, classes=f"{path}:class_names") == [NAMES[number - 1] for number in numbers]
     (source,) = boxes.find(path, classes="")
     assert told not in source.reasons
+
+
+def told_of(path: Path) -> list[str]:
+    (source,) = boxes.find(path)
+    return [reason for reason in source.reasons if "class" in reason and "labels beside" not in reason]
+
+
+def test_numbers_with_gaps(tmp_path: Path) -> None:
+    """Numbers that leave others out index the names; without names, nothing was told of them."""
+    numbers = [1, 2, 5, 5, 2, 1, 1, 5]
+    five = [*NAMES, "car", "bus"]
+    path = save(tmp_path, numbers, class_names=cell(five))
+    assert labels(path) == [five[number - 1] for number in numbers] and told_of(path) == []
+    zero = [0, 3, 7, 7, 3, 0, 0, 7]
+    gaps = "the numbers of the classes have gaps: {}; COCO, YOLO and others count the 3 classes anew, in this order"
+    assert told_of(save(tmp_path, zero)) == [gaps.format("0, 3, 7")]
+    eight = list("abcdefgh")
+    assert labels(save(tmp_path, zero, class_names=cell(eight))) == [eight[number] for number in zero]
+    # As many names as there are different numbers, not as the largest needs.
+    path = save(tmp_path, numbers, class_names=cell(NAMES))
+    few = (
+        "class_names has 3 names for numbers 1 to 5, and is not used: "
+        '--classes NAMES.json says which number has which, as in {"5": "traffic light"}'
+    )
+    assert told_of(path) == [few, gaps.format("1, 2, 5")] and labels(path) == numbers
+    (tmp_path / "n.json").write_text(json.dumps({"1": "cat", "2": "dog", "5": "traffic light"}))
+    assert labels(path, classes=str(tmp_path / "n.json")) == ["cat", "dog", *["traffic light"] * 2, "dog", "cat", "cat",
+                                                              "traffic light"]  # fmt: skip
+    assert told_of(save(tmp_path, [2, 3, 4, 2, 3, 4, 2, 2])) == []
+    # Of a hundred, the first are shown.
+    (told,) = told_of(save(tmp_path, [3 * k for k in range(12)] * 2))
+    assert "gaps: 0, 3, 6, 9, 12, 15, 18, 21, …; COCO, YOLO and others count the 12 classes" in told
+
+
+def test_two_lists_of_names_are_told(tmp_path: Path) -> None:
+    more = {"class_names": cell(NAMES), "label_names": cell(NAMES[::-1])}
+    found = told_of(save(tmp_path, [1, 3, 2, 1, 3, 3, 2, 1], **more))
+    assert [text.rpartition("--classes ")[2] for text in found] == ["a.mat:class_names", "a.mat:label_names"]

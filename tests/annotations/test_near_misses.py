@@ -70,3 +70,54 @@ def test_boxes_of_any_depth(tmp_path: Path, depth: int) -> None:
     (source,) = boxes.find(tmp_path / "a.mat", "d" + ".a" * depth, problems=problems)
     np.testing.assert_array_equal(source.reading.values, ROWS)
     assert problems == []
+
+
+TEXTS = ["cat", "dog"] * 14 + ["cat"]
+SHORT: dict[str, Any] = {
+    "cell": cell(TEXTS),
+    "lying cell": cell(TEXTS, lying=True),
+    "column": (np.arange(29.0) % 3)[:, None],
+    "row": np.arange(29.0) % 3,
+    "rows of letters": np.array(TEXTS),
+}
+
+
+@pytest.mark.parametrize("kind", SHORT)
+def test_a_list_that_is_one_too_short(tmp_path: Path, kind: str) -> None:
+    for before, variables in (
+        ("", {"boxes": ROWS, "labels": SHORT[kind]}),
+        ("d.", {"d": struct(boxes=ROWS, labels=SHORT[kind])}),
+    ):
+        scipy.io.savemat(tmp_path / "a.mat", variables)
+        (source,) = boxes.find(tmp_path / "a.mat")
+        assert source.label is None and len(source) == 30
+        assert f"{before}labels: 29 values beside 30 boxes, not used" in source.reasons
+        done = run("boxes", str(tmp_path / "a.mat"))
+        assert b"labels: 29 values beside 30 boxes, not used" in done.stderr
+
+
+def test_lists_of_images_and_scores_that_are_too_short(tmp_path: Path) -> None:
+    images = cell([f"{k}.jpg" for k in range(31)])
+    scipy.io.savemat(tmp_path / "a.mat", {"boxes": ROWS, "image_names": images, "scores": np.linspace(0, 1, 28)})
+    (source,) = boxes.find(tmp_path / "a.mat")
+    told = [reason for reason in source.reasons if "not used" in reason]
+    assert sorted(told) == [
+        "image_names: 31 values beside 30 boxes, not used",
+        "scores: 28 values beside 30 boxes, not used",
+    ]
+    # Boxes of images in cells: the list is one of images.
+    scipy.io.savemat(tmp_path / "a.mat", {"boxes": cell([ROWS[:2]] * 10), "image_names": cell(images[:9].ravel())})
+    (source,) = boxes.find(tmp_path / "a.mat")
+    assert "image_names: 9 values beside 10 records, not used" in source.reasons
+
+
+def test_lists_that_are_not_almost_as_long(tmp_path: Path) -> None:
+    """A list of classes, one of another length, and one beside a list that fits are none."""
+    for more in (
+        {"class_names": cell(TEXTS)},
+        {"labels": cell(TEXTS[:15])},
+        {"labels": cell([*TEXTS, "dog"]), "species": cell(TEXTS)},
+    ):
+        scipy.io.savemat(tmp_path / "a.mat", {"boxes": ROWS, **more})
+        (source,) = boxes.find(tmp_path / "a.mat")
+        assert not [reason for reason in source.reasons if "not used" in reason]
