@@ -25,7 +25,7 @@ def merge(
 
     Those whose convention is undecided are left out beside others that are decided, as `undecided` tells.
     """
-    certain = [source for source in sources if path is not None or source.confidence != "doubtful"]
+    certain = certain_ones(sources, path)
     if not certain:
         doubtful = [f"{len(each):,} doubtful ones: --path {each.variable}" for each in sources]
         told = "; ".join([*doubtful, *near][:3])
@@ -47,11 +47,16 @@ def merge(
     return with_metadata(joined, about)
 
 
+def certain_ones(sources: Sequence[BoxSource], path: str | None) -> list[BoxSource]:
+    """The sources that are read: doubtful ones only where `path` asks for them."""
+    return [source for source in sources if path is not None or source.confidence != "doubtful"]
+
+
 def undecided(
     file: str, sources: Sequence[BoxSource], path: str | None = None, convention: str | None = None
 ) -> list[MatlensError]:
     """What `merge` leaves out for its convention, and what to do."""
-    certain = [source for source in sources if path is not None or source.confidence != "doubtful"]
+    certain = certain_ones(sources, path)
     if convention is not None or all(source.convention is None for source in certain):
         return []
     found = list[MatlensError]()

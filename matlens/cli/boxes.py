@@ -51,19 +51,21 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
     chosen = chosen_format(output, format_name, boxes_formats(), options)
     outcome = Outcome()
     tables: list[tuple[str, pa.Table]] = []
+    open_ones: list[tuple[BoxSource, pa.Table]] = []
     image_rows: list[pa.Table] = []
     names = expand(files)
     for name in names:
         with outcome.each(name), open_input(name) as file:
-            table, images_of_file = _read(file, outcome, options)
+            table, images_of_file, unsettled = _read(file, outcome, options)
             tables.append((name, table))
+            open_ones += unsettled
             image_rows += images_of_file
     if tables:
         joined = _joined(tables, many=len(names) > 1)
         read_from = ", ".join(Path(name).name for name, _ in tables)
         data_set = DataSet(joined, concat(image_rows), read_from, options)
         if options["is_check"]:
-            outcome.code = max(outcome.code, data_set.check(output, as_json=as_json))
+            outcome.code = max(outcome.code, data_set.check(output, open_ones, as_json=as_json))
         else:
             data_set.finish(output, chosen, as_json=as_json)
     outcome.leave()
@@ -71,10 +73,12 @@ def command(files: tuple[str, ...], output: str | None, format_name: str | None,
         raise NoBoxesFound("no bounding boxes")
 
 
-def _read(file: MatFile, outcome: Outcome, options: dict[str, Any]) -> tuple[pa.Table, list[pa.Table]]:
-    """The boxes of a file, and its images; tells what was found and why."""
+def _read(
+    file: MatFile, outcome: Outcome, options: dict[str, Any]
+) -> tuple[pa.Table, list[pa.Table], list[tuple[BoxSource, pa.Table]]]:
+    """The boxes of a file, its images, and what is checked without a convention; tells what was found and why."""
     from matlens.annotations import find, merge
-    from matlens.annotations.joining import undecided
+    from matlens.annotations.joining import certain_ones, undecided
 
     problems: list[MatlensError] = []
     near: list[str] = []
@@ -92,9 +96,35 @@ def _read(file: MatFile, outcome: Outcome, options: dict[str, Any]) -> tuple[pa.
         if rest := some[SHOWN_ALIKE:]:
             boxes = counted(sum(map(len, rest)), "box")
             message(f"{file.name}: {len(rest):,} more places like these, with {boxes}")
+    certain = certain_ones(sources, path)
+    images = [source.image_rows() for source in certain]
+    if options["is_check"] and convention is None and any(each.convention is None for each in certain):
+        outcome.note(*problems, *file.problems)
+        table, unsettled = _without_convention(file.name, certain, options["image_size"])
+        return table, images, unsettled
     outcome.note(*problems, *file.problems, *undecided(file.name, sources, path, convention))
-    table = merge(file.name, sources, path, convention, options["image_size"], near)
-    return table, [source.image_rows() for source in sources if path or source.confidence != "doubtful"]
+    return merge(file.name, sources, path, convention, options["image_size"], near), images, []
+
+
+def _without_convention(
+    file: str, sources: list[BoxSource], image_size: Any
+) -> tuple[pa.Table, list[tuple[BoxSource, pa.Table]]]:
+    """The boxes whose convention is decided, and the sources to check under every convention; says so."""
+    from matlens.annotations import merge
+    from matlens.annotations.undecided_checks import fitting_layouts
+
+    unsettled: list[tuple[BoxSource, pa.Table]] = []
+    for source in sources:
+        if source.convention is None:
+            fits = "yolo --image-size W H" if source.evidence.is_relative else " or ".join(fitting_layouts(source))
+            count = counted(len(source), "box")
+            message(
+                f"{file}: {count} at {source.path}: what is wrong under every convention is listed; "
+                f"--path {source.variable} --convention {fits} checks the rest"
+            )
+            unsettled.append((source, source.to_arrow("xyxy")))
+    decided = [source for source in sources if source.convention is not None]
+    return merge(file, decided, "", None, image_size) if decided else unsettled[0][1].slice(0, 0), unsettled
 
 
 def _kind(source: BoxSource) -> Any:

@@ -6,8 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matlens.annotations import check, clip, drop_invalid
+import pyarrow.compute as pc
+
+from matlens.annotations import check, clip, concat, drop_invalid
 from matlens.annotations.joining import of_files
+from matlens.annotations.undecided_checks import check_undecided
 from matlens.cli.deliver import deliver
 from matlens.cli.output import DATA_FAULT, FINE, counted, message
 from matlens.export.drawing import draw
@@ -16,8 +19,11 @@ from matlens.export.images import by_frame, files_in, group_by_image, sizes_of
 from matlens.operations.boxes import write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
+    from matlens.annotations import BoxSource
     from matlens.export.format import Format
 
 PREVIEW = 10
@@ -71,11 +77,15 @@ class DataSet:
         place = table.schema.get_field_index("image")
         return table.set_column(place, "image", table[STORED]).drop_columns([STORED])
 
-    def check(self, output: str | None, *, as_json: bool) -> int:
-        """List what is wrong with the boxes; the exit code."""
-        found = check(by_frame(self._mended), self._sizes)
+    def check(self, output: str | None, undecided: Sequence[tuple[BoxSource, pa.Table]] = (), *, as_json: bool) -> int:
+        """List what is wrong with the boxes, and with those whose convention is undecided; the exit code."""
+        found, count = check(by_frame(self._mended), self._sizes), self._mended.num_rows
+        for source, table in undecided:
+            more = check_undecided(source, by_frame(table), self._sizes)
+            found = concat([found, more.set_column(0, "row", pc.add(more["row"], count))])
+            count += table.num_rows
         deliver(found, "problem", output=output, as_json=as_json, rows=0, force=self._options["force"])
-        message(f"{found.num_rows:,} problems of {self._mended.num_rows:,} boxes")
+        message(f"{found.num_rows:,} problems of {count:,} boxes")
         return DATA_FAULT if found.num_rows else FINE
 
     def deliver(self, output: str | None, chosen: Format | None, *, as_json: bool) -> None:
@@ -144,6 +154,10 @@ class DataSet:
             left_out = chosen.left_out(found)
             if left_out:
                 message(f"loss: {counted(left_out, self._noun)} without area in their image are left out")
+            nulls = chosen.nulls(found)
+            if nulls:
+                columns = ", ".join(f"{number:,} of {name}" for name, number in nulls.items())
+                message(f"loss: JSON has no NaN and no infinity, such numbers are left out or null: {columns}")
             count = counted(len(found.boxes) - left_out, self._noun)
             message(
                 f"{target}: {count} in {counted(len(found.images), 'image')}, {counted(len(found.classes), 'class')}"

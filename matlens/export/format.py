@@ -76,6 +76,10 @@ class BoxesFormat(Format):
         """How many boxes the format has no room for."""
         return 0
 
+    def nulls(self, found: BoxesByImage) -> dict[str, int]:
+        """How many numbers of each column are written as null, for the format has no NaN or infinity."""
+        return {}
+
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         """Write boxes to a file or folder, which is whole or absent; `source` says where they come from."""
         raise NotImplementedError

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from matlens.export.atomic import atomic_output
 from matlens.export.format import BoxesFormat, refuse_missing_sizes
+from matlens.export.not_finite import count_not_finite
 
 if TYPE_CHECKING:
     from matlens.export.images import BoxesByImage
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 class _Coco(BoxesFormat):
     """What else is known of a box goes to its ``attributes``."""
+
+    def nulls(self, found: BoxesByImage) -> dict[str, int]:
+        return count_not_finite(found.extras)
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         refuse_missing_sizes(found, "COCO")

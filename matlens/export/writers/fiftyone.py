@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from matlens.escape import json_default
 from matlens.export.atomic import atomic_folder
 from matlens.export.format import BoxesFormat, refuse_missing_sizes
+from matlens.export.not_finite import count_not_finite
 from matlens.names import safe_file_name, unique_names
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class _FiftyOne(BoxesFormat):
 
     def left_out(self, found: BoxesByImage) -> int:
         return sum(not found.relative(k) for k in range(len(found.boxes)))
+
+    def nulls(self, found: BoxesByImage) -> dict[str, int]:
+        written = [found.extras[k] for k in range(len(found.boxes)) if found.relative(k)]
+        return count_not_finite(written)
 
     def write_boxes(self, found: BoxesByImage, target: str | Path, *, force: bool = False, source: str = "") -> None:
         refuse_missing_sizes(found, self.text)
