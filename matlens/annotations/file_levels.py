@@ -152,7 +152,7 @@ class _Walk:
 
     def _levels(self, node: Node, beside: Siblings, deeper: list[_Deeper]) -> Iterator[Level]:
         """The level that a node is by itself; what is none stands `beside` its siblings, or is gone into `deeper`."""
-        if isinstance(node, OpaqueNode) and (levels := labelled_levels(node, self.region)):
+        if isinstance(node, OpaqueNode) and (levels := labelled_levels(node, self.region, self.problems)):
             yield from levels
         elif isinstance(node, OpaqueNode) and is_labeler(node):
             # What a tool keeps besides is its own.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,13 +18,14 @@ from matlens.annotations.label_regions import (
     no_paths,
     region_level,
 )
-from matlens.annotations.levels import BOX_NAME, Columns, Level, is_list, may_hold_boxes, numbered
+from matlens.annotations.level_columns import LevelColumn, column_of
+from matlens.annotations.levels import BOX_NAME, MIN_UNEVEN, Columns, Level, is_list, may_hold_boxes, numbered
 from matlens.annotations.roles import is_image_names
 from matlens.columns.buffers import number_array, numbers_of, text_array
 from matlens.columns.unify import Rows
-from matlens.errors import MatlensError
+from matlens.errors import MatlensError, UnsupportedValue
 from matlens.formats.records import Int64s
-from matlens.tree.access import guarded, stored_table
+from matlens.tree.access import elements_below, guarded, stored_table
 from matlens.tree.nodes import CellNode, StructArrayNode, StructNode
 from matlens.tree.nodes.node import Node
 from matlens.tree.nodes.opaque import OpaqueNode
@@ -66,38 +67,39 @@ def other_labels(node: OpaqueNode) -> str:
     return f"{node.path}: a {node.matlab_class} without rectangles" + (f"; its labels are {told}" if told else "")
 
 
-def labelled_levels(node: OpaqueNode, region: str = RECTANGLE) -> list[Level]:
+def labelled_levels(node: OpaqueNode, region: str, problems: list[MatlensError]) -> list[Level]:
     """One record for each region of a ``groundTruth`` object, a labeling session or a table of box columns.
 
-    None of any other object. Regions of other kinds than `region` are left out.
+    None of any other object. Regions of other kinds than `region` are left out; what fits none goes to `problems`.
     """
     name = node.matlab_class
     if name in _GROUND_TRUTHS:
-        found = list(_of_ground_truth(node, region))
+        found = list(_of_ground_truth(node, region, problems))
     elif name.endswith(".tool.Session"):
         found = list(_of_session(node, region))
     else:
-        found = [_of_table(node, region)] if name in ("table", "timetable") else []
+        found = [_of_table(node, region, problems)] if name in ("table", "timetable") else []
     return [level for level in found if level is not None]
 
 
 # --- ground truth --------------------------------------------------------------------------
 
 
-def _of_ground_truth(node: OpaqueNode, region: str) -> Iterator[Level | None]:
+def _of_ground_truth(node: OpaqueNode, region: str, problems: list[MatlensError]) -> Iterator[Level | None]:
     """The labels of images, videos, point clouds or several signals, beside the names of the images."""
     record = _member(node, "any") or node
     names, source = _labels(_member(record, "LabelDefinitions"), region), _member(record, "DataSource")
     data = _member(record, "LabelData")
     if data is not None:
         images = _Images() if source is None else _Images(_texts(_member(source, "Source")), _times(source))
-        yield _long(data, region, names, images)
+        yield _long(data, region, names, images, _label_columns(data, problems))
         return
     signals = dict(_signals(source))
     for field in ("ROILabelData", "SceneLabelData"):
         below = _member(record, field)
         for table in _label_tables(below, set(names or ())) if below is not None else ():
-            yield _long(table, region, names, signals.get(table.name, _Images()))
+            columns = _label_columns(table, problems)
+            yield _long(table, region, names, signals.get(table.name, _Images()), columns)
 
 
 def _label_tables(node: Node, names: set[str], depth: int = 0) -> Iterator[Node]:
@@ -214,20 +216,23 @@ def _labels(definitions: Node | None, region: str) -> list[str] | None:
 # --- tables --------------------------------------------------------------------------------
 
 
-def _of_table(node: OpaqueNode, region: str) -> Level | None:
+def _of_table(node: OpaqueNode, region: str, problems: list[MatlensError]) -> Level | None:
     """A table with a column of boxes for each class beside names of images; of another, its rows as records."""
     table = node.table()
     kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
+    uneven = _columns_with_odd(node, kinds, problems)
+    kinds |= {name: column.kind for name, column in uneven.items()}
     boxes = [name for name, kind in kinds.items() if may_hold_boxes(kind)]
     singles = [name for name, kind in kinds.items() if _is_text(kind) or not is_list(kind)]
     if region == RECTANGLE and not boxes and len(singles) < 4:
         return None
-    columns = _columns(node)
+    columns = _columns(node) | {name: column.make() for name, column in uneven.items()}
     texts = [name for name, kind in kinds.items() if _is_text(kind)]
     images = [name for name in texts if is_image_names(columns[name])]
     classes = {child.name: child.matlab_class for child in node.children()}
     if boxes and images == texts[:1] == texts and _are_labels(classes, columns, boxes):
         names = boxes if region == RECTANGLE else []
+        problems += _told_of_odd(node, uneven)
         return _long(node, region, names, _Images(columns[texts[0]].to_pylist() if texts else None), columns)
 
     def paths(name: str, index: Int64s) -> pa.Array:
@@ -238,7 +243,42 @@ def _of_table(node: OpaqueNode, region: str) -> Level | None:
         opening, closing = ("{", "}") if classes.get(stored) == "cell" else ("(", end)
         return numbered(f"{node.path}.{stored}{opening}", index, closing + name[len(stored) :])
 
-    return Level(table.num_rows, Columns(columns), paths)
+    found = Columns(columns)
+    found.odd += [odd for column in uneven.values() for odd in column.odd]
+    return Level(table.num_rows, found, paths)
+
+
+def _columns_with_odd(
+    node: Node, kinds: Mapping[str, pa.DataType], problems: list[MatlensError]
+) -> dict[str, LevelColumn]:
+    """Variables of a table that a few odd elements make something else of, without these."""
+    found = {}
+    for child in node.children() if isinstance(node, OpaqueNode) else ():
+        if isinstance(child, CellNode) and child.numel >= MIN_UNEVEN and child.name in kinds:
+            column = column_of(child, elements_below(child), child.name, problems)
+            is_other = bool(column.odd) or column.kind != kinds[child.name]
+            if is_other and not column.turned and may_hold_boxes(column.kind):
+                found[child.name] = column
+    return found
+
+
+def _told_of_odd(node: Node, columns: Mapping[str, LevelColumn]) -> list[MatlensError]:
+    """What is left out of the variables of a table, with the paths of the first."""
+    told: list[MatlensError] = []
+    for name, column in columns.items():
+        path = f"{node.path}.{name}"
+        for odd in column.odd:
+            first = f"{path}{{{odd.first + 1}}}" if odd.name == name else path
+            told.append(UnsupportedValue(odd.told(first), variable=path))
+    return told
+
+
+def _label_columns(node: Node, problems: list[MatlensError]) -> dict[str, pa.Array]:
+    """Columns of labels, without their odd elements, of which the problems tell."""
+    columns = _columns(node)
+    uneven = _columns_with_odd(node, {name: array.type for name, array in columns.items()}, problems)
+    problems += _told_of_odd(node, uneven)
+    return columns | {name: column.make() for name, column in uneven.items()}
 
 
 def _is_text(kind: pa.DataType) -> bool:
