@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import objects as o
 import pytest
 
 from matlens import boxes
+from tests import objects as o
 from tests.annotations.test_labels import ground_truth
 from tests.annotations.test_odd_elements import AT, COUNT, NOTHING, ODD, parts_of
 
